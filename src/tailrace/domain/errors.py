@@ -1,0 +1,85 @@
+"""The errors that Tailrace raises on purpose.
+
+TailraceError
+├── NotFound            nothing of that kind has that id or name
+├── Conflict            the request contradicts what is stored (a name that is taken)
+├── Invalid             the input is wrong; says where and what is allowed
+├── Unauthorised        no token, session or signature that we know
+├── MoveRefused         a state machine does not allow this move from this state
+├── LeaseLost           an agent speaks for an attempt that it no longer holds
+├── OffsetMismatch      log bytes that do not begin at the log's end
+└── LogMismatch         a log whose size or checksum differs from what its writer declared
+"""
+
+from __future__ import annotations
+
+
+class TailraceError(Exception):
+    """The root; its text is a sentence for people."""
+
+
+class NotFound(TailraceError):
+    """Nothing of that kind has that id or name."""
+
+    def __init__(self, kind: str, key: object) -> None:
+        super().__init__(f"there is no {kind} {key}")
+        self.kind = kind
+        self.key = key
+
+
+class Conflict(TailraceError):
+    """The request contradicts what is stored."""
+
+
+class Invalid(TailraceError):
+    """The input is wrong; `errors` holds places, each with line, column and message, where there are any."""
+
+    def __init__(self, message: str, errors: tuple[dict[str, object], ...] = ()) -> None:
+        super().__init__(message)
+        self.errors = errors
+
+
+class Unauthorised(TailraceError):
+    """No token, session or signature that we know."""
+
+
+class MoveRefused(TailraceError):
+    """A state machine does not allow this move from this state."""
+
+    def __init__(self, subject: str, state: str, verb: str) -> None:
+        super().__init__(f"{subject} is {state}: it cannot {verb}")
+        self.subject = subject
+        self.state = state
+        self.verb = verb
+
+
+class LeaseLost(TailraceError):
+    """An agent speaks for an attempt that it no longer holds: what it sends is refused."""
+
+    def __init__(self, attempt: int, why: str) -> None:
+        super().__init__(f"attempt {attempt}: {why}")
+        self.attempt = attempt
+        self.why = why
+
+
+class OffsetMismatch(TailraceError):
+    """Log bytes that do not begin at the log's end; `end` (bytes) is where the next ones must begin."""
+
+    def __init__(self, log: int, offset: int, end: int) -> None:
+        super().__init__(f"log {log} ends at {end}: bytes at {offset} do not continue it")
+        self.log = log
+        self.offset = offset
+        self.end = end
+
+
+class LogMismatch(TailraceError):
+    """A log whose size or CRC-32 differs from what its writer declared."""
+
+    def __init__(self, log: int, declared: tuple[int, int], held: tuple[int, int]) -> None:
+        super().__init__(
+            f"log {log}: its writer declared {declared[0]} bytes with CRC-32 {declared[1]:08x},"
+            f" but {held[0]} bytes with CRC-32 {held[1]:08x} are held"
+        )
+        self.log = log
+        self.declared = declared
+        self.held = held

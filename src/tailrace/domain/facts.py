@@ -1,0 +1,62 @@
+"""The facts that a runner records in its journal, in order; agents pass them on, servers apply them idempotently."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from tailrace.domain.outcome import Outcome
+from tailrace.domain.states import StepState
+
+
+class _Fact(BaseModel):
+    model_config = ConfigDict(frozen=True)
+    time: int  # ms since the epoch, the runner's clock
+
+
+class Started(_Fact):
+    """The runner has begun."""
+
+    kind: Literal["started"] = "started"
+
+
+class StepBegan(_Fact):
+    """A step has begun; `step` is its index (0 is the checkout where there is one)."""
+
+    kind: Literal["step_began"] = "step_began"
+    step: int
+    name: str
+
+
+class StepEnded(_Fact):
+    """A step has ended; `state` is passed, failed, aborted or skipped."""
+
+    kind: Literal["step_ended"] = "step_ended"
+    step: int
+    name: str
+    state: StepState
+    exit_code: int | None = None
+
+
+class Finished(_Fact):
+    """The attempt has ended; its log is `size` bytes with this CRC-32. Always the journal's last line."""
+
+    kind: Literal["finished"] = "finished"
+    outcome: Outcome
+    size: int
+    crc32: int
+
+
+Fact = Annotated[Started | StepBegan | StepEnded | Finished, Field(discriminator="kind")]
+FACT: TypeAdapter[Fact] = TypeAdapter(Fact)
+
+
+def write_fact(fact: Fact) -> bytes:
+    """One line of a journal."""
+    return fact.model_dump_json().encode() + b"\n"
+
+
+def read_facts(journal: bytes) -> list[Fact]:
+    """The whole lines of a journal; a torn last line (a crash in mid-write) is left out."""
+    return [FACT.validate_json(line) for line in journal.split(b"\n")[:-1]]

@@ -1,0 +1,45 @@
+"""What an agent gets with a lease: all that a runner needs to carry one attempt by itself."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+from tailrace.domain.plan import JobSpec
+
+
+class Lease(BaseModel):
+    """An agent's hold on an attempt, and the work.
+
+    `cookie` is random hexadecimal: it tells this attempt from one with the same id on another server, names the attempt's
+    folder, and marks every process of the attempt (environment `TAILRACE_COOKIE`). `log` is the log's id. `repository` is what git
+    clones; `revision` is what it checks out. `variables` holds the run's own variables, over the job's. `grace_s` is the time
+    between SIGTERM and SIGKILL.
+    """
+
+    model_config = ConfigDict(frozen=True)
+    attempt: int
+    number: int
+    cookie: str
+    log: int
+    run: int
+    run_number: int
+    project: str
+    plan: str
+    repository: str
+    revision: str | None = None
+    ref: str | None = None
+    branch: str | None = None
+    job: JobSpec
+    variables: dict[str, str] = {}
+    grace_s: float = 10.0
+
+    @property
+    def folder(self) -> str:
+        """The name of the attempt's folder on its agent."""
+        return f"{self.attempt}-{self.cookie}"
+
+    @property
+    def step_names(self) -> tuple[str, ...]:
+        """The names of the steps by index: the checkout, where there is one, comes first."""
+        own = tuple(step.name for step in self.job.steps)
+        return ("checkout", *own) if self.job.checkout else own

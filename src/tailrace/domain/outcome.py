@@ -1,0 +1,37 @@
+"""How an attempt ended, and why, in words that a person can act on."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict
+
+from tailrace.domain.states import AttemptState
+
+
+class Reason(StrEnum):
+    """Why something ended; never two causes behind one word. Steps add their own, `image.push_denied`."""
+
+    EXIT_CODE = "exit_code"
+    SIGNAL = "signal"
+    TIMEOUT = "timeout"
+    START_TIMEOUT = "start_timeout"
+    OUT_OF_DISK = "out_of_disk"
+    AGENT_LOST = "agent_lost"
+    RUNNER_DIED = "runner_died"
+    ABORTED_BY = "aborted_by"
+    SETUP_FAILED = "setup_failed"
+    NEEDS_FAILED = "needs_failed"
+    PLAN_INVALID = "plan_invalid"
+    SOURCE_UNREACHABLE = "source_unreachable"
+    DELETED = "deleted"  # the branch or tag of a push is gone: there is nothing to run
+
+
+class Outcome(BaseModel):
+    """How an attempt ended: `state` is passed, failed or aborted; `detail` is one sentence for a person."""
+
+    model_config = ConfigDict(frozen=True)
+    state: AttemptState
+    reason: str | None = None
+    detail: str | None = None
+    exit_code: int | None = None

@@ -1,0 +1,232 @@
+"""The messages between agent and server, version 1.
+
+Text frames are JSON, one message each, told apart by `kind`. Binary frames are log bytes, see `pack_chunk`.
+The agent speaks first (`hello`); the server answers `welcome`, then `resume` or `drop` for each attempt that the agent holds.
+Any frame from an agent renews its leases.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Annotated, Literal, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from tailrace.domain.errors import Invalid
+from tailrace.domain.facts import Fact
+from tailrace.domain.lease import Lease
+from tailrace.domain.spans import SPAN_BYTES, Span, pack_spans, unpack_spans
+
+PROTOCOL = 1
+MAX_CHUNK_BYTES = 256 * 1024
+MAX_CHUNK_SPANS = 4096
+WINDOW_BYTES = 4 * 1024 * 1024
+"""How many unacknowledged log bytes a connection may have on the way."""
+
+
+class _Message(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Held(_Message):
+    """An attempt whose runner or whose unsent output is on the agent."""
+
+    attempt: int
+    cookie: str
+
+
+class Hello(_Message):
+    """First word of an agent: what it is, and the attempts that it holds."""
+
+    kind: Literal["hello"] = "hello"
+    protocol: int = PROTOCOL
+    version: str
+    labels: tuple[str, ...]
+    capacity: int
+    holds: tuple[Held, ...] = ()
+
+
+class Ready(_Message):
+    """The agent could take this many more attempts now; replaces what it said before."""
+
+    kind: Literal["ready"] = "ready"
+    free: int
+
+
+class Beat(_Message):
+    """The agent is alive and has nothing else to say."""
+
+    kind: Literal["beat"] = "beat"
+
+
+class Said(_Message):
+    """A fact from an attempt's journal; `index` is its line there. Sent again after each reconnect until it is noted."""
+
+    kind: Literal["said"] = "said"
+    attempt: int
+    index: int
+    fact: Fact
+
+
+class CloseLog(_Message):
+    """All bytes of the log were sent: it is `size` bytes with this CRC-32."""
+
+    kind: Literal["close_log"] = "close_log"
+    attempt: int
+    log: int
+    size: int
+    crc32: int
+
+
+class Trouble(_Message):
+    """An error of the agent's own, for the people who run it."""
+
+    kind: Literal["trouble"] = "trouble"
+    message: str
+    attempt: int | None = None
+
+
+class Welcome(_Message):
+    """The server's answer to `hello`: the agent must send any frame at least every `beat_s` seconds."""
+
+    kind: Literal["welcome"] = "welcome"
+    version: str
+    agent: int
+    beat_s: float
+
+
+class Leased(_Message):
+    """Work for the agent."""
+
+    kind: Literal["leased"] = "leased"
+    lease: Lease
+
+
+class Resume(_Message):
+    """Go on with this attempt: the server has its log up to `end` bytes (`closed`: whole and verified)."""
+
+    kind: Literal["resume"] = "resume"
+    attempt: int
+    log: int
+    end: int
+    closed: bool = False
+
+
+class Noted(_Message):
+    """The fact with this index is stored (and so are those before it)."""
+
+    kind: Literal["noted"] = "noted"
+    attempt: int
+    index: int
+
+
+class Ack(_Message):
+    """`received` (bytes) moves the window; up to `durable` (bytes) the agent may free its spool."""
+
+    kind: Literal["ack"] = "ack"
+    log: int
+    received: int
+    durable: int
+
+
+class Rewind(_Message):
+    """The bytes did not continue the log: send from `end`."""
+
+    kind: Literal["rewind"] = "rewind"
+    log: int
+    end: int
+
+
+class LogClosed(_Message):
+    """The log is whole, verified and durable: the agent may remove the attempt's folder when its facts are noted."""
+
+    kind: Literal["log_closed"] = "log_closed"
+    log: int
+
+
+class Abort(_Message):
+    """End this attempt: SIGTERM, the lease's grace, SIGKILL. `by` says who or what wants it."""
+
+    kind: Literal["abort"] = "abort"
+    attempt: int
+    by: str
+
+
+class Drop(_Message):
+    """The agent does not hold this attempt any more: stop its runner, send nothing, remove its folder."""
+
+    kind: Literal["drop"] = "drop"
+    attempt: int
+    why: str
+
+
+class Watch(_Message):
+    """Whether anybody watches this log: it decides how often small pieces are sent."""
+
+    kind: Literal["watch"] = "watch"
+    log: int
+    watched: bool
+
+
+AgentMessage = Annotated[Hello | Ready | Beat | Said | CloseLog | Trouble, Field(discriminator="kind")]
+ServerMessage = Annotated[
+    Welcome | Leased | Resume | Noted | Ack | Rewind | LogClosed | Abort | Drop | Watch,
+    Field(discriminator="kind"),
+]
+AGENT_MESSAGE: TypeAdapter[AgentMessage] = TypeAdapter(AgentMessage)
+SERVER_MESSAGE: TypeAdapter[ServerMessage] = TypeAdapter(ServerMessage)
+
+_CHUNK_HEADER = struct.Struct("<BxxxIQQ")
+_CHUNK_KIND = 1
+
+
+class Chunk(NamedTuple):
+    """Bytes of a log from `offset` on, and the spans that begin within them."""
+
+    log: int
+    offset: int
+    spans: list[Span]
+    data: memoryview
+
+    @property
+    def end(self) -> int:
+        return self.offset + len(self.data)
+
+
+def pack_chunk(log: int, offset: int, spans: Sequence[Span], data: bytes | memoryview) -> bytes:
+    """A binary frame, little endian: kind u8 = 1, three zero bytes, number of spans u32, log u64, offset u64, spans, bytes."""
+    return b"".join((_CHUNK_HEADER.pack(_CHUNK_KIND, len(spans), log, offset), pack_spans(spans), data))
+
+
+def unpack_chunk(frame: bytes) -> Chunk:
+    """The chunk in a binary frame; raises Invalid when the frame is not one."""
+    if len(frame) < _CHUNK_HEADER.size:
+        raise Invalid(
+            f"a binary frame of {len(frame)} bytes is shorter than a chunk's header ({_CHUNK_HEADER.size})"
+        )
+    kind, count, log, offset = _CHUNK_HEADER.unpack_from(frame)
+    begin = _CHUNK_HEADER.size + count * SPAN_BYTES
+    if (
+        kind != _CHUNK_KIND
+        or count > MAX_CHUNK_SPANS
+        or len(frame) < begin
+        or len(frame) - begin > MAX_CHUNK_BYTES
+    ):
+        raise Invalid(
+            f"a binary frame of kind {kind} with {count} spans and {len(frame)} bytes is not a chunk"
+            f" (kind 1, at most {MAX_CHUNK_SPANS} spans and {MAX_CHUNK_BYTES} bytes)"
+        )
+    view = memoryview(frame)
+    try:
+        spans = unpack_spans(view[_CHUNK_HEADER.size : begin])
+    except ValueError as error:
+        raise Invalid(f"a chunk of log {log} at {offset} has a span of an unknown stream") from error
+    data = view[begin:]
+    end = offset + len(data)
+    if any(not offset <= span.offset < end for span in spans) or any(
+        a.offset > b.offset for a, b in pairwise(spans)
+    ):
+        raise Invalid(f"a chunk of log {log} has spans outside its bytes {offset}–{end} or out of order")
+    return Chunk(log, offset, spans, data)
