@@ -9,7 +9,7 @@ from tailrace.domain.states import JOB_ENDED, JobState
 
 
 @dataclass(frozen=True)
-class JobView:
+class JobProgress:
     """What progress needs to know of a job."""
 
     name: str
@@ -25,7 +25,7 @@ class Moves:
     skip: tuple[tuple[str, str], ...]
 
 
-def progress(jobs: Sequence[JobView]) -> Moves:
+def progress(jobs: Sequence[JobProgress]) -> Moves:
     """The moves of waiting jobs; a skipped job skips those that need it in the same answer."""
     states = {job.name: job.state for job in jobs}
     skipped: dict[str, str] = {}

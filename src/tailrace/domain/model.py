@@ -1,0 +1,172 @@
+"""What Tailrace knows, as values: read from the store, shown by the API under the same names.
+
+Times are ms since the epoch here and ISO 8601 in UTC with ms in JSON.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, PlainSerializer
+
+from tailrace.domain.states import AttemptState, JobState, LogState, RunState, StepState
+
+
+def iso_time(ms: int | None) -> str | None:
+    """`2026-11-21T04:16:10.123Z`."""
+    if ms is None:
+        return None
+    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+Time = Annotated[int, PlainSerializer(iso_time, return_type=str, when_used="json")]
+
+
+class Model(BaseModel):
+    """A frozen value."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class Project(Model):
+    """A repository and what belongs to it."""
+
+    id: int
+    name: str
+    repository: str
+    has_webhook_secret: bool
+    created_at: Time
+
+
+class PlanView(Model):
+    """A plan: kept here (`definition`, `version`) or in the repository at `path` (then both are the newest seen)."""
+
+    id: int
+    project: int
+    project_name: str
+    name: str
+    path: str | None
+    version: int | None
+    definition: str | None
+    created_at: Time
+
+
+class TriggerView(Model):
+    """What started a run: `kind` is webhook or manual, `by` is who, `event` what happened, `delivery` the webhook."""
+
+    kind: str
+    by: str | None
+    event: str
+    delivery: int | None
+
+
+class RunSummary(Model):
+    """A run as lists show it."""
+
+    id: int
+    number: int
+    state: RunState
+    reason: str | None
+    detail: str | None
+    project: int
+    project_name: str
+    plan: int
+    plan_name: str
+    plan_version: int | None
+    revision: str | None
+    branch: str | None
+    ref: str | None
+    title: str | None
+    author: str | None
+    trigger: TriggerView
+    agents: tuple[str, ...]
+    created_at: Time
+    started_at: Time | None
+    finished_at: Time | None
+
+
+class StepView(Model):
+    """A step of an attempt; `index` is its place in the log's spans."""
+
+    index: int
+    name: str
+    state: StepState
+    exit_code: int | None
+    began_at: Time | None
+    ended_at: Time | None
+
+
+class AttemptView(Model):
+    """One try at a job; `log` is the log's id, `log_size` its bytes so far."""
+
+    id: int
+    number: int
+    state: AttemptState
+    reason: str | None
+    detail: str | None
+    exit_code: int | None
+    agent: str | None
+    log: int
+    log_state: LogState
+    log_size: int | None
+    created_at: Time
+    started_at: Time | None
+    finished_at: Time | None
+    steps: tuple[StepView, ...]
+
+
+class JobView(Model):
+    """A job of a run; `why` says what it waits for, while it waits."""
+
+    id: int
+    run: int
+    name: str
+    state: JobState
+    reason: str | None
+    detail: str | None
+    why: str | None = None
+    needs: tuple[str, ...]
+    labels: tuple[str, ...]
+    agent: str | None
+    created_at: Time
+    started_at: Time | None
+    finished_at: Time | None
+    attempts: tuple[AttemptView, ...]
+
+
+class RunView(RunSummary):
+    """A run with its jobs."""
+
+    variables: dict[str, str]
+    jobs: tuple[JobView, ...]
+
+
+class AgentView(Model):
+    """An agent; `busy` is how many attempts it holds."""
+
+    id: int
+    name: str
+    state: str
+    labels: tuple[str, ...]
+    capacity: int
+    busy: int
+    version: str
+    address: str | None
+    trouble: str | None
+    first_seen_at: Time
+    last_seen_at: Time
+
+
+class DeliveryView(Model):
+    """A webhook as it arrived, and what came of it."""
+
+    id: int
+    project: int
+    source: str
+    event: str | None
+    key: str | None
+    state: str
+    detail: str | None
+    runs: tuple[int, ...]
+    received_at: Time

@@ -1,0 +1,72 @@
+"""Ending a run before its time: at once where nothing has begun, through the agent where something has."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from sqlalchemy import Connection, select, update
+
+from tailrace.domain.errors import MoveRefused
+from tailrace.domain.outcome import Reason
+from tailrace.domain.states import ATTEMPT, JOB, LOG, RUN, RUN_ENDED, AttemptState, JobState, RunState
+from tailrace.store.clock import read_clock
+from tailrace.store.jobs import advance_run, lock_run
+from tailrace.store.moves import move, move_all
+from tailrace.store.tables import attempt as attempts
+from tailrace.store.tables import job as jobs
+from tailrace.store.tables import log as logs
+from tailrace.store.tables import run as runs
+
+
+class ToAbort(NamedTuple):
+    """An attempt that its agent has to end, and on whose word."""
+
+    attempt_id: int
+    by: str
+
+
+def abort_run(connection: Connection, run_id: int, by: str) -> list[int]:
+    """End what has not begun and ask for the end of what has; returns the agents that have to be told.
+
+    Raises NotFound, and MoveRefused when the run has ended already.
+    """
+    state = lock_run(connection, run_id)
+    if state in RUN_ENDED:
+        raise MoveRefused(f"run {run_id}", state, "abort")
+    now = read_clock(connection)
+    cause = {"reason": Reason.ABORTED_BY.value, "detail": f"aborted by {by}", "finished_at": now}
+    if state is RunState.PLANNING:
+        move(connection, runs, RUN, run_id, "abort", **cause)
+        return []
+    waiting = select(jobs.c.id).where(jobs.c.run_id == run_id, jobs.c.state == JobState.WAITING.value)
+    move_all(connection, jobs, JOB, connection.execute(waiting).scalars(), "abort", **cause)
+    queued = connection.execute(
+        select(attempts.c.id, attempts.c.job_id, attempts.c.log_id).where(
+            attempts.c.run_id == run_id, attempts.c.state == AttemptState.PENDING.value
+        )
+    ).all()
+    move_all(connection, attempts, ATTEMPT, [row.id for row in queued], "abort", **cause)
+    move_all(connection, jobs, JOB, [row.job_id for row in queued], "abort", **cause)
+    move_all(connection, logs, LOG, [row.log_id for row in queued], "close", size=0, crc32=0, closed_at=now)
+    held = attempts.c.state.in_((AttemptState.LEASED.value, AttemptState.RUNNING.value))
+    told = connection.execute(
+        update(attempts)
+        .where(attempts.c.run_id == run_id, held, attempts.c.abort_by.is_(None))
+        .values(abort_by=by)
+        .returning(attempts.c.agent_id)
+    ).scalars()
+    agents = sorted(set(told))
+    advance_run(connection, run_id)
+    return agents
+
+
+def attempts_to_abort(connection: Connection, agent_id: int) -> list[ToAbort]:
+    """What this agent has to end."""
+    rows = connection.execute(
+        select(attempts.c.id, attempts.c.abort_by).where(
+            attempts.c.agent_id == agent_id,
+            attempts.c.state.in_((AttemptState.LEASED.value, AttemptState.RUNNING.value)),
+            attempts.c.abort_by.is_not(None),
+        )
+    )
+    return [ToAbort(row.id, row.abort_by) for row in rows]

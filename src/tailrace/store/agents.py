@@ -1,0 +1,163 @@
+"""Agents: registered with a one-time token, known by the hash of their credential."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from sqlalchemy import Connection, func, insert, select, update
+
+from tailrace.domain.errors import Unauthorised
+from tailrace.domain.model import AgentView
+from tailrace.domain.states import AttemptState
+from tailrace.store.clock import read_clock
+from tailrace.store.tables import agent as agents
+from tailrace.store.tables import agent_token as tokens
+from tailrace.store.tables import attempt as attempts
+
+_HELD = (AttemptState.LEASED.value, AttemptState.RUNNING.value)
+
+
+class HeldAttempt(NamedTuple):
+    """An attempt that belongs to an agent."""
+
+    attempt_id: int
+    run_id: int
+    cookie: str
+    log_id: int
+    state: AttemptState
+
+
+def add_agent_token(connection: Connection, hash: str, labels: Sequence[str], life_ms: int) -> int:
+    """Keep the hash of a one-time registration token; returns when it expires (ms)."""
+    now = read_clock(connection)
+    connection.execute(
+        insert(tokens).values(hash=hash, labels=list(labels), created_at=now, expires_at=now + life_ms)
+    )
+    return now + life_ms
+
+
+def register_agent(
+    connection: Connection,
+    token_hash: str,
+    credential_hash: str,
+    *,
+    name: str,
+    labels: Sequence[str],
+    capacity: int,
+    version: str,
+) -> int:
+    """Use a token up and make its agent; returns the agent's id. Raises Unauthorised for a token that is no good."""
+    now = read_clock(connection)
+    used = connection.execute(
+        update(tokens)
+        .where(tokens.c.hash == token_hash, tokens.c.used_at.is_(None), tokens.c.expires_at > now)
+        .values(used_at=now)
+        .returning(tokens.c.labels)
+    ).one_or_none()
+    if used is None:
+        raise Unauthorised(
+            "this registration token is unknown, used or expired: make a new one with `tailrace agent-token`"
+        )
+    return connection.execute(
+        insert(agents)
+        .values(
+            name=name,
+            credential_hash=credential_hash,
+            labels=sorted({*used.labels, *labels}),
+            capacity=capacity,
+            version=version,
+            online=False,
+            first_seen_at=now,
+            last_seen_at=now,
+        )
+        .returning(agents.c.id)
+    ).scalar_one()
+
+
+def find_agent(connection: Connection, credential_hash: str) -> int | None:
+    """The id of the agent with this credential."""
+    return connection.execute(
+        select(agents.c.id).where(agents.c.credential_hash == credential_hash, agents.c.removed_at.is_(None))
+    ).scalar()
+
+
+def agent_came(
+    connection: Connection,
+    id: int,
+    *,
+    labels: Sequence[str],
+    capacity: int,
+    version: str,
+    address: str | None,
+) -> frozenset[str]:
+    """Note what an agent says of itself when it connects; returns its labels."""
+    ordered = sorted(set(labels))
+    connection.execute(
+        update(agents)
+        .where(agents.c.id == id)
+        .values(
+            labels=ordered,
+            capacity=capacity,
+            version=version,
+            address=address,
+            online=True,
+            last_seen_at=read_clock(connection),
+        )
+    )
+    return frozenset(ordered)
+
+
+def agent_left(connection: Connection, id: int) -> None:
+    """Its connection ended; what it holds stays its own until the lease runs out."""
+    connection.execute(
+        update(agents).where(agents.c.id == id).values(online=False, last_seen_at=read_clock(connection))
+    )
+
+
+def note_trouble(connection: Connection, id: int, message: str) -> None:
+    """Keep the last error that an agent reported of itself."""
+    connection.execute(update(agents).where(agents.c.id == id).values(trouble=message))
+
+
+def held_attempts(connection: Connection, agent_id: int) -> list[HeldAttempt]:
+    """All that belongs to an agent and has not ended."""
+    rows = connection.execute(
+        select(attempts.c.id, attempts.c.run_id, attempts.c.cookie, attempts.c.log_id, attempts.c.state)
+        .where(attempts.c.agent_id == agent_id, attempts.c.state.in_(_HELD))
+        .order_by(attempts.c.id)
+    )
+    return [HeldAttempt(*row[:4], AttemptState(row.state)) for row in rows]
+
+
+def list_agents(connection: Connection, lease_ms: int) -> list[AgentView]:
+    """All agents, oldest first; online while connected and heard of within a lease's time."""
+    now = read_clock(connection)
+    busy = (
+        select(attempts.c.agent_id, func.count().label("busy"))
+        .where(attempts.c.state.in_(_HELD))
+        .group_by(attempts.c.agent_id)
+        .subquery()
+    )
+    rows = connection.execute(
+        select(agents, busy.c.busy)
+        .outerjoin(busy, busy.c.agent_id == agents.c.id)
+        .where(agents.c.removed_at.is_(None))
+        .order_by(agents.c.id)
+    )
+    return [
+        AgentView(
+            id=row.id,
+            name=row.name,
+            state="online" if row.online and row.last_seen_at > now - lease_ms else "offline",
+            labels=tuple(row.labels),
+            capacity=row.capacity,
+            busy=row.busy or 0,
+            version=row.version,
+            address=row.address,
+            trouble=row.trouble,
+            first_seen_at=row.first_seen_at,
+            last_seen_at=row.last_seen_at,
+        )
+        for row in rows
+    ]

@@ -1,0 +1,43 @@
+"""The contract of the store: a transaction is a plain function whose first argument is a connection.
+
+    run = await store.write(create_run, plan, event)
+    runs = await store.read(list_runs, filters)
+
+No connection outlives its function, so none can be held open across an await.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Concatenate, ParamSpec, TypeVar
+
+from sqlalchemy import Connection
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Store(ABC):
+    """Runs transactions in threads.
+
+    A write that returns is committed. A write that raises has changed nothing, and so has one whose commit fails.
+    A cancelled call may still commit. Functions may be called more than once (a deadlock is tried again), so they
+    touch nothing but their connection.
+    """
+
+    @abstractmethod
+    async def write(
+        self, function: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Run `function(connection, …)` in a transaction that may change rows; return what it returns."""
+
+    @abstractmethod
+    async def read(
+        self, function: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Run `function(connection, …)` in a transaction that sees one state of the store and changes nothing."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Finish what was begun, then let go of every connection."""

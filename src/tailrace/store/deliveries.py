@@ -1,0 +1,112 @@
+"""The inbox: every webhook that verified, kept before anything acts on it, and the last refusals."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, delete, func, insert, select
+
+from tailrace.domain.model import DeliveryView
+from tailrace.store.clock import now_ms
+from tailrace.store.tables import delivery as deliveries
+from tailrace.store.tables import refusal as refusals
+from tailrace.store.tables import run as runs
+
+REFUSALS_KEPT = 100
+
+
+@dataclass(frozen=True)
+class NewDelivery:
+    """A webhook to keep; `body` is zlib-compressed, or lies in the file `body_file`."""
+
+    project_id: int
+    source: str
+    key: str | None
+    event: str | None
+    headers: dict[str, str]
+    body: bytes | None
+    body_file: str | None
+    state: str
+    detail: str | None
+
+
+def add_delivery(connection: Connection, new: NewDelivery) -> int:
+    """The id of the kept delivery."""
+    return connection.execute(
+        insert(deliveries).values(**vars(new), received_at=now_ms()).returning(deliveries.c.id)
+    ).scalar_one()
+
+
+def find_delivery(connection: Connection, project_id: int, source: str, key: str) -> DeliveryView | None:
+    """The delivery that came with this key before."""
+    found = connection.execute(
+        select(deliveries.c.id).where(
+            deliveries.c.project_id == project_id, deliveries.c.source == source, deliveries.c.key == key
+        )
+    ).scalar()
+    return None if found is None else _views(connection, deliveries.c.id == found)[0]
+
+
+def list_deliveries(
+    connection: Connection, project_id: int | None = None, before: int | None = None, limit: int = 50
+) -> list[DeliveryView]:
+    """Newest first; `before` is the cursor."""
+    wanted = deliveries.c.id > 0
+    if project_id is not None:
+        wanted &= deliveries.c.project_id == project_id
+    if before is not None:
+        wanted &= deliveries.c.id < before
+    return _views(connection, wanted, limit)
+
+
+def add_refusal(connection: Connection, project: str, source: str, why: str, headers: dict[str, str]) -> None:
+    """Keep the headers of a refused webhook, and of the last hundred only: a body that nobody signed is not kept."""
+    newest = connection.execute(
+        insert(refusals)
+        .values(project=project, source=source, why=why, headers=headers, refused_at=now_ms())
+        .returning(refusals.c.id)
+    ).scalar_one()
+    connection.execute(delete(refusals).where(refusals.c.id <= newest - REFUSALS_KEPT))
+
+
+def count_refusals(connection: Connection) -> int:
+    """How many refusals are kept."""
+    return connection.execute(select(func.count()).select_from(refusals)).scalar_one()
+
+
+def _views(connection: Connection, wanted: object, limit: int = 1) -> list[DeliveryView]:
+    rows = connection.execute(
+        select(
+            deliveries.c.id,
+            deliveries.c.project_id,
+            deliveries.c.source,
+            deliveries.c.event,
+            deliveries.c.key,
+            deliveries.c.state,
+            deliveries.c.detail,
+            deliveries.c.received_at,
+        )
+        .where(wanted)  # type: ignore[arg-type]
+        .order_by(deliveries.c.id.desc())
+        .limit(limit)
+    ).all()
+    started: dict[int, list[int]] = {}
+    ids = [row.id for row in rows]
+    for run_id, delivery_id in connection.execute(
+        select(runs.c.id, runs.c.delivery_id).where(runs.c.delivery_id.in_(ids)).order_by(runs.c.id)
+    ):
+        started.setdefault(delivery_id, []).append(run_id)
+    return [
+        DeliveryView(
+            id=row.id,
+            project=row.project_id,
+            source=row.source,
+            event=row.event,
+            key=row.key,
+            state=row.state,
+            detail=row.detail,
+            runs=tuple(started.get(row.id, ())),
+            received_at=row.received_at,
+        )
+        for row in rows
+    ]

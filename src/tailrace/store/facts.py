@@ -1,0 +1,88 @@
+"""Facts that runners recorded, applied: each may come again after a reconnect and then changes nothing."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, Row, insert, select, update
+
+from tailrace.domain.errors import LeaseLost
+from tailrace.domain.facts import Fact, Finished, Started, StepBegan, StepEnded
+from tailrace.domain.outcome import Outcome
+from tailrace.domain.states import ATTEMPT, ATTEMPT_ENDED, JOB, AttemptState, StepState
+from tailrace.store.clock import read_clock
+from tailrace.store.jobs import advance_run, lock_run
+from tailrace.store.leases import Ended
+from tailrace.store.moves import move, move_all
+from tailrace.store.tables import attempt as attempts
+from tailrace.store.tables import job as jobs
+from tailrace.store.tables import step as steps
+
+_VERBS = {AttemptState.PASSED: "pass", AttemptState.FAILED: "fail", AttemptState.ABORTED: "abort"}
+
+
+def apply_fact(connection: Connection, agent_id: int, attempt_id: int, fact: Fact) -> Ended:
+    """Apply a fact that `agent_id` sends about an attempt; raises LeaseLost when it does not hold it."""
+    run_id = connection.execute(select(attempts.c.run_id).where(attempts.c.id == attempt_id)).scalar()
+    if run_id is None:
+        raise LeaseLost(attempt_id, "this server knows no such attempt")
+    lock_run(connection, run_id)
+    row = connection.execute(select(attempts).where(attempts.c.id == attempt_id)).one()
+    if row.agent_id != agent_id:
+        raise LeaseLost(attempt_id, "its lease expired and it was taken from this agent")
+    if row.state in ATTEMPT_ENDED:
+        if row.reason == "agent_lost":
+            raise LeaseLost(attempt_id, "it ended as agent_lost when its lease expired")
+        return Ended(run_id, False)
+    # The runner's clock tells when it happened, also when the server was away; it may be wrong, so it is bounded.
+    at = min(max(fact.time, row.leased_at), read_clock(connection))
+    match fact:
+        case Started():
+            return Ended(run_id, _start(connection, row, at))
+        case StepBegan():
+            if not _step_known(connection, attempt_id, fact.step):
+                _add_step(connection, attempt_id, fact, state=StepState.RUNNING, began_at=at)
+        case StepEnded():
+            if not _step_known(connection, attempt_id, fact.step):
+                _add_step(connection, attempt_id, fact, state=fact.state)
+            connection.execute(
+                update(steps)
+                .where(steps.c.attempt_id == attempt_id, steps.c.position == fact.step)
+                .values(state=fact.state, exit_code=fact.exit_code, ended_at=at)
+            )
+        case Finished():
+            _start(connection, row, at)
+            return Ended(run_id, _finish(connection, row, fact.outcome, at))
+    return Ended(run_id, False)
+
+
+def _start(connection: Connection, row: Row[*tuple[object, ...]], at: int) -> bool:
+    if not move_all(connection, attempts, ATTEMPT, [row.id], "start", started_at=at):
+        return False
+    move_all(connection, jobs, JOB, [row.job_id], "start", started_at=at)
+    return advance_run(connection, row.run_id)
+
+
+def _finish(connection: Connection, row: Row[*tuple[object, ...]], outcome: Outcome, at: int) -> bool:
+    verb = _VERBS[outcome.state]
+    cause = {"reason": outcome.reason, "detail": outcome.detail, "finished_at": at}
+    move(
+        connection,
+        attempts,
+        ATTEMPT,
+        row.id,
+        verb,
+        exit_code=outcome.exit_code,
+        lease_until=None,
+        **cause,
+    )
+    move(connection, jobs, JOB, row.job_id, verb, **cause)
+    return advance_run(connection, row.run_id)
+
+
+def _step_known(connection: Connection, attempt_id: int, position: int) -> bool:
+    known = select(steps.c.position).where(steps.c.attempt_id == attempt_id, steps.c.position == position)
+    return connection.execute(known).first() is not None
+
+
+def _add_step(connection: Connection, attempt_id: int, fact: StepBegan | StepEnded, **values: object) -> None:
+    row = {"attempt_id": attempt_id, "position": fact.step, "name": fact.name, **values}
+    connection.execute(insert(steps).values(row))

@@ -1,0 +1,221 @@
+"""Jobs and their attempts: made, moved on when others end, shown."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Sequence
+
+from sqlalchemy import Connection, insert, select
+
+from tailrace.domain.errors import NotFound
+from tailrace.domain.model import AttemptView, JobView, StepView
+from tailrace.domain.outcome import Reason
+from tailrace.domain.plan import JobSpec
+from tailrace.domain.progress import JobProgress, progress
+from tailrace.domain.states import JOB, RUN, JobState, LogState, RunState, derive_run_state
+from tailrace.store.clock import now_ms
+from tailrace.store.moves import move, move_all
+from tailrace.store.tables import agent as agents
+from tailrace.store.tables import attempt as attempts
+from tailrace.store.tables import job as jobs
+from tailrace.store.tables import log as logs
+from tailrace.store.tables import run as runs
+from tailrace.store.tables import step as steps
+
+_RUN_VERBS = {
+    RunState.RUNNING: "start",
+    RunState.PASSED: "pass",
+    RunState.FAILED: "fail",
+    RunState.ABORTED: "abort",
+    RunState.SKIPPED: "skip",
+}
+
+
+def create_jobs(connection: Connection, run_id: int, specs: Sequence[JobSpec]) -> None:
+    """The jobs of a run, those without needs in the queue at once."""
+    connection.execute(
+        insert(jobs),
+        [
+            {
+                "run_id": run_id,
+                "position": position,
+                "name": spec.name,
+                "spec": spec.model_dump(mode="json"),
+                "state": JobState.WAITING,
+                "created_at": now_ms(),
+            }
+            for position, spec in enumerate(specs)
+        ],
+    )
+    advance_run(connection, run_id)
+
+
+def lock_run(connection: Connection, run_id: int) -> RunState:
+    """Take the run's row until the transaction ends, so that two jobs of it cannot end past each other; its state.
+
+    Raises NotFound.
+    """
+    state = connection.execute(select(runs.c.state).where(runs.c.id == run_id).with_for_update()).scalar()
+    if state is None:
+        raise NotFound("run", run_id)
+    return RunState(state)
+
+
+def advance_run(connection: Connection, run_id: int) -> bool:
+    """Move the waiting jobs on and derive the run's state; returns whether attempts were queued.
+
+    The caller holds the run's row (`lock_run`, or because it has just made it).
+    """
+    before = lock_run(connection, run_id)
+    rows = connection.execute(
+        select(jobs.c.id, jobs.c.name, jobs.c.spec, jobs.c.state)
+        .where(jobs.c.run_id == run_id)
+        .order_by(jobs.c.position)
+    ).all()
+    ids = {row.name: row.id for row in rows}
+    states = {row.name: JobState(row.state) for row in rows}
+    moves = progress([JobProgress(row.name, tuple(row.spec["needs"]), states[row.name]) for row in rows])
+    for name, need in moves.skip:
+        detail = f"it needs job {need}, which did not pass"
+        move(
+            connection,
+            jobs,
+            JOB,
+            ids[name],
+            "skip",
+            reason=Reason.NEEDS_FAILED,
+            detail=detail,
+            finished_at=now_ms(),
+        )
+        states[name] = JobState.SKIPPED
+    move_all(connection, jobs, JOB, [ids[name] for name in moves.ready], "ready")
+    for row in rows:
+        if row.name in moves.ready:
+            states[row.name] = JobState.PENDING
+            queue_attempt(connection, run_id, row.id, row.spec["labels"], number=1)
+    _follow(connection, run_id, before, derive_run_state(states.values()))
+    return bool(moves.ready)
+
+
+def _follow(connection: Connection, run_id: int, before: RunState, now: RunState) -> None:
+    if now is before or now is RunState.PENDING:
+        return
+    values: dict[str, object] = (
+        {"started_at": now_ms()} if now is RunState.RUNNING else {"finished_at": now_ms()}
+    )
+    if now in (RunState.FAILED, RunState.ABORTED):
+        cause = connection.execute(
+            select(jobs.c.name, jobs.c.reason, jobs.c.detail)
+            .where(jobs.c.run_id == run_id, jobs.c.state == now.value)
+            .order_by(jobs.c.finished_at, jobs.c.id)
+            .limit(1)
+        ).one()
+        values |= {"reason": cause.reason, "detail": f"job {cause.name}: {cause.detail}"}
+    move(connection, runs, RUN, run_id, _RUN_VERBS[now], **values)
+
+
+def queue_attempt(
+    connection: Connection, run_id: int, job_id: int, labels: Iterable[str], number: int
+) -> None:
+    """A new attempt, in the queue, with its log."""
+    log_id = connection.execute(
+        insert(logs).values(state=LogState.OPEN, created_at=now_ms()).returning(logs.c.id)
+    ).scalar_one()
+    connection.execute(
+        insert(attempts).values(
+            run_id=run_id,
+            job_id=job_id,
+            number=number,
+            log_id=log_id,
+            cookie=secrets.token_hex(16),
+            labels="\n".join(sorted(set(labels))),
+            state="pending",
+            created_at=now_ms(),
+        )
+    )
+
+
+def jobs_of_run(connection: Connection, run_id: int) -> tuple[JobView, ...]:
+    """The jobs of a run in the plan's order, with attempts and steps: three queries, whatever their number."""
+    return _jobs(connection, jobs.c.run_id == run_id, attempts.c.run_id == run_id)
+
+
+def get_job(connection: Connection, id: int) -> JobView:
+    """Raises NotFound."""
+    found = _jobs(connection, jobs.c.id == id, attempts.c.job_id == id)
+    if not found:
+        raise NotFound("job", id)
+    return found[0]
+
+
+def _jobs(connection: Connection, of_job: object, of_attempt: object) -> tuple[JobView, ...]:
+    tries = _attempts(connection, of_attempt)
+    rows = connection.execute(select(jobs).where(of_job).order_by(jobs.c.position))  # type: ignore[arg-type]
+    views: list[JobView] = []
+    for row in rows:
+        own = tuple(tries.get(row.id, ()))
+        views.append(
+            JobView(
+                id=row.id,
+                run=row.run_id,
+                name=row.name,
+                state=row.state,
+                reason=row.reason,
+                detail=row.detail,
+                needs=tuple(row.spec["needs"]),
+                labels=tuple(row.spec["labels"]),
+                agent=own[-1].agent if own else None,
+                created_at=row.created_at,
+                started_at=row.started_at,
+                finished_at=row.finished_at,
+                attempts=own,
+            )
+        )
+    return tuple(views)
+
+
+def _attempts(connection: Connection, of_attempt: object) -> dict[int, list[AttemptView]]:
+    began: dict[int, list[StepView]] = {}
+    for row in connection.execute(
+        select(steps)
+        .join(attempts, attempts.c.id == steps.c.attempt_id)
+        .where(of_attempt)  # type: ignore[arg-type]
+        .order_by(steps.c.attempt_id, steps.c.position)
+    ):
+        began.setdefault(row.attempt_id, []).append(
+            StepView(
+                index=row.position,
+                name=row.name,
+                state=row.state,
+                exit_code=row.exit_code,
+                began_at=row.began_at,
+                ended_at=row.ended_at,
+            )
+        )
+    tries: dict[int, list[AttemptView]] = {}
+    for row in connection.execute(
+        select(attempts, agents.c.name.label("agent"), logs.c.state.label("log_state"), logs.c.size)
+        .join(logs, logs.c.id == attempts.c.log_id)
+        .outerjoin(agents, agents.c.id == attempts.c.agent_id)
+        .where(of_attempt)  # type: ignore[arg-type]
+        .order_by(attempts.c.id)
+    ):
+        tries.setdefault(row.job_id, []).append(
+            AttemptView(
+                id=row.id,
+                number=row.number,
+                state=row.state,
+                reason=row.reason,
+                detail=row.detail,
+                exit_code=row.exit_code,
+                agent=row.agent,
+                log=row.log_id,
+                log_state=row.log_state,
+                log_size=row.size,
+                created_at=row.created_at,
+                started_at=row.started_at,
+                finished_at=row.finished_at,
+                steps=tuple(began.get(row.id, ())),
+            )
+        )
+    return tries

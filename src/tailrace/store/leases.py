@@ -1,0 +1,216 @@
+"""The queue is the `attempt` table: leased to agents, renewed, given back or lost."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from sqlalchemy import Connection, select, update
+
+from tailrace.domain.lease import Lease
+from tailrace.domain.outcome import Reason
+from tailrace.domain.plan import JobSpec
+from tailrace.domain.states import ATTEMPT, JOB, LOG, AttemptState
+from tailrace.store.clock import now_ms, read_clock
+from tailrace.store.jobs import advance_run, lock_run
+from tailrace.store.moves import move, move_all
+from tailrace.store.tables import agent as agents
+from tailrace.store.tables import attempt as attempts
+from tailrace.store.tables import job as jobs
+from tailrace.store.tables import log as logs
+from tailrace.store.tables import plan as plans
+from tailrace.store.tables import project as projects
+from tailrace.store.tables import run as runs
+
+_HELD = (AttemptState.LEASED.value, AttemptState.RUNNING.value)
+
+
+class Offer(NamedTuple):
+    """An agent that could take `free` more attempts of jobs whose labels it has."""
+
+    agent_id: int
+    labels: frozenset[str]
+    free: int
+
+
+class Granted(NamedTuple):
+    """An attempt that now belongs to an agent."""
+
+    agent_id: int
+    lease: Lease
+
+
+class Lapsed(NamedTuple):
+    """An attempt whose agent has been away for longer than its lease."""
+
+    attempt_id: int
+    run_id: int
+    log_id: int
+    agent_id: int
+    state: AttemptState
+
+
+class Ended(NamedTuple):
+    """What the end of an attempt moved: its run, and whether other attempts are in the queue now."""
+
+    run_id: int
+    queued: bool
+
+
+def lease_attempts(connection: Connection, offers: Sequence[Offer], lease_ms: int) -> list[Granted]:
+    """Give pending attempts, oldest first, to the agents that have their labels and the most room."""
+    room = {offer.agent_id: offer.free for offer in offers if offer.free > 0}
+    labels = {offer.agent_id: offer.labels for offer in offers}
+    if not room:
+        return []
+    pending = attempts.c.state == AttemptState.PENDING.value
+    wanted = connection.execute(select(attempts.c.labels).where(pending).distinct()).scalars().all()
+    fits = {
+        key: [agent for agent in room if labels[agent].issuperset(key.split("\n") if key else ())]
+        for key in wanted
+    }
+    # A query for each label set, so that each is served by the index in order, however long the queue is.
+    queues = [
+        connection.execute(
+            select(attempts.c.id, attempts.c.labels)
+            .where(pending, attempts.c.labels == key)
+            .order_by(attempts.c.id)
+            .limit(sum(room[agent] for agent in fit))
+            .with_for_update(skip_locked=True)
+        ).all()
+        for key, fit in fits.items()
+        if fit
+    ]
+    taken: dict[int, list[int]] = {}
+    for attempt_id, key in heapq.merge(*queues):
+        agent = max(fits[key], key=lambda agent: room[agent])
+        if room[agent] > 0:
+            room[agent] -= 1
+            taken.setdefault(agent, []).append(attempt_id)
+    granted: list[Granted] = []
+    for agent, ids in taken.items():
+        now = read_clock(connection)
+        moved = move_all(
+            connection,
+            attempts,
+            ATTEMPT,
+            ids,
+            "lease",
+            agent_id=agent,
+            leased_at=now,
+            lease_until=now + lease_ms,
+        )
+        granted += [Granted(agent, lease) for lease in read_leases(connection, moved)]
+    return granted
+
+
+def read_leases(connection: Connection, ids: Sequence[int]) -> list[Lease]:
+    """What agents need to carry these attempts, oldest first."""
+    rows = connection.execute(
+        select(
+            attempts.c.id,
+            attempts.c.number,
+            attempts.c.cookie,
+            attempts.c.log_id,
+            attempts.c.run_id,
+            runs.c.number.label("run_number"),
+            projects.c.name.label("project"),
+            plans.c.name.label("plan"),
+            projects.c.repository,
+            runs.c.revision,
+            runs.c.ref,
+            runs.c.branch,
+            runs.c.variables,
+            jobs.c.spec,
+        )
+        .join(jobs, jobs.c.id == attempts.c.job_id)
+        .join(runs, runs.c.id == attempts.c.run_id)
+        .join(projects, projects.c.id == runs.c.project_id)
+        .join(plans, plans.c.id == runs.c.plan_id)
+        .where(attempts.c.id.in_(ids))
+        .order_by(attempts.c.id)
+    )
+    return [
+        Lease(
+            attempt=row.id,
+            number=row.number,
+            cookie=row.cookie,
+            log=row.log_id,
+            run=row.run_id,
+            run_number=row.run_number,
+            project=row.project,
+            plan=row.plan,
+            repository=row.repository,
+            revision=row.revision,
+            ref=row.ref,
+            branch=row.branch,
+            job=JobSpec.model_validate(row.spec),
+            variables=row.variables,
+        )
+        for row in rows
+    ]
+
+
+def renew_leases(connection: Connection, agent_id: int, lease_ms: int) -> None:
+    """The agent is alive: all that it holds is its own for `lease_ms` more."""
+    now = read_clock(connection)
+    connection.execute(
+        update(attempts)
+        .where(attempts.c.agent_id == agent_id, attempts.c.state.in_(_HELD))
+        .values(lease_until=now + lease_ms)
+    )
+    connection.execute(update(agents).where(agents.c.id == agent_id).values(last_seen_at=now, online=True))
+
+
+def find_lapsed(connection: Connection) -> list[Lapsed]:
+    """The attempts whose lease has run out."""
+    rows = connection.execute(
+        select(
+            attempts.c.id, attempts.c.run_id, attempts.c.log_id, attempts.c.agent_id, attempts.c.state
+        ).where(attempts.c.lease_until < read_clock(connection))
+    )
+    return [Lapsed(row.id, row.run_id, row.log_id, row.agent_id, AttemptState(row.state)) for row in rows]
+
+
+def end_lapsed(
+    connection: Connection, lapsed: Lapsed, log_size: int, *, returned: bool = False
+) -> Ended | None:
+    """Put a leased attempt back into the queue, end a running one as `agent_lost` with its log cut at `log_size` bytes.
+
+    None when the agent was quicker and renewed. `returned`: the agent is back, but without the attempt.
+    """
+    lock_run(connection, lapsed.run_id)
+    row = connection.execute(select(attempts).where(attempts.c.id == lapsed.attempt_id)).one()
+    still = row.agent_id == lapsed.agent_id and row.state == lapsed.state.value
+    if not still or (not returned and row.lease_until >= read_clock(connection)):
+        return None
+    name = connection.execute(select(agents.c.name).where(agents.c.id == row.agent_id)).scalar_one()
+    if lapsed.state is AttemptState.LEASED and row.abort_by is None:
+        move(connection, attempts, ATTEMPT, row.id, "expire", agent_id=None, leased_at=None, lease_until=None)
+        return Ended(lapsed.run_id, True)
+    if row.abort_by is not None:
+        verb, reason = "abort", Reason.ABORTED_BY
+        detail = f"aborted by {row.abort_by}; agent {name} was away"
+    elif returned:
+        verb, reason = "lose", Reason.AGENT_LOST
+        detail = f"agent {name} came back without it: its machine was restarted or its folder removed"
+    else:
+        verb, reason = "lose", Reason.AGENT_LOST
+        detail = f"agent {name} has not been heard of since its lease ended"
+    now = now_ms()
+    move(
+        connection,
+        attempts,
+        ATTEMPT,
+        row.id,
+        verb,
+        reason=reason,
+        detail=detail,
+        lease_until=None,
+        finished_at=now,
+    )
+    move(connection, logs, LOG, lapsed.log_id, "truncate", size=log_size, closed_at=now)
+    job_verb = "abort" if verb == "abort" else "fail"
+    move(connection, jobs, JOB, row.job_id, job_verb, reason=reason, detail=detail, finished_at=now)
+    return Ended(lapsed.run_id, advance_run(connection, lapsed.run_id))

@@ -1,0 +1,76 @@
+"""What the store knows of logs; their bytes are elsewhere."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from sqlalchemy import Connection, select
+
+from tailrace.domain.states import LOG, AttemptState, LogState
+from tailrace.store.clock import read_clock
+from tailrace.store.moves import move_all
+from tailrace.store.tables import attempt as attempts
+from tailrace.store.tables import log as logs
+
+
+class LogRow(NamedTuple):
+    """A log; `size` in bytes is known once it no longer grows."""
+
+    id: int
+    state: LogState
+    size: int | None
+
+
+class LogOwner(NamedTuple):
+    """The attempt that writes a log, its agent, and where both stand."""
+
+    attempt_id: int
+    run_id: int
+    agent_id: int | None
+    attempt_state: AttemptState
+    reason: str | None
+    cookie: str
+    log_id: int
+    log_state: LogState
+
+
+def find_log(connection: Connection, id: int) -> LogRow | None:
+    """None for an unknown log."""
+    row = connection.execute(select(logs.c.id, logs.c.state, logs.c.size).where(logs.c.id == id)).first()
+    return None if row is None else LogRow(row.id, LogState(row.state), row.size)
+
+
+def find_owner(connection: Connection, attempt_id: int) -> LogOwner | None:
+    """None for an unknown attempt."""
+    row = connection.execute(
+        select(
+            attempts.c.id,
+            attempts.c.run_id,
+            attempts.c.agent_id,
+            attempts.c.state,
+            attempts.c.reason,
+            attempts.c.cookie,
+            attempts.c.log_id,
+            logs.c.state.label("log_state"),
+        )
+        .join(logs, logs.c.id == attempts.c.log_id)
+        .where(attempts.c.id == attempt_id)
+    ).first()
+    if row is None:
+        return None
+    return LogOwner(
+        row.id,
+        row.run_id,
+        row.agent_id,
+        AttemptState(row.state),
+        row.reason,
+        row.cookie,
+        row.log_id,
+        LogState(row.log_state),
+    )
+
+
+def close_log(connection: Connection, id: int, size: int, crc32: int) -> bool:
+    """The log is whole: `size` bytes with this CRC-32; False when it was not open any more."""
+    now = read_clock(connection)
+    return bool(move_all(connection, logs, LOG, [id], "close", size=size, crc32=crc32, closed_at=now))

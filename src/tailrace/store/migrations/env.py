@@ -1,0 +1,21 @@
+"""Alembic's entry: migrate.py hands it a connection that holds the lock."""
+
+from alembic import context
+
+from tailrace.store.tables import metadata
+
+connection = context.config.attributes["connection"]
+context.configure(
+    connection=connection,
+    target_metadata=metadata,
+    render_as_batch=connection.dialect.name == "sqlite",
+    transaction_per_migration=True,
+)
+if connection.dialect.name == "sqlite":
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    context.run_migrations()
+    connection.exec_driver_sql("COMMIT")
+else:
+    with context.begin_transaction():
+        context.run_migrations()
+    connection.commit()

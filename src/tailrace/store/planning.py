@@ -1,0 +1,111 @@
+"""Runs whose plan is still to be read: claimed by one server at a time, then given jobs or ended."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from sqlalchemy import Connection, or_, select, update
+
+from tailrace.domain.plan import JobSpec
+from tailrace.domain.states import RUN, RunState
+from tailrace.store.clock import now_ms, read_clock
+from tailrace.store.jobs import create_jobs, lock_run
+from tailrace.store.moves import move
+from tailrace.store.plans import add_version
+from tailrace.store.tables import plan as plans
+from tailrace.store.tables import plan_version as versions
+from tailrace.store.tables import project as projects
+from tailrace.store.tables import run as runs
+
+
+class PlanningWork(NamedTuple):
+    """A claimed run: read `path` in `repository` at `revision` or `ref` (`path` None: `definition` is kept here)."""
+
+    run_id: int
+    plan_id: int
+    repository: str
+    path: str | None
+    version_id: int | None
+    definition: str | None
+    revision: str | None
+    ref: str | None
+
+
+class Resolved(NamedTuple):
+    """The commit that a run is about."""
+
+    revision: str
+    ref: str | None
+    branch: str | None
+    title: str | None
+    author: str | None
+
+
+def claim_planning(connection: Connection, claim_ms: int, limit: int) -> list[PlanningWork]:
+    """Claim up to `limit` runs for `claim_ms`, oldest first; a claim that runs out can be claimed again."""
+    now = read_clock(connection)
+    free = or_(runs.c.claimed_until.is_(None), runs.c.claimed_until < now)
+    candidates = (
+        select(runs.c.id)
+        .where(runs.c.state == RunState.PLANNING.value, free)
+        .order_by(runs.c.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    ids = list(connection.execute(candidates).scalars())
+    connection.execute(update(runs).where(runs.c.id.in_(ids)).values(claimed_until=now + claim_ms))
+    rows = connection.execute(
+        select(
+            runs.c.id,
+            runs.c.plan_id,
+            projects.c.repository,
+            plans.c.path,
+            runs.c.plan_version_id,
+            versions.c.definition,
+            runs.c.revision,
+            runs.c.ref,
+        )
+        .join(projects, projects.c.id == runs.c.project_id)
+        .join(plans, plans.c.id == runs.c.plan_id)
+        .outerjoin(versions, versions.c.id == runs.c.plan_version_id)
+        .where(runs.c.id.in_(ids))
+        .order_by(runs.c.id)
+    )
+    return [PlanningWork(*row) for row in rows]
+
+
+def plan_run(
+    connection: Connection, work: PlanningWork, definition: str, specs: Sequence[JobSpec], resolved: Resolved
+) -> bool:
+    """Give a claimed run its version, its commit and its jobs; False when it is no longer planning (aborted)."""
+    if lock_run(connection, work.run_id) is not RunState.PLANNING:
+        return False
+    version_id = work.version_id or add_version(connection, work.plan_id, definition)
+    known = connection.execute(
+        select(runs.c.ref, runs.c.branch, runs.c.title, runs.c.author).where(runs.c.id == work.run_id)
+    ).one()
+    move(
+        connection,
+        runs,
+        RUN,
+        work.run_id,
+        "plan",
+        plan_version_id=version_id,
+        claimed_until=None,
+        revision=resolved.revision,
+        ref=known.ref or resolved.ref,
+        branch=known.branch or resolved.branch,
+        title=known.title or resolved.title,
+        author=known.author or resolved.author,
+    )
+    create_jobs(connection, work.run_id, specs)
+    return True
+
+
+def end_planning(connection: Connection, run_id: int, verb: str, reason: str, detail: str) -> bool:
+    """End a planning run by `verb` (fail, skip); False when it is no longer planning."""
+    if lock_run(connection, run_id) is not RunState.PLANNING:
+        return False
+    move(connection, runs, RUN, run_id, verb, reason=reason, detail=detail, finished_at=now_ms())
+    return True

@@ -1,0 +1,210 @@
+"""Plans and their immutable versions. Every edit makes a new version; a run names its version."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import NamedTuple
+
+from sqlalchemy import Connection, Select, insert, select, update
+
+from tailrace.domain.errors import Conflict, Invalid, NotFound
+from tailrace.domain.model import PlanView
+from tailrace.store.clock import now_ms
+from tailrace.store.projects import get_project
+from tailrace.store.tables import plan as plans
+from tailrace.store.tables import plan_version as versions
+from tailrace.store.tables import project as projects
+from tailrace.store.tables import trigger as triggers
+
+REPOSITORY_PLAN = ".tailrace.yml"
+
+
+class PlanSource(NamedTuple):
+    """Where a plan's definition comes from: the repository at `path`, or here (`version_id`, `definition`)."""
+
+    plan_id: int
+    project_id: int
+    repository: str
+    path: str | None
+    version_id: int | None
+    definition: str | None
+
+
+def create_plan(
+    connection: Connection,
+    project_id: int,
+    name: str,
+    *,
+    definition: str | None = None,
+    path: str | None = None,
+) -> PlanView:
+    """A new plan with a webhook trigger; exactly one of `definition` and `path` is given.
+
+    Raises NotFound for an unknown project and Conflict when the name is taken.
+    """
+    if (definition is None) == (path is None):
+        raise Invalid("a plan has either a `definition` (kept here) or a `path` (a file in the repository)")
+    get_project(connection, project_id)
+    taken = select(plans.c.id).where(
+        plans.c.project_id == project_id, plans.c.name == name, plans.c.removed_at.is_(None)
+    )
+    if connection.execute(taken).first():
+        raise Conflict(f"this project has a plan {name!r} already: choose another name, or change that plan")
+    plan_id = connection.execute(
+        insert(plans)
+        .values(project_id=project_id, name=name, path=path, created_at=now_ms())
+        .returning(plans.c.id)
+    ).scalar_one()
+    connection.execute(
+        insert(triggers).values(
+            project_id=project_id, plan_id=plan_id, kind="webhook", enabled=True, created_at=now_ms()
+        )
+    )
+    if definition is not None:
+        add_version(connection, plan_id, definition)
+    return get_plan(connection, plan_id)
+
+
+def add_version(connection: Connection, plan_id: int, definition: str) -> int:
+    """The id of the plan's version with this definition: the one that has it already, or a new one."""
+    same = select(versions.c.id).where(
+        versions.c.plan_id == plan_id, versions.c.sha256 == _sha256(definition)
+    )
+    found = connection.execute(same.order_by(versions.c.id.desc()).limit(1)).scalar()
+    return _append_version(connection, plan_id, definition) if found is None else found
+
+
+def change_plan(
+    connection: Connection, id: int, *, name: str | None = None, definition: str | None = None
+) -> PlanView:
+    """Rename a plan or give it a new version; raises NotFound, Conflict, or Invalid for a plan of the repository."""
+    plan = get_plan(connection, id)
+    if name is not None and name != plan.name:
+        taken = select(plans.c.id).where(
+            plans.c.project_id == plan.project, plans.c.name == name, plans.c.removed_at.is_(None)
+        )
+        if connection.execute(taken).first():
+            raise Conflict(f"this project has a plan {name!r} already: choose another name")
+        connection.execute(update(plans).where(plans.c.id == id).values(name=name))
+    if definition is not None:
+        if plan.path is not None:
+            raise Invalid(f"plan {plan.name!r} is kept in the repository at {plan.path}: change it there")
+        if definition != plan.definition:
+            # Going back to an earlier text is an edit too: the newest version is the one in force.
+            _append_version(connection, id, definition)
+    return get_plan(connection, id)
+
+
+def _append_version(connection: Connection, plan_id: int, definition: str) -> int:
+    number = connection.execute(
+        update(plans)
+        .where(plans.c.id == plan_id)
+        .values(version_count=plans.c.version_count + 1)
+        .returning(plans.c.version_count)
+    ).scalar_one()
+    return connection.execute(
+        insert(versions)
+        .values(
+            plan_id=plan_id,
+            number=number,
+            definition=definition,
+            sha256=_sha256(definition),
+            created_at=now_ms(),
+        )
+        .returning(versions.c.id)
+    ).scalar_one()
+
+
+def _sha256(definition: str) -> str:
+    return hashlib.sha256(definition.encode()).hexdigest()
+
+
+def remove_plan(connection: Connection, id: int) -> None:
+    """Mark a plan and its triggers as removed; its runs stay. Raises NotFound."""
+    get_plan(connection, id)
+    connection.execute(update(plans).where(plans.c.id == id).values(removed_at=now_ms()))
+    connection.execute(update(triggers).where(triggers.c.plan_id == id).values(removed_at=now_ms()))
+
+
+def get_plan(connection: Connection, id: int) -> PlanView:
+    """Raises NotFound."""
+    found = _list(connection, _plans().where(plans.c.id == id))
+    if not found:
+        raise NotFound("plan", id)
+    return found[0]
+
+
+def list_plans(
+    connection: Connection, project_id: int | None = None, after: int = 0, limit: int = 100
+) -> list[PlanView]:
+    """Plans with ids above `after`, oldest first."""
+    query = _plans().where(plans.c.id > after).order_by(plans.c.id).limit(limit)
+    if project_id is not None:
+        query = query.where(plans.c.project_id == project_id)
+    return _list(connection, query)
+
+
+def find_plan(connection: Connection, project: str, name: str) -> PlanView | None:
+    """The plan of that name in the project of that name."""
+    found = _list(connection, _plans().where(projects.c.name == project, plans.c.name == name))
+    return found[0] if found else None
+
+
+def plan_source(connection: Connection, plan_id: int) -> PlanSource:
+    """Where the plan's definition comes from; raises NotFound."""
+    row = connection.execute(_plans().where(plans.c.id == plan_id)).first()
+    if row is None:
+        raise NotFound("plan", plan_id)
+    if row.path is not None:
+        return PlanSource(row.id, row.project_id, row.repository, row.path, None, None)
+    return PlanSource(row.id, row.project_id, row.repository, None, row.version_id, row.definition)
+
+
+def webhook_plans(connection: Connection, project_id: int) -> list[PlanSource]:
+    """The plans that a webhook of this project starts.
+
+    A project without any plan follows its repository's plan file: the first event makes that plan.
+    """
+    ids = connection.execute(
+        select(triggers.c.plan_id, triggers.c.enabled)
+        .where(
+            triggers.c.project_id == project_id, triggers.c.kind == "webhook", triggers.c.removed_at.is_(None)
+        )
+        .order_by(triggers.c.id)
+    ).all()
+    if not ids:
+        ids = [(create_plan(connection, project_id, "default", path=REPOSITORY_PLAN).id, True)]
+    return [plan_source(connection, plan_id) for plan_id, enabled in ids if enabled]
+
+
+def _plans() -> Select[*tuple[object, ...]]:
+    newest = (versions.c.plan_id == plans.c.id) & (versions.c.number == plans.c.version_count)
+    return (
+        select(
+            plans,
+            projects.c.name.label("project_name"),
+            projects.c.repository,
+            versions.c.id.label("version_id"),
+            versions.c.number,
+            versions.c.definition,
+        )
+        .join(projects, projects.c.id == plans.c.project_id)
+        .outerjoin(versions, newest)
+        .where(plans.c.removed_at.is_(None), projects.c.removed_at.is_(None))
+    )
+
+
+def _list(connection: Connection, query: Select[*tuple[object, ...]]) -> list[PlanView]:
+    return [
+        PlanView(
+            id=row.id,
+            project=row.project_id,
+            project_name=row.project_name,
+            name=row.name,
+            path=row.path,
+            version=row.number,
+            definition=row.definition,
+            created_at=row.created_at,
+        )
+        for row in connection.execute(query)
+    ]

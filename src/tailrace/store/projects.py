@@ -1,0 +1,106 @@
+"""Projects: rows are kept when they are removed, and their names are free again."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from sqlalchemy import Connection, Row, insert, select, update
+
+from tailrace.domain.errors import Conflict, NotFound
+from tailrace.domain.model import Project
+from tailrace.store.clock import now_ms, read_clock
+from tailrace.store.tables import project as projects
+
+
+class WebhookTarget(NamedTuple):
+    """A project as a webhook sees it; `sealed` is its secret, encrypted, or None."""
+
+    id: int
+    sealed: bytes | None
+
+
+def create_project(connection: Connection, name: str, repository: str) -> Project:
+    """A new project; raises Conflict when the name is taken."""
+    taken = select(projects.c.id).where(projects.c.name == name, projects.c.removed_at.is_(None))
+    if connection.execute(taken).first():
+        raise Conflict(f"project {name!r} exists already: choose another name, or change that project")
+    row = connection.execute(
+        insert(projects).values(name=name, repository=repository, created_at=now_ms()).returning(projects)
+    ).one()
+    return _project(row)
+
+
+def change_project(
+    connection: Connection, id: int, *, name: str | None = None, repository: str | None = None
+) -> Project:
+    """Change what is given; raises NotFound, or Conflict when the name is taken."""
+    if name is not None:
+        taken = select(projects.c.id).where(
+            projects.c.name == name, projects.c.removed_at.is_(None), projects.c.id != id
+        )
+        if connection.execute(taken).first():
+            raise Conflict(f"project {name!r} exists already: choose another name")
+    values = {k: v for k, v in {"name": name, "repository": repository}.items() if v is not None}
+    if values:
+        connection.execute(
+            update(projects).where(projects.c.id == id, projects.c.removed_at.is_(None)).values(values)
+        )
+    return get_project(connection, id)
+
+
+def set_webhook_secret(connection: Connection, id: int, sealed: bytes | None) -> None:
+    """Keep the sealed secret of a project's webhooks; None refuses webhooks."""
+    connection.execute(update(projects).where(projects.c.id == id).values(webhook_secret=sealed))
+
+
+def remove_project(connection: Connection, id: int) -> None:
+    """Mark a project as removed; its runs and logs stay. Raises NotFound."""
+    get_project(connection, id)
+    connection.execute(update(projects).where(projects.c.id == id).values(removed_at=read_clock(connection)))
+
+
+def get_project(connection: Connection, id: int) -> Project:
+    """Raises NotFound."""
+    row = connection.execute(
+        select(projects).where(projects.c.id == id, projects.c.removed_at.is_(None))
+    ).one_or_none()
+    if row is None:
+        raise NotFound("project", id)
+    return _project(row)
+
+
+def list_projects(connection: Connection, after: int = 0, limit: int = 100) -> list[Project]:
+    """Projects with ids above `after`, oldest first."""
+    rows = connection.execute(
+        select(projects)
+        .where(projects.c.removed_at.is_(None), projects.c.id > after)
+        .order_by(projects.c.id)
+        .limit(limit)
+    )
+    return [_project(row) for row in rows]
+
+
+def find_webhook_target(connection: Connection, key: str) -> WebhookTarget | None:
+    """The project that a webhook's URL names, by name or by id; a name wins."""
+    for by in (
+        projects.c.name == key,
+        projects.c.id == int(key) if key.isdecimal() and len(key) < 18 else None,
+    ):
+        if by is None:
+            continue
+        row = connection.execute(
+            select(projects.c.id, projects.c.webhook_secret).where(by, projects.c.removed_at.is_(None))
+        ).first()
+        if row is not None:
+            return WebhookTarget(row.id, row.webhook_secret)
+    return None
+
+
+def _project(row: Row[*tuple[object, ...]]) -> Project:
+    return Project(
+        id=row.id,
+        name=row.name,
+        repository=row.repository,
+        has_webhook_secret=row.webhook_secret is not None,
+        created_at=row.created_at,
+    )

@@ -1,0 +1,203 @@
+"""Runs: made from a plan and an event, listed, shown with their jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection, Row, Select, insert, select, update
+
+from tailrace.domain.errors import NotFound
+from tailrace.domain.events import Event
+from tailrace.domain.model import RunSummary, RunView, TriggerView
+from tailrace.domain.plan import JobSpec
+from tailrace.domain.states import RunState
+from tailrace.store.clock import now_ms
+from tailrace.store.jobs import create_jobs, jobs_of_run
+from tailrace.store.tables import agent as agents
+from tailrace.store.tables import attempt as attempts
+from tailrace.store.tables import plan as plans
+from tailrace.store.tables import plan_version as versions
+from tailrace.store.tables import project as projects
+from tailrace.store.tables import run as runs
+
+
+@dataclass(frozen=True)
+class NewRun:
+    """A run to make. With `jobs` (and the version they come from) it is pending at once; without, it is planning."""
+
+    plan_id: int
+    project_id: int
+    event: Event
+    trigger_kind: str
+    trigger_by: str | None = None
+    delivery_id: int | None = None
+    plan_version_id: int | None = None
+    variables: dict[str, str] = field(default_factory=dict[str, str])
+    jobs: tuple[JobSpec, ...] | None = None
+
+
+@dataclass(frozen=True)
+class RunFilter:
+    """Which runs to list; `before` is the cursor: only ids below it."""
+
+    state: RunState | None = None
+    project: int | None = None
+    plan: int | None = None
+    branch: str | None = None
+    before: int | None = None
+    limit: int = 50
+
+
+def create_run(connection: Connection, new: NewRun) -> int:
+    """The id of the new run; it takes its project's next number."""
+    number = connection.execute(
+        update(projects)
+        .where(projects.c.id == new.project_id)
+        .values(run_count=projects.c.run_count + 1)
+        .returning(projects.c.run_count)
+    ).scalar_one()
+    event = new.event
+    run_id = connection.execute(
+        insert(runs)
+        .values(
+            number=number,
+            project_id=new.project_id,
+            plan_id=new.plan_id,
+            plan_version_id=new.plan_version_id,
+            delivery_id=new.delivery_id,
+            trigger_kind=new.trigger_kind,
+            trigger_by=new.trigger_by,
+            trigger_event=event.kind.value,
+            ref=event.ref,
+            branch=event.branch,
+            revision=event.revision,
+            title=event.title,
+            author=event.author,
+            variables=new.variables,
+            state=RunState.PLANNING if new.jobs is None else RunState.PENDING,
+            created_at=now_ms(),
+        )
+        .returning(runs.c.id)
+    ).scalar_one()
+    if new.jobs is not None:
+        create_jobs(connection, run_id, new.jobs)
+    return run_id
+
+
+def list_runs(connection: Connection, wanted: RunFilter) -> list[RunSummary]:
+    """The newest runs that the filter lets through, newest first."""
+    query = _summaries().order_by(runs.c.id.desc()).limit(wanted.limit)
+    for column, value in (
+        (runs.c.state, wanted.state),
+        (runs.c.project_id, wanted.project),
+        (runs.c.plan_id, wanted.plan),
+        (runs.c.branch, wanted.branch),
+    ):
+        if value is not None:
+            query = query.where(column == value)
+    if wanted.before is not None:
+        query = query.where(runs.c.id < wanted.before)
+    return _read(connection, query)
+
+
+def summaries(connection: Connection, ids: Iterable[int]) -> list[RunSummary]:
+    """These runs, newest first; unknown ids are left out."""
+    return _read(connection, _summaries().where(runs.c.id.in_(list(ids))).order_by(runs.c.id.desc()))
+
+
+def get_run(connection: Connection, id: int) -> RunView:
+    """A run with its jobs, attempts and steps; raises NotFound."""
+    found = summaries(connection, [id])
+    if not found:
+        raise NotFound("run", id)
+    variables = connection.execute(select(runs.c.variables).where(runs.c.id == id)).scalar_one()
+    fields = {name: getattr(found[0], name) for name in RunSummary.model_fields}
+    return RunView(**fields, variables=variables, jobs=jobs_of_run(connection, id))
+
+
+def run_again(connection: Connection, id: int, by: str) -> NewRun:
+    """What run `id` was made of, to make it anew: same plan version, revision and variables. Raises NotFound.
+
+    A plan of the repository is read again at the same revision, which gives the same version.
+    """
+    row = connection.execute(
+        select(runs, plans.c.path).join(plans, plans.c.id == runs.c.plan_id).where(runs.c.id == id)
+    ).first()
+    if row is None:
+        raise NotFound("run", id)
+    event = Event.model_validate(
+        {
+            "kind": row.trigger_event,
+            **{name: getattr(row, name) for name in ("ref", "branch", "revision", "title", "author")},
+        }
+    )
+    return NewRun(
+        plan_id=row.plan_id,
+        project_id=row.project_id,
+        event=event,
+        trigger_kind="manual",
+        trigger_by=by,
+        plan_version_id=None if row.path else row.plan_version_id,
+        variables=row.variables,
+    )
+
+
+def _summaries() -> Select[*tuple[object, ...]]:
+    return (
+        select(
+            runs,
+            projects.c.name.label("project_name"),
+            plans.c.name.label("plan_name"),
+            versions.c.number.label("version"),
+        )
+        .join(projects, projects.c.id == runs.c.project_id)
+        .join(plans, plans.c.id == runs.c.plan_id)
+        .outerjoin(versions, versions.c.id == runs.c.plan_version_id)
+    )
+
+
+def _read(connection: Connection, query: Select[*tuple[object, ...]]) -> list[RunSummary]:
+    rows = connection.execute(query).all()
+    names = _agents_of_runs(connection, [row.id for row in rows])
+    return [_summary(row, names.get(row.id, ())) for row in rows]
+
+
+def _agents_of_runs(connection: Connection, ids: list[int]) -> Mapping[int, tuple[str, ...]]:
+    found = connection.execute(
+        select(attempts.c.run_id, agents.c.name)
+        .join(agents, agents.c.id == attempts.c.agent_id)
+        .where(attempts.c.run_id.in_(ids))
+        .order_by(attempts.c.id)
+    )
+    names: dict[int, dict[str, None]] = {}
+    for run_id, name in found:
+        names.setdefault(run_id, {})[name] = None
+    return {run_id: tuple(ordered) for run_id, ordered in names.items()}
+
+
+def _summary(row: Row[*tuple[object, ...]], names: tuple[str, ...]) -> RunSummary:
+    return RunSummary(
+        id=row.id,
+        number=row.number,
+        state=row.state,
+        reason=row.reason,
+        detail=row.detail,
+        project=row.project_id,
+        project_name=row.project_name,
+        plan=row.plan_id,
+        plan_name=row.plan_name,
+        plan_version=row.version,
+        revision=row.revision,
+        branch=row.branch,
+        ref=row.ref,
+        title=row.title,
+        author=row.author,
+        trigger=TriggerView(
+            kind=row.trigger_kind, by=row.trigger_by, event=row.trigger_event, delivery=row.delivery_id
+        ),
+        agents=names,
+        created_at=row.created_at,
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+    )

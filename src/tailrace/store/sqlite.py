@@ -1,0 +1,168 @@
+"""The store on SQLite: one writer thread that commits many transactions at once, a few reader threads.
+
+SQLite has one writer at a time anyway; a queue in front of it makes waiting fair and lets one fsync serve all who wait.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.pool import NullPool
+
+from tailrace.store.base import Store
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+READERS = 4
+BATCH = 128
+BUSY_TIMEOUT_MS = 10_000
+
+
+def sqlite_engine(path: Path) -> Engine:
+    """An engine whose connections leave every BEGIN and COMMIT to us.
+
+    The driver's own transactions lose updates: they begin at the first write, after the reads it depends on.
+    """
+    engine = create_engine(
+        f"sqlite:///{path}",
+        poolclass=NullPool,
+        isolation_level="AUTOCOMMIT",
+        connect_args={"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False},
+    )
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: Any, _record: Any) -> None:  # pyright: ignore[reportUnusedFunction]
+        cursor = connection.cursor()
+        for pragma in (
+            "journal_mode = WAL",
+            "synchronous = FULL",
+            "foreign_keys = ON",
+            f"busy_timeout = {BUSY_TIMEOUT_MS}",
+            "cache_size = -16000",
+            "temp_store = MEMORY",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    return engine
+
+
+@dataclass(frozen=True)
+class _Wish:
+    function: Callable[[Connection], Any]
+    loop: asyncio.AbstractEventLoop
+    future: asyncio.Future[Any]
+
+
+class SqliteStore(Store):
+    """The store in one SQLite file (WAL)."""
+
+    def __init__(self, path: Path) -> None:
+        self._engine = sqlite_engine(path)
+        self._wishes: queue.SimpleQueue[_Wish | None] = queue.SimpleQueue()
+        self._local = threading.local()
+        self._reading: list[Connection] = []
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="store-read")
+        self._writer = threading.Thread(target=self._write_forever, name="store-write", daemon=True)
+        self._writer.start()
+
+    async def write(
+        self, function: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        self._wishes.put(_Wish(lambda connection: function(connection, *args, **kwargs), loop, future))
+        return await future
+
+    async def read(
+        self, function: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        def transaction() -> T:
+            connection = self._reading_connection()
+            connection.exec_driver_sql("BEGIN")
+            try:
+                return function(connection, *args, **kwargs)
+            finally:
+                connection.exec_driver_sql("ROLLBACK")
+
+        return await asyncio.get_running_loop().run_in_executor(self._readers, transaction)
+
+    async def close(self) -> None:
+        self._wishes.put(None)
+        await asyncio.to_thread(self._writer.join)
+        await asyncio.to_thread(self._readers.shutdown)
+        for connection in self._reading:
+            connection.close()
+        self._engine.dispose()
+
+    def _reading_connection(self) -> Connection:
+        connection: Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = self._local.connection = self._engine.connect()
+            self._reading.append(connection)
+        return connection
+
+    def _write_forever(self) -> None:
+        connection = self._engine.connect()
+        going = True
+        while going:
+            wishes = [self._wishes.get()]
+            while len(wishes) < BATCH and not self._wishes.empty():
+                wishes.append(self._wishes.get())
+            batch = [wish for wish in wishes if wish is not None]
+            going = len(batch) == len(wishes)
+            if batch:
+                _answer(batch, _commit_together(connection, batch))
+        connection.close()
+
+
+def _commit_together(connection: Connection, batch: list[_Wish]) -> list[tuple[Any, BaseException | None]]:
+    """One commit for all, a savepoint for each: a failure undoes only itself."""
+    answers: list[tuple[Any, BaseException | None]] = []
+    try:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        for wish in batch:
+            connection.exec_driver_sql("SAVEPOINT wish")
+            try:
+                answers.append((wish.function(connection), None))
+            except Exception as error:
+                answers.append((None, error))
+                connection.exec_driver_sql("ROLLBACK TO wish")
+            connection.exec_driver_sql("RELEASE wish")
+        connection.exec_driver_sql("COMMIT")
+    except Exception as error:
+        # A full disk or a locked database fails the whole batch: nobody may be told that it was kept.
+        answers = [(None, error)] * len(batch)
+        if connection.connection.dbapi_connection.in_transaction:  # pyright: ignore
+            connection.exec_driver_sql("ROLLBACK")
+    return answers
+
+
+def _answer(batch: list[_Wish], answers: list[tuple[Any, BaseException | None]]) -> None:
+    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Any], Any, BaseException | None]]] = {}
+    for wish, (result, error) in zip(batch, answers, strict=True):
+        by_loop.setdefault(wish.loop, []).append((wish.future, result, error))
+    for loop, settled in by_loop.items():
+        try:
+            loop.call_soon_threadsafe(_settle, settled)
+        except RuntimeError:
+            continue  # the loop is closed: nobody waits for these answers any more
+
+
+def _settle(settled: list[tuple[asyncio.Future[Any], Any, BaseException | None]]) -> None:
+    for future, result, error in settled:
+        if future.done():
+            continue
+        if error is None:
+            future.set_result(result)
+        else:
+            future.set_exception(error)

@@ -1,0 +1,381 @@
+"""The tables. Times are ms since the epoch; a CHECK ties each end time to an end state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+from tailrace.domain.states import (
+    ATTEMPT_ENDED,
+    JOB_ENDED,
+    RUN_ENDED,
+    AttemptState,
+    JobState,
+    LogState,
+    RunState,
+    StepState,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+Id = BigInteger().with_variant(Integer, "sqlite")
+Ms = BigInteger
+
+
+def _id() -> Column[int]:
+    return Column("id", Id, primary_key=True, autoincrement=True)
+
+
+def _ref(name: str, table: str, **options: Any) -> Column[int]:
+    return Column(name, Id, ForeignKey(f"{table}.id"), **options)
+
+
+def _among(column: str, states: Iterable[StrEnum]) -> str:
+    return f"{column} IN ({', '.join(repr(state.value) for state in sorted(states))})"
+
+
+def _ends(column: str, ended: Iterable[StrEnum]) -> CheckConstraint:
+    return CheckConstraint(f"({column} IS NOT NULL) = ({_among('state', ended)})", name="end")
+
+
+project = Table(
+    "project",
+    metadata,
+    _id(),
+    Column("name", String(100), nullable=False),
+    Column("repository", Text, nullable=False),
+    Column("webhook_secret", LargeBinary, comment="sealed"),
+    Column("run_count", BigInteger, nullable=False, server_default="0"),
+    Column("created_at", Ms, nullable=False),
+    Column("removed_at", Ms),
+    Index(
+        "uq_project_name",
+        "name",
+        unique=True,
+        sqlite_where=text("removed_at IS NULL"),
+        postgresql_where=text("removed_at IS NULL"),
+    ),
+    sqlite_autoincrement=True,
+)
+
+plan = Table(
+    "plan",
+    metadata,
+    _id(),
+    _ref("project_id", "project", nullable=False),
+    Column("name", String(100), nullable=False),
+    Column("path", Text, comment="where the plan lives in the repository; null: its definition is kept here"),
+    Column("version_count", Integer, nullable=False, server_default="0"),
+    Column("created_at", Ms, nullable=False),
+    Column("removed_at", Ms),
+    Index(
+        "uq_plan_project_id_name",
+        "project_id",
+        "name",
+        unique=True,
+        sqlite_where=text("removed_at IS NULL"),
+        postgresql_where=text("removed_at IS NULL"),
+    ),
+    sqlite_autoincrement=True,
+)
+
+plan_version = Table(
+    "plan_version",
+    metadata,
+    _id(),
+    _ref("plan_id", "plan", nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("definition", Text, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("author", Text),
+    Column("created_at", Ms, nullable=False),
+    UniqueConstraint("plan_id", "number"),
+    Index(None, "plan_id", "sha256"),
+    sqlite_autoincrement=True,
+)
+
+trigger = Table(
+    "trigger",
+    metadata,
+    _id(),
+    _ref("project_id", "project", nullable=False),
+    _ref("plan_id", "plan", nullable=False),
+    Column("kind", String(20), nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    Column("created_at", Ms, nullable=False),
+    Column("removed_at", Ms),
+    CheckConstraint("kind IN ('webhook')", name="kind"),
+    Index(None, "project_id", "kind"),
+    Index(None, "plan_id"),
+    sqlite_autoincrement=True,
+)
+
+delivery = Table(
+    "delivery",
+    metadata,
+    _id(),
+    _ref("project_id", "project", nullable=False),
+    Column("source", String(20), nullable=False),
+    Column("key", Text, comment="the sender's own id of the delivery"),
+    Column("event", Text),
+    Column("headers", JSON, nullable=False),
+    Column("body", LargeBinary, comment="zlib; null when it lies in a file"),
+    Column("body_file", Text),
+    Column("state", String(10), nullable=False),
+    Column("detail", Text),
+    Column("received_at", Ms, nullable=False),
+    CheckConstraint("state IN ('accepted', 'ignored', 'invalid')", name="state"),
+    CheckConstraint("(body IS NULL) <> (body_file IS NULL)", name="body"),
+    UniqueConstraint("project_id", "source", "key"),
+    sqlite_autoincrement=True,
+)
+
+refusal = Table(
+    "refusal",
+    metadata,
+    _id(),
+    Column("project", Text, nullable=False),
+    Column("source", String(20), nullable=False),
+    Column("why", Text, nullable=False),
+    Column("headers", JSON, nullable=False),
+    Column("refused_at", Ms, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+run = Table(
+    "run",
+    metadata,
+    _id(),
+    Column("number", BigInteger, nullable=False),
+    _ref("project_id", "project", nullable=False),
+    _ref("plan_id", "plan", nullable=False),
+    _ref("plan_version_id", "plan_version"),
+    _ref("delivery_id", "delivery"),
+    Column("trigger_kind", String(20), nullable=False),
+    Column("trigger_by", Text),
+    Column("trigger_event", String(20), nullable=False),
+    Column("ref", Text),
+    Column("branch", Text),
+    Column("revision", Text),
+    Column("title", Text),
+    Column("author", Text),
+    Column("variables", JSON, nullable=False),
+    Column("state", String(10), nullable=False),
+    Column("reason", String(60)),
+    Column("detail", Text),
+    Column("claimed_until", Ms, comment="a server plans it until then"),
+    Column("created_at", Ms, nullable=False),
+    Column("started_at", Ms),
+    Column("finished_at", Ms),
+    CheckConstraint(_among("state", RunState), name="state"),
+    _ends("finished_at", RUN_ENDED),
+    UniqueConstraint("project_id", "number"),
+    Index(
+        "ix_run_planning",
+        "id",
+        sqlite_where=text("state = 'planning'"),
+        postgresql_where=text("state = 'planning'"),
+    ),
+    Index(None, "project_id", "id"),
+    Index(None, "plan_id", "id"),
+    Index(None, "state", "id"),
+    Index(None, "branch", "id"),
+    Index(None, "delivery_id"),
+    sqlite_autoincrement=True,
+)
+
+job = Table(
+    "job",
+    metadata,
+    _id(),
+    _ref("run_id", "run", nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("name", String(100), nullable=False),
+    Column("spec", JSON, nullable=False),
+    Column("state", String(10), nullable=False),
+    Column("reason", String(60)),
+    Column("detail", Text),
+    Column("created_at", Ms, nullable=False),
+    Column("started_at", Ms),
+    Column("finished_at", Ms),
+    CheckConstraint(_among("state", JobState), name="state"),
+    _ends("finished_at", JOB_ENDED),
+    UniqueConstraint("run_id", "name"),
+    sqlite_autoincrement=True,
+)
+
+agent = Table(
+    "agent",
+    metadata,
+    _id(),
+    Column("name", String(100), nullable=False),
+    Column("credential_hash", String(64), nullable=False, unique=True),
+    Column("labels", JSON, nullable=False),
+    Column("capacity", Integer, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("address", Text),
+    Column("online", Boolean, nullable=False),
+    Column("trouble", Text, comment="the last error that it reported of itself"),
+    Column("first_seen_at", Ms, nullable=False),
+    Column("last_seen_at", Ms, nullable=False),
+    Column("removed_at", Ms),
+    sqlite_autoincrement=True,
+)
+
+log = Table(
+    "log",
+    metadata,
+    _id(),
+    Column("state", String(10), nullable=False),
+    Column("size", BigInteger, comment="bytes; known once it is closed or truncated"),
+    Column("crc32", BigInteger),
+    Column("created_at", Ms, nullable=False),
+    Column("closed_at", Ms),
+    CheckConstraint(_among("state", LogState), name="state"),
+    CheckConstraint("(closed_at IS NULL) = (state = 'open')", name="end"),
+    CheckConstraint("(size IS NULL) = (state = 'open')", name="size"),
+    sqlite_autoincrement=True,
+)
+
+attempt = Table(
+    "attempt",
+    metadata,
+    _id(),
+    _ref("run_id", "run", nullable=False),
+    _ref("job_id", "job", nullable=False),
+    Column("number", Integer, nullable=False),
+    _ref("log_id", "log", nullable=False, unique=True),
+    Column("cookie", String(32), nullable=False),
+    Column(
+        "labels",
+        Text,
+        nullable=False,
+        comment="the job's labels, sorted, a line each: equal sets are equal text",
+    ),
+    Column("state", String(10), nullable=False),
+    Column("reason", String(60)),
+    Column("detail", Text),
+    Column("exit_code", Integer),
+    _ref("agent_id", "agent"),
+    Column("abort_by", Text, comment="who asked for its end, while it has not ended"),
+    Column("lease_until", Ms),
+    Column("created_at", Ms, nullable=False),
+    Column("leased_at", Ms),
+    Column("started_at", Ms),
+    Column("finished_at", Ms),
+    CheckConstraint(_among("state", AttemptState), name="state"),
+    _ends("finished_at", ATTEMPT_ENDED),
+    CheckConstraint("(lease_until IS NOT NULL) = (state IN ('leased', 'running'))", name="lease"),
+    CheckConstraint("state NOT IN ('leased', 'running') OR agent_id IS NOT NULL", name="agent"),
+    UniqueConstraint("job_id", "number"),
+    Index(None, "run_id"),
+    Index(
+        "ix_attempt_queue",
+        "labels",
+        "id",
+        sqlite_where=text("state = 'pending'"),
+        postgresql_where=text("state = 'pending'"),
+    ),
+    Index(
+        "ix_attempt_held",
+        "agent_id",
+        "id",
+        sqlite_where=text("state IN ('leased', 'running')"),
+        postgresql_where=text("state IN ('leased', 'running')"),
+    ),
+    Index(
+        "ix_attempt_lease",
+        "lease_until",
+        sqlite_where=text("lease_until IS NOT NULL"),
+        postgresql_where=text("lease_until IS NOT NULL"),
+    ),
+    sqlite_autoincrement=True,
+)
+
+step = Table(
+    "step",
+    metadata,
+    _ref("attempt_id", "attempt", primary_key=True, autoincrement=False),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("name", Text, nullable=False),
+    Column("state", String(10), nullable=False),
+    Column("exit_code", Integer),
+    Column("began_at", Ms),
+    Column("ended_at", Ms),
+    CheckConstraint(_among("state", StepState), name="state"),
+    sqlite_with_rowid=False,
+)
+
+agent_token = Table(
+    "agent_token",
+    metadata,
+    Column("hash", String(64), primary_key=True),
+    Column("labels", JSON, nullable=False),
+    Column("created_at", Ms, nullable=False),
+    Column("expires_at", Ms, nullable=False),
+    Column("used_at", Ms),
+)
+
+token = Table(
+    "token",
+    metadata,
+    _id(),
+    Column("name", String(100), nullable=False),
+    Column("hash", String(64), nullable=False, unique=True),
+    Column("created_at", Ms, nullable=False),
+    Column("removed_at", Ms),
+    sqlite_autoincrement=True,
+)
+
+session = Table(
+    "session",
+    metadata,
+    Column("hash", String(64), primary_key=True),
+    Column("name", String(100), nullable=False),
+    Column("created_at", Ms, nullable=False),
+    Column("expires_at", Ms, nullable=False),
+)
+
+login_code = Table(
+    "login_code",
+    metadata,
+    Column("hash", String(64), primary_key=True),
+    Column("name", String(100), nullable=False),
+    Column("created_at", Ms, nullable=False),
+    Column("expires_at", Ms, nullable=False),
+    Column("used_at", Ms),
+)
+
+server = Table(
+    "server",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("seen_at", Ms, nullable=False),
+)
