@@ -13,7 +13,7 @@ from tailrace.domain.outcome import Reason
 from tailrace.domain.plan import JobSpec
 from tailrace.domain.progress import JobProgress, progress
 from tailrace.domain.states import JOB, RUN, JobState, LogState, RunState, derive_run_state
-from tailrace.store.clock import now_ms
+from tailrace.store.clock import now_ms, read_clock
 from tailrace.store.moves import move, move_all
 from tailrace.store.tables import agent as agents
 from tailrace.store.tables import attempt as attempts
@@ -33,6 +33,7 @@ _RUN_VERBS = {
 
 def create_jobs(connection: Connection, run_id: int, specs: Sequence[JobSpec]) -> None:
     """The jobs of a run, those without needs in the queue at once."""
+    now = read_clock(connection)
     connection.execute(
         insert(jobs),
         [
@@ -42,7 +43,7 @@ def create_jobs(connection: Connection, run_id: int, specs: Sequence[JobSpec]) -
                 "name": spec.name,
                 "spec": spec.model_dump(mode="json"),
                 "state": JobState.WAITING,
-                "created_at": now_ms(),
+                "created_at": now,
             }
             for position, spec in enumerate(specs)
         ],

@@ -1,4 +1,4 @@
-"""Alembic's entry: migrate.py hands it a connection that holds the lock."""
+"""Alembic's entry: migrate.py hands it a connection that holds the lock. All migrations together, or none."""
 
 from alembic import context
 
@@ -9,13 +9,10 @@ context.configure(
     connection=connection,
     target_metadata=metadata,
     render_as_batch=connection.dialect.name == "sqlite",
-    transaction_per_migration=True,
+    transactional_ddl=True,
 )
 if connection.dialect.name == "sqlite":
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    connection.exec_driver_sql("BEGIN IMMEDIATE")  # its engine leaves every BEGIN to us
+with context.begin_transaction():
     context.run_migrations()
-    connection.exec_driver_sql("COMMIT")
-else:
-    with context.begin_transaction():
-        context.run_migrations()
-    connection.commit()
+connection.commit()
