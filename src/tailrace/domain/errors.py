@@ -8,7 +8,9 @@ TailraceError
 ├── MoveRefused         a state machine does not allow this move from this state
 ├── LeaseLost           an agent speaks for an attempt that it no longer holds
 ├── OffsetMismatch      log bytes that do not begin at the log's end
-└── LogMismatch         a log whose size or checksum differs from what its writer declared
+├── LogMismatch         a log whose size or checksum differs from what its writer declared
+├── SourceUnreachable   a repository that does not answer, or refuses us
+└── RevisionNotFound    a repository that answers, but has no such revision
 """
 
 from __future__ import annotations
@@ -83,3 +85,21 @@ class LogMismatch(TailraceError):
         self.log = log
         self.declared = declared
         self.held = held
+
+
+class SourceUnreachable(TailraceError):
+    """A repository that does not answer, or refuses us; `cause` is what it said."""
+
+    def __init__(self, repository: str, cause: str) -> None:
+        super().__init__(f"repository {repository} cannot be read: {cause}")
+        self.repository = repository
+        self.cause = cause
+
+
+class RevisionNotFound(TailraceError):
+    """A repository that answers, but has no such revision, branch or tag."""
+
+    def __init__(self, repository: str, revision: str) -> None:
+        super().__init__(f"repository {repository} has no revision, branch or tag {revision!r}")
+        self.repository = repository
+        self.revision = revision

@@ -24,7 +24,7 @@ class Reason(StrEnum):
     NEEDS_FAILED = "needs_failed"
     PLAN_INVALID = "plan_invalid"
     SOURCE_UNREACHABLE = "source_unreachable"
-    DELETED = "deleted"  # the branch or tag of a push is gone: there is nothing to run
+    PLAN_MISSING = "plan_missing"  # the repository has no plan file at that revision: the run is skipped
 
 
 class Outcome(BaseModel):

@@ -160,6 +160,14 @@ def plan_source(connection: Connection, plan_id: int) -> PlanSource:
     return PlanSource(row.id, row.project_id, row.repository, None, row.version_id, row.definition)
 
 
+def version_definition(connection: Connection, version_id: int) -> str:
+    """The text of a plan version; raises NotFound."""
+    text = connection.execute(select(versions.c.definition).where(versions.c.id == version_id)).scalar()
+    if text is None:
+        raise NotFound("plan version", version_id)
+    return text
+
+
 def webhook_plans(connection: Connection, project_id: int) -> list[PlanSource]:
     """The plans that a webhook of this project starts.
 

@@ -1,0 +1,1 @@
+"""From pending to leased, and from lapsed to pending or lost."""

@@ -1,0 +1,197 @@
+"""Settings: by flag, by environment (`TAILRACE_…`) and by file (`tailrace.toml`), in this order of strength.
+
+`docs/settings.md` is the reference; a test holds it against these classes.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from tailrace.domain.errors import Invalid
+
+CONFIG_VARIABLE = "TAILRACE_CONFIG"
+CONFIG_FILE = "tailrace.toml"
+
+
+def _split(value: Any) -> Any:
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+class _Settings(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix="TAILRACE_", extra="ignore", frozen=True)
+
+    data_dir: Path = Field(Path(".tailrace"), description="The folder for the database, logs, mirrors and keys.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, config_file())
+
+    @field_validator("data_dir")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+
+class ServerSettings(_Settings):
+    """What a server needs to know."""
+
+    listen: str = Field(
+        "127.0.0.1:8000", description="HOST:PORT to listen on. Anything but loopback lets other machines in."
+    )
+    url: str | None = Field(
+        None, description="The address under which people and agents reach this server; HOST:PORT of `listen` if not set."
+    )
+    admin_token: str | None = Field(
+        None, min_length=16, description="The admin's token (16 characters or more); made at the first start if not set."
+    )
+    secret_key: str | None = Field(
+        None, description="64 hexadecimal digits that encrypt secrets; made at the first start, in a file, if not set."
+    )
+    database_url: str | None = Field(
+        None, description="`sqlite:///FILE` or `postgresql://…`; SQLite in the data directory if not set."
+    )
+    bus_url: Literal["memory:"] = Field("memory:", description="How servers wake each other; one server needs `memory:`.")
+    lease_s: float = Field(
+        30.0, ge=2, le=3600, description="Seconds for which an agent may be silent before it loses its attempts."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="The least level of the server's own messages."
+    )
+
+    @field_validator("listen")
+    @classmethod
+    def _host_and_port(cls, value: str) -> str:
+        host, _, port = value.rpartition(":")
+        if not host or not port.isdecimal() or int(port) > 65535:
+            raise ValueError("expected HOST:PORT such as 127.0.0.1:8000 or [::1]:8000, with a port from 0 to 65535")
+        return value
+
+    @field_validator("url")
+    @classmethod
+    def _http(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("http://", "https://")):
+            raise ValueError("expected an address such as https://ci.example.org")
+        return value.rstrip("/") if value else None
+
+    @field_validator("secret_key")
+    @classmethod
+    def _hexadecimal(cls, value: str | None) -> str | None:
+        if value is not None and (len(value) != 64 or not set(value.lower()) <= set("0123456789abcdef")):
+            raise ValueError("expected 64 hexadecimal digits, such as `openssl rand -hex 32` prints")
+        return value
+
+    @property
+    def host(self) -> str:
+        return self.listen.rpartition(":")[0].strip("[]")
+
+    @property
+    def port(self) -> int:
+        return int(self.listen.rpartition(":")[2])
+
+
+class AgentSettings(_Settings):
+    """What an agent needs to know."""
+
+    server: str = Field("http://127.0.0.1:8000", description="The server's address.")
+    agent_token: str | None = Field(
+        None, description="A registration token, needed once; `-` reads it from standard input."
+    )
+    agent_name: str = Field(
+        default_factory=socket.gethostname, description="The agent's name; the machine's name if not set."
+    )
+    labels: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = Field(
+        (), description="More labels, separated by commas, beside those that the machine gives."
+    )
+    capacity: int = Field(
+        default_factory=lambda: os.cpu_count() or 1,
+        ge=1,
+        le=1000,
+        description="How many attempts it carries at once; the number of processors if not set.",
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="The least level of the agent's own messages."
+    )
+
+
+class ClientSettings(_Settings):
+    """What a command that calls a server needs to know."""
+
+    server: str = Field("http://127.0.0.1:8000", description="The server's address.")
+    token: str | None = Field(
+        None, description="The token to call with; the admin's, from the data directory, if not set."
+    )
+
+
+def config_file() -> Path:
+    """The settings file: what `TAILRACE_CONFIG` names, or `tailrace.toml` in the current folder."""
+    return Path(os.environ.get(CONFIG_VARIABLE, CONFIG_FILE))
+
+
+def load_server(**flags: object) -> ServerSettings:
+    """Server settings; flags that are None were not given. Raises Invalid with every fault at once."""
+    return _load(ServerSettings, flags)
+
+
+def load_agent(**flags: object) -> AgentSettings:
+    """Agent settings, likewise."""
+    return _load(AgentSettings, flags)
+
+
+def load_client(**flags: object) -> ClientSettings:
+    """Client settings, likewise."""
+    return _load(ClientSettings, flags)
+
+
+
+
+def _load(kind: type[Any], flags: dict[str, object]) -> Any:
+    _check_file()
+    try:
+        return kind(**{name: value for name, value in flags.items() if value is not None})
+    except ValidationError as error:
+        faults = [_fault(kind, fault["loc"], fault["msg"], fault["input"]) for fault in error.errors()]
+        raise Invalid("\n".join(faults)) from None
+
+
+def _fault(kind: type[Any], place: tuple[int | str, ...], message: str, found: object) -> str:
+    name = str(place[0])
+    words = message.removeprefix("Value error, ")
+    secret = name in {"admin_token", "secret_key", "token", "agent_token"}
+    shown = "" if secret else f", found {found!r}"
+    return f"{name} (TAILRACE_{name.upper()}): {words}{shown}"
+
+
+def _check_file() -> None:
+    path = config_file()
+    if not path.exists():
+        if CONFIG_VARIABLE in os.environ:
+            raise Invalid(f"{CONFIG_VARIABLE}: there is no file {path}")
+        return
+    try:
+        found = tomllib.loads(path.read_text())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise Invalid(f"{path}: {error}") from None
+    known = sorted(set().union(*(kind.model_fields for kind in (ServerSettings, AgentSettings, ClientSettings))))
+    unknown = sorted(set(found) - set(known))
+    if unknown:
+        raise Invalid(f"{path}: unknown setting {', '.join(unknown)}; allowed are {', '.join(known)}")

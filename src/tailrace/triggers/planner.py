@@ -1,0 +1,119 @@
+"""Reads the plans of runs in state `planning`: from the repository at the run's revision, or from its plan version."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import Protocol
+
+import structlog
+
+from tailrace.domain.errors import Invalid, RevisionNotFound, SourceUnreachable
+from tailrace.domain.outcome import Reason
+from tailrace.domain.plan import PlanInvalid
+from tailrace.live.bus import Bus
+from tailrace.live.scopes import PLANNING, QUEUE, wake_run
+from tailrace.store import Store
+from tailrace.store.planning import PlanningWork, Resolved, claim_planning, end_planning, plan_run
+from tailrace.triggers.jobs import jobs_of
+
+CLAIM_MS = 10 * 60 * 1000
+AT_ONCE = 4
+SLOW_S = 5.0
+
+_log = structlog.get_logger("planner")
+
+
+class Commit(Protocol):
+    """The commit that a revision or ref names."""
+
+    @property
+    def revision(self) -> str: ...
+    @property
+    def ref(self) -> str | None: ...
+    @property
+    def branch(self) -> str | None: ...
+    @property
+    def title(self) -> str: ...
+    @property
+    def author(self) -> str: ...
+
+
+class Repositories(Protocol):
+    """What the planner needs of repositories; raises SourceUnreachable and RevisionNotFound."""
+
+    async def resolve(self, repository: str, revision: str | None, ref: str | None) -> Commit: ...
+
+    async def read_file(self, repository: str, revision: str, path: str) -> bytes | None: ...
+
+
+class Planner:
+    """Claims planning runs and gives them their jobs, or ends them with a reason; a few at a time."""
+
+    def __init__(self, store: Store, bus: Bus, repositories: Repositories) -> None:
+        self._store = store
+        self._bus = bus
+        self._repositories = repositories
+        self._asked = asyncio.Event()
+        self._busy: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        """Plan until cancelled."""
+        unsubscribe = self._bus.subscribe(PLANNING, lambda _note: self._asked.set())
+        try:
+            while True:
+                try:
+                    await self._claim()
+                except Exception as error:
+                    _log.error("planning runs could not be claimed; trying again", error=str(error))
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._asked.wait(), SLOW_S)
+                self._asked.clear()
+        finally:
+            unsubscribe()
+            for task in self._busy:
+                task.cancel()
+
+    async def _claim(self) -> None:
+        room = AT_ONCE - len(self._busy)
+        if room <= 0:
+            return
+        for work in await self._store.write(claim_planning, CLAIM_MS, room):
+            task = asyncio.create_task(self._plan(work))
+            self._busy.add(task)
+            task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._busy.discard(task)
+        self._asked.set()
+
+    async def _plan(self, work: PlanningWork) -> None:
+        try:
+            await self._read_and_plan(work)
+        except SourceUnreachable as error:
+            await self._end(work, "fail", Reason.SOURCE_UNREACHABLE, str(error))
+        except (RevisionNotFound, PlanInvalid, Invalid) as error:
+            await self._end(work, "fail", Reason.PLAN_INVALID, str(error))
+        except Exception as error:
+            _log.exception("a run could not be planned", run=work.run_id)
+            await self._end(work, "fail", Reason.SETUP_FAILED, f"the server failed to plan it: {error!r}")
+        wake_run(self._bus, work.run_id)
+
+    async def _read_and_plan(self, work: PlanningWork) -> None:
+        commit = await self._repositories.resolve(work.repository, work.revision, work.ref)
+        if work.path is None:
+            definition, file = work.definition or "", f"plan {work.plan_id}"
+        else:
+            body = await self._repositories.read_file(work.repository, commit.revision, work.path)
+            if body is None:
+                detail = f"there is no {work.path} at {commit.revision[:12]} in {work.repository}"
+                await self._end(work, "skip", Reason.PLAN_MISSING, detail)
+                return
+            definition, file = body.decode(errors="replace"), work.path
+        jobs = jobs_of(definition, file)
+        resolved = Resolved(commit.revision, commit.ref, commit.branch, commit.title, commit.author)
+        if await self._store.write(plan_run, work, definition, jobs, resolved):
+            self._bus.publish(QUEUE)
+
+    async def _end(self, work: PlanningWork, verb: str, reason: Reason, detail: str) -> None:
+        await self._store.write(end_planning, work.run_id, verb, reason.value, detail)
