@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 import yaml
 
 from tailrace.domain.plan.errors import Place, Problems, Unreadable, plain, shown
+from tailrace.domain.plan.source import place_at
 
 try:
     from yaml import CSafeLoader as _Loader
@@ -243,6 +244,8 @@ class _Builder:
 def _syntax_error(error: yaml.MarkedYAMLError, text: str) -> Unreadable:
     mark = error.problem_mark or error.context_mark
     place = Place(mark.line + 1, mark.column + 1) if mark else _START
+    # libyaml sees a line after the last one, even where the text does not end it.
+    place = min(place, place_at(text, len(text)))
     problem = error.problem or error.context or "it cannot be read"
     if "cannot start any token" in problem and mark is not None:
         return Unreadable(place, f"not valid YAML: {_bad_start(text, place)}")
