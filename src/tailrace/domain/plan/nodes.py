@@ -87,12 +87,14 @@ def read_nodes(text: str, problems: Problems, loader: type[Any] = _Loader) -> No
     YAML, an alias of nothing or of itself, more than 20,000 nodes (counted after aliases are expanded), nodes
     more than 100 deep, a tag.
     """
-    builder = _Builder(problems)
+    # libyaml sees a line after the last one, even where the text does not end the last.
+    end = place_at(text, len(text))
+    builder = _Builder(problems, end)
     try:
         for event in yaml.parse(text, Loader=loader):
             builder.take(event)
     except yaml.MarkedYAMLError as error:
-        raise _syntax_error(error, text) from None
+        raise _syntax_error(error, text, end) from None
     except (yaml.YAMLError, ValueError, OverflowError) as error:
         # Only the loader written in Python lets these out, on numbers too large for their escape.
         raise Unreadable(builder.last_place, f"not valid YAML: {error}") from None
@@ -117,10 +119,11 @@ class _Open:
 class _Builder:
     """Turns the parser's events into nodes, one at a time, without recursion."""
 
-    def __init__(self, problems: Problems) -> None:
+    def __init__(self, problems: Problems, end: Place) -> None:
         self.root: Node | None = None
         self.last_place = _START
         self._problems = problems
+        self._end = end
         self._open: list[_Open] = []
         self._anchors: dict[str, _Built | None] = {}  # None while the node is still open
         self._documents = 0
@@ -128,7 +131,7 @@ class _Builder:
 
     def take(self, event: yaml.Event) -> None:
         if event.start_mark is not None:
-            self.last_place = Place(event.start_mark.line + 1, event.start_mark.column + 1)
+            self.last_place = min(Place(event.start_mark.line + 1, event.start_mark.column + 1), self._end)
         place = self.last_place
         match event:
             case yaml.DocumentStartEvent():
@@ -241,11 +244,9 @@ class _Builder:
         return merged
 
 
-def _syntax_error(error: yaml.MarkedYAMLError, text: str) -> Unreadable:
+def _syntax_error(error: yaml.MarkedYAMLError, text: str, end: Place) -> Unreadable:
     mark = error.problem_mark or error.context_mark
-    place = Place(mark.line + 1, mark.column + 1) if mark else _START
-    # libyaml sees a line after the last one, even where the text does not end it.
-    place = min(place, place_at(text, len(text)))
+    place = min(Place(mark.line + 1, mark.column + 1), end) if mark else _START
     problem = error.problem or error.context or "it cannot be read"
     if "cannot start any token" in problem and mark is not None:
         return Unreadable(place, f"not valid YAML: {_bad_start(text, place)}")

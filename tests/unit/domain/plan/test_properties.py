@@ -86,6 +86,8 @@ def check_outcome(source: str | bytes) -> None:
 @example("jobs: [\n")
 @example('jobs: "\n')
 @example("jobs: |\n\ta")
+@example("---")
+@example("0:\n0")
 def test_a_text_is_a_plan_or_refused_with_places_inside_of_it(text: str):
     check_outcome(text)
 

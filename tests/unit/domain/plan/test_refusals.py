@@ -355,6 +355,12 @@ def test_what_a_message_repeats_of_the_file_is_short_and_printable():
     assert len(fault) < 300
 
 
+def test_only_the_first_hundred_faults_are_compared_with_what_may_have_been_meant():
+    faults = refusal("".join(f"jbos{n}: 1\n" for n in range(300)))
+    assert len(faults) == 301
+    assert sum("did you mean" in fault for fault in faults) == 100
+
+
 def test_a_long_circle_is_told_by_its_ends():
     jobs = "".join(f"  j{n}: {{needs: j{(n + 1) % 100}, steps: [{{run: x}}]}}\n" for n in range(100))
     (fault,) = refusal("jobs:\n" + jobs)
