@@ -1,40 +1,45 @@
-"""What a plan file says, as frozen values that travel to agents as JSON."""
+"""What a plan file says, as frozen values that are stored and travel to agents as JSON."""
 
 from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
+
+DEFAULT_TIMEOUT_S = 3600
+MAX_TIMEOUT_S = 7 * 24 * 3600
 
 
-class RunStep(BaseModel):
+class _Value(BaseModel):
+    # Who does not know a field must refuse it: to ignore it would run something else than was written.
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class RunStep(_Value):
     """A script handed to a shell."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     kind: Literal["run"] = "run"
     name: str
     run: str
 
 
-StepSpec = RunStep
+StepSpec = RunStep  # what one step of a job does; `kind` will tell the others apart
 
 
-class JobSpec(BaseModel):
+class JobSpec(_Value):
     """One job of a plan; `variables` holds the plan's variables under the job's own; `timeout_s` is in seconds."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     name: str
     needs: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
     variables: dict[str, str] = {}
-    timeout_s: int = 3600
+    timeout_s: int = Field(default=DEFAULT_TIMEOUT_S, gt=0, le=MAX_TIMEOUT_S)
     checkout: bool = True
     steps: tuple[StepSpec, ...] = ()
 
 
-class Plan(BaseModel):
-    """A whole plan file; `jobs` keeps the file's order."""
+class Plan(_Value):
+    """A whole plan file; `jobs` keeps the file's order; each job already holds the plan's `variables`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     variables: dict[str, str] = {}
     jobs: dict[str, JobSpec] = {}

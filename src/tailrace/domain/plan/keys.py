@@ -1,0 +1,108 @@
+"""The words of a plan file: which key may stand where, and what to say about any other."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from tailrace.domain.plan.errors import Problems, listed, shown
+from tailrace.domain.plan.nodes import Entry, Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The keys of one level of the file: those understood, and those whose meaning is settled but not built."""
+
+    level: str
+    allowed: tuple[str, ...]
+    not_yet: frozenset[str]
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+PLAN_KEYS = Keys(
+    level="the plan",
+    allowed=("jobs", "variables"),
+    not_yet=_words(
+        """concurrency defaults encoding environment environments finally matrix max_parallel
+        notify on output parameters priority retry secrets shell workspace"""
+    ),
+)
+JOB_KEYS = Keys(
+    level="a job",
+    allowed=("checkout", "labels", "needs", "steps", "timeout", "variables"),
+    not_yet=_words(
+        """allow_failure artifacts concurrency continue_on_error defaults encoding env
+        environment environments finally idle_timeout if limits matrix max_parallel output
+        parameters priority pty retry secrets shell start_timeout user working_directory
+        workspace"""
+    ),
+)
+STEP_KEYS = Keys(
+    level="a step",
+    allowed=("name", "run"),
+    not_yet=_words(
+        """allow_failure artifacts continue_on_error deploy encoding env finally group
+        idle_timeout if image output pty retry secrets shell timeout user working_directory
+        workspace"""
+    ),
+)
+_MANY_PROBLEMS = 100
+_LEVELS = (PLAN_KEYS, JOB_KEYS, STEP_KEYS)
+
+# What other systems call the same thing: too far apart for a comparison of letters.
+_ELSEWHERE = {
+    "command": "run",
+    "commands": "run",
+    "depends_on": "needs",
+    "runs-on": "labels",
+    "script": "run",
+    "tags": "labels",
+    "timeout-minutes": "timeout",
+    "vars": "variables",
+}
+
+
+def known_entries(mapping: Mapping, keys: Keys, subject: str, problems: Problems) -> dict[str, Entry]:
+    """Return the entries that `keys` allows, and add a problem for each other one.
+
+    `subject` names the mapping in messages: `the plan`, `job "test"`, `step 2 of job "test"`.
+    """
+    known: dict[str, Entry] = {}
+    for entry in mapping.entries:
+        if entry.key in keys.allowed:
+            known[entry.key] = entry
+        else:
+            hint = _hint(entry.key, keys, problems)
+            problems.add(entry.place, _refusal(entry.key, keys, subject, hint))
+    return known
+
+
+def did_you_mean(word: str, candidates: Collection[str], problems: Problems) -> str | None:
+    """Return the candidate that `word` was probably meant to be."""
+    # Comparing takes time, and a file can be made to want it thousands of times; no slip of a finger is so long.
+    if len(problems) >= _MANY_PROBLEMS or len(word) > 100:
+        return None
+    return next(iter(get_close_matches(word, candidates, n=1)), None)
+
+
+def _refusal(key: str, keys: Keys, subject: str, hint: str) -> str:
+    allowed = f"allowed here: {listed(keys.allowed)}"
+    if key in keys.not_yet:
+        return f"{shown(key)} in {subject} is not supported yet; {allowed}"
+    return f"unknown key {shown(key)} in {subject}; {hint}{allowed}"
+
+
+def _hint(key: str, keys: Keys, problems: Problems) -> str:
+    homes = [other.level for other in _LEVELS if key in other.allowed]
+    if homes:
+        return f"it belongs in {' or '.join(homes)}; "
+    meant = _ELSEWHERE.get(key)
+    if meant not in keys.allowed:
+        meant = did_you_mean(key, [*keys.allowed, *sorted(keys.not_yet)], problems)
+    if meant is None:
+        return ""
+    return f"did you mean {shown(meant)}{', which is not supported yet' if meant in keys.not_yet else ''}? "
