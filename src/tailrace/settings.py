@@ -24,16 +24,22 @@ from tailrace.domain.errors import Invalid
 
 CONFIG_VARIABLE = "TAILRACE_CONFIG"
 CONFIG_FILE = "tailrace.toml"
+ADMIN_TOKEN_FILE = "admin-token"
+"""In the data directory, mode 0600: whoever reads it is the admin."""
 
 
 def _split(value: Any) -> Any:
-    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+    return (
+        tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+    )
 
 
 class _Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="TAILRACE_", extra="ignore", frozen=True)
 
-    data_dir: Path = Field(Path(".tailrace"), description="The folder for the database, logs, mirrors and keys.")
+    data_dir: Path = Field(
+        Path(".tailrace"), description="The folder for the database, logs, mirrors and keys."
+    )
 
     @classmethod
     def settings_customise_sources(
@@ -59,20 +65,29 @@ class ServerSettings(_Settings):
         "127.0.0.1:8000", description="HOST:PORT to listen on. Anything but loopback lets other machines in."
     )
     url: str | None = Field(
-        None, description="The address under which people and agents reach this server; HOST:PORT of `listen` if not set."
+        None,
+        description="The address under which people and agents reach this server; HOST:PORT of `listen` if not set.",
     )
     admin_token: str | None = Field(
-        None, min_length=16, description="The admin's token (16 characters or more); made at the first start if not set."
+        None,
+        min_length=16,
+        description="The admin's token (16 characters or more); made at the first start if not set.",
     )
     secret_key: str | None = Field(
-        None, description="64 hexadecimal digits that encrypt secrets; made at the first start, in a file, if not set."
+        None,
+        description="64 hexadecimal digits that encrypt secrets; made at the first start, in a file, if not set.",
     )
     database_url: str | None = Field(
         None, description="`sqlite:///FILE` or `postgresql://…`; SQLite in the data directory if not set."
     )
-    bus_url: Literal["memory:"] = Field("memory:", description="How servers wake each other; one server needs `memory:`.")
+    bus_url: Literal["memory:"] = Field(
+        "memory:", description="How servers wake each other; one server needs `memory:`."
+    )
     lease_s: float = Field(
-        30.0, ge=2, le=3600, description="Seconds for which an agent may be silent before it loses its attempts."
+        30.0,
+        ge=2,
+        le=3600,
+        description="Seconds for which an agent may be silent before it loses its attempts.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="The least level of the server's own messages."
@@ -83,7 +98,9 @@ class ServerSettings(_Settings):
     def _host_and_port(cls, value: str) -> str:
         host, _, port = value.rpartition(":")
         if not host or not port.isdecimal() or int(port) > 65535:
-            raise ValueError("expected HOST:PORT such as 127.0.0.1:8000 or [::1]:8000, with a port from 0 to 65535")
+            raise ValueError(
+                "expected HOST:PORT such as 127.0.0.1:8000 or [::1]:8000, with a port from 0 to 65535"
+            )
         return value
 
     @field_validator("url")
@@ -162,8 +179,6 @@ def load_client(**flags: object) -> ClientSettings:
     return _load(ClientSettings, flags)
 
 
-
-
 def _load(kind: type[Any], flags: dict[str, object]) -> Any:
     _check_file()
     try:
@@ -191,7 +206,9 @@ def _check_file() -> None:
         found = tomllib.loads(path.read_text())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise Invalid(f"{path}: {error}") from None
-    known = sorted(set().union(*(kind.model_fields for kind in (ServerSettings, AgentSettings, ClientSettings))))
+    known = sorted(
+        set().union(*(kind.model_fields for kind in (ServerSettings, AgentSettings, ClientSettings)))
+    )
     unknown = sorted(set(found) - set(known))
     if unknown:
         raise Invalid(f"{path}: unknown setting {', '.join(unknown)}; allowed are {', '.join(known)}")

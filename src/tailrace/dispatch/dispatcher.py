@@ -64,7 +64,9 @@ class Dispatcher:
 
     def offers(self) -> list[Offer]:
         """What the connected agents could take now."""
-        return [Offer(seat.agent_id, seat.labels, seat.free) for seat in self._seats.values() if seat.free > 0]
+        return [
+            Offer(seat.agent_id, seat.labels, seat.free) for seat in self._seats.values() if seat.free > 0
+        ]
 
     async def run(self) -> None:
         """Lease until cancelled."""

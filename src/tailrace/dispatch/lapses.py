@@ -43,7 +43,9 @@ class LapseKeeper:
         """One round."""
         away_ms = await self._store.write(stamp_server, self._server, int(self._tick_s * 1000))
         if away_ms:
-            _log.info("no server was running for a while: leases were extended", seconds=round(away_ms / 1000, 1))
+            _log.info(
+                "no server was running for a while: leases were extended", seconds=round(away_ms / 1000, 1)
+            )
         for lapsed in await self._store.read(find_lapsed):
             await self.end(lapsed)
 
@@ -53,7 +55,9 @@ class LapseKeeper:
         ended = await self._store.write(end_lapsed, lapsed, size, returned=returned)
         if ended is None:
             return
-        _log.warning("a lease has run out", attempt=lapsed.attempt_id, agent=lapsed.agent_id, was=lapsed.state.value)
+        _log.warning(
+            "a lease has run out", attempt=lapsed.attempt_id, agent=lapsed.agent_id, was=lapsed.state.value
+        )
         if lapsed.state is AttemptState.RUNNING:
             self._hub.ended(lapsed.log_id, size, LogState.TRUNCATED)
         wake_ended(self._bus, ended.run_id, ended.queued)

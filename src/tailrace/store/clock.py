@@ -17,12 +17,12 @@ class now_ms(GenericFunction[int]):
 
 
 @compiles(now_ms, "sqlite")
-def _sqlite(_element: Any, _compiler: Any, **_kw: Any) -> str:  # pyright: ignore[reportUnusedFunction]
+def _sqlite(_element: Any, _compiler: Any, **_kw: Any) -> str:
     return "CAST((julianday('now') - 2440587.5) * 86400000.0 AS INTEGER)"
 
 
 @compiles(now_ms, "postgresql")
-def _postgresql(_element: Any, _compiler: Any, **_kw: Any) -> str:  # pyright: ignore[reportUnusedFunction]
+def _postgresql(_element: Any, _compiler: Any, **_kw: Any) -> str:
     return "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint)"
 
 

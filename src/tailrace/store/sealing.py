@@ -19,7 +19,9 @@ class SealingKey:
 
     def __init__(self, key: bytes) -> None:
         if len(key) != 32:
-            raise Invalid(f"secret_key: found {len(key)} bytes; a key is 32 bytes, written as 64 hexadecimal digits")
+            raise Invalid(
+                f"secret_key: found {len(key)} bytes; a key is 32 bytes, written as 64 hexadecimal digits"
+            )
         self._cipher = AESGCM(key)
         self._id = hashlib.sha256(b"tailrace key id" + key).digest()[:_KEY_ID_BYTES]
 
@@ -31,7 +33,9 @@ class SealingKey:
     def open(self, sealed: bytes, row: str) -> str:
         """Decrypt what was sealed for `row`; raises Invalid for another key, another row or changed bytes."""
         if sealed[:_KEY_ID_BYTES] != self._id:
-            raise Invalid(f"{row} was sealed with another secret_key: start the server with that key, or set it anew")
+            raise Invalid(
+                f"{row} was sealed with another secret_key: start the server with that key, or set it anew"
+            )
         nonce, text = sealed[_KEY_ID_BYTES:][:_NONCE_BYTES], sealed[_KEY_ID_BYTES + _NONCE_BYTES :]
         try:
             return self._cipher.decrypt(nonce, text, row.encode()).decode()

@@ -40,7 +40,7 @@ def sqlite_engine(path: Path) -> Engine:
     )
 
     @event.listens_for(engine, "connect")
-    def configure(connection: Any, _record: Any) -> None:  # pyright: ignore[reportUnusedFunction]
+    def configure(connection: Any, _record: Any) -> None:
         cursor = connection.cursor()
         for pragma in (
             "journal_mode = WAL",

@@ -1,0 +1,1 @@
+"""The server's face: REST, webhooks, watching, agents."""

@@ -1,0 +1,198 @@
+"""The WebSocket of agents: frames in, applied one after the other; messages out, in order."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+
+import structlog
+from fastapi import APIRouter
+from pydantic import ValidationError
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from tailrace import __version__
+from tailrace.api.auth import bearer, hash_of
+from tailrace.dispatch.dispatcher import Dispatcher
+from tailrace.domain.errors import Invalid, LeaseLost
+from tailrace.domain.wire import (
+    AGENT_MESSAGE,
+    PROTOCOL,
+    Beat,
+    CloseLog,
+    Hello,
+    Ready,
+    Said,
+    ServerMessage,
+    Trouble,
+    Welcome,
+)
+from tailrace.ingest.desk import Desk
+from tailrace.ingest.session import Session
+from tailrace.live.scopes import AGENTS, agent_scope
+from tailrace.store.agents import agent_came, agent_left, find_agent
+
+SYNC_S = 1.0
+MAX_AGENT_FRAME = 1024 * 1024
+_log = structlog.get_logger("agents")
+
+
+class AgentSockets:
+    """The agents connected to this server; a newer connection of an agent ends its older one."""
+
+    def __init__(self, desk: Desk, dispatcher: Dispatcher) -> None:
+        self.desk = desk
+        self.dispatcher = dispatcher
+        self._open: dict[int, AgentSocket] = {}
+
+    async def serve(self, socket: WebSocket) -> None:
+        """One connection, from its handshake to its end."""
+        token = bearer(socket.headers)
+        agent_id = await self.desk.store.read(find_agent, hash_of(token)) if token else None
+        if agent_id is None:
+            await socket.close(1008, "unknown agent credential: register again with a token")
+            return
+        await socket.accept()
+        earlier = self._open.get(agent_id)
+        if earlier is not None:
+            await earlier.close(1012, "a newer connection of this agent took over")
+        connection = self._open[agent_id] = AgentSocket(socket, agent_id, self)
+        try:
+            await connection.serve()
+        finally:
+            if self._open.get(agent_id) is connection:
+                del self._open[agent_id]
+                await self.desk.store.write(agent_left, agent_id)
+                self.desk.bus.publish(AGENTS)
+
+    async def close(self) -> None:
+        """The server is going away: agents come back, to it or to another."""
+        await asyncio.gather(*(one.close(1012, "the server is going away") for one in self._open.values()))
+
+
+class AgentSocket:
+    """One connection."""
+
+    def __init__(self, socket: WebSocket, agent_id: int, sockets: AgentSockets) -> None:
+        self._socket = socket
+        self._agent_id = agent_id
+        self._desk = sockets.desk
+        self._dispatcher = sockets.dispatcher
+        self._out: asyncio.Queue[ServerMessage] = asyncio.Queue()
+        self._heard = False
+        self._checks: set[asyncio.Task[None]] = set()
+        self._session = Session(self._desk, agent_id, self._out.put_nowait)
+
+    async def close(self, code: int, why: str) -> None:
+        """End the connection; `serve` returns."""
+        with suppress(RuntimeError, WebSocketDisconnect):
+            await self._socket.close(code, why)
+
+    async def serve(self) -> None:
+        """Greet, then work until either side goes."""
+        try:
+            hello = AGENT_MESSAGE.validate_json(await self._socket.receive_text())
+            if not isinstance(hello, Hello) or hello.protocol != PROTOCOL:
+                raise Invalid(
+                    f"expected hello with protocol {PROTOCOL}: run an agent of version {__version__}"
+                )
+            await self._serve(hello)
+        except (ValidationError, Invalid) as error:
+            _log.error(
+                "an agent sent what this server does not understand", agent=self._agent_id, error=str(error)
+            )
+            await self.close(1002, str(error).replace("\n", " ")[:120])
+        except LeaseLost as error:
+            await self.close(1008, str(error)[:120])
+        except OSError as error:
+            _log.error(
+                "what an agent sent cannot be kept; it tries again", agent=self._agent_id, error=str(error)
+            )
+            await self.close(1013, f"cannot be kept now: {error}"[:120])
+        except (WebSocketDisconnect, RuntimeError):
+            pass
+
+    async def _serve(self, hello: Hello) -> None:
+        labels = await self._desk.store.write(
+            agent_came,
+            self._agent_id,
+            labels=hello.labels,
+            capacity=hello.capacity,
+            version=hello.version,
+            address=self._socket.client.host if self._socket.client else None,
+        )
+        self._out.put_nowait(
+            Welcome(version=__version__, agent=self._agent_id, beat_s=self._desk.lease_ms / 6000)
+        )
+        await self._session.begin(hello.holds)
+        await self._session.renew()
+        self._desk.bus.publish(AGENTS)
+        seat = self._dispatcher.sit(self._agent_id, labels, self._session.deliver)
+        unsubscribe = self._desk.bus.subscribe(agent_scope(self._agent_id), lambda _note: self._check_soon())
+        unwatch = self._desk.hub.on_watched(self._session.watched)
+        tasks = [asyncio.create_task(self._send()), asyncio.create_task(self._keep())]
+        try:
+            while True:
+                frame = await self._socket.receive()
+                if frame["type"] == "websocket.disconnect":
+                    return
+                self._heard = True
+                if (data := frame.get("bytes")) is not None:
+                    await self._session.chunk(data)
+                elif isinstance(message := AGENT_MESSAGE.validate_json(frame["text"]), Ready):
+                    seat.offer(message.free)
+                else:
+                    await self._apply(message)
+        finally:
+            unwatch()
+            unsubscribe()
+            self._dispatcher.rise(seat)
+            for task in (*tasks, *self._checks):
+                task.cancel()
+
+    async def _apply(self, message: Hello | Beat | Said | CloseLog | Trouble) -> None:
+        match message:
+            case Said():
+                await self._session.said(message)
+            case CloseLog():
+                await self._session.close_log(message)
+            case Trouble():
+                await self._session.trouble(message)
+            case Beat():
+                pass
+            case Hello():
+                raise Invalid("hello comes once, at the beginning")
+
+    def _check_soon(self) -> None:
+        task = asyncio.create_task(self._session.check())
+        self._checks.add(task)
+        task.add_done_callback(self._checks.discard)
+
+    async def _send(self) -> None:
+        while True:
+            message = await self._out.get()
+            await self._socket.send_text(message.model_dump_json())
+
+    async def _keep(self) -> None:
+        """Make what arrived durable, and renew the leases of an agent that was heard of."""
+        loop = asyncio.get_running_loop()
+        renewed = loop.time()
+        while True:
+            await asyncio.sleep(SYNC_S)
+            try:
+                await self._session.sync()
+                if self._heard and loop.time() - renewed >= self._desk.lease_ms / 4000:
+                    self._heard, renewed = False, loop.time()
+                    await self._session.renew()
+            except Exception as error:
+                _log.error("an agent's session could not be kept up; trying again", error=str(error))
+
+
+def agent_router(sockets: AgentSockets) -> APIRouter:
+    """The route that agents connect to."""
+    router = APIRouter()
+
+    @router.websocket("/agent/v1")
+    async def connect(socket: WebSocket) -> None:
+        await sockets.serve(socket)
+
+    return router

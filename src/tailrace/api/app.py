@@ -1,0 +1,101 @@
+"""The ASGI application, put together from its routers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+from fastapi import APIRouter, FastAPI
+from starlette.responses import JSONResponse, Response
+
+from tailrace import __version__
+from tailrace.api.agent_socket import AgentSockets, agent_router
+from tailrace.api.agents import agents_router
+from tailrace.api.auth import App, Gate
+from tailrace.api.deliveries import deliveries_router
+from tailrace.api.logs import logs_router
+from tailrace.api.page import page_routes
+from tailrace.api.plans import plans_router
+from tailrace.api.problems import handle_problems, problem
+from tailrace.api.projects import projects_router
+from tailrace.api.runs import Runs, runs_router
+from tailrace.api.sessions import sessions_router
+from tailrace.api.watch_live import live_router
+from tailrace.api.watch_sse import sse_router
+from tailrace.api.webhooks import Inbox, webhooks_router
+from tailrace.ingest.desk import Desk
+from tailrace.live.hub import Describe
+from tailrace.live.topics import TopicHub
+from tailrace.sources.github import GitHub
+from tailrace.store.projects import list_projects
+from tailrace.store.sealing import SealingKey
+
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the routes need; `url` is the server's address for people, `deliveries` the folder of large webhook bodies."""
+
+    desk: Desk
+    topics: TopicHub
+    runs: Runs
+    describe: Describe
+    sockets: AgentSockets
+    key: SealingKey
+    url: str
+    deliveries: Path
+
+
+def create_app(parts: Parts, lifespan: Lifespan) -> App:
+    """The application, behind its gate."""
+    desk = parts.desk
+    app = FastAPI(title="Tailrace", version=__version__, lifespan=lifespan, redoc_url=None)
+    handle_problems(app)
+    inbox = Inbox(desk.store, desk.bus, parts.key, parts.deliveries)
+    github = GitHub()
+    for router in (
+        sessions_router(desk.store, parts.url),
+        projects_router(desk.store, parts.key),
+        plans_router(desk.store),
+        runs_router(parts.runs, desk.store),
+        logs_router(desk.logs, parts.describe),
+        sse_router(desk.hub),
+        live_router(desk.hub, parts.topics),
+        agents_router(desk.store, desk.bus, desk.lease_ms),
+        deliveries_router(desk.store),
+        webhooks_router(inbox, {github.name: github}),
+        agent_router(parts.sockets),
+        _health_router(desk),
+    ):
+        app.include_router(router)
+    app.router.routes.extend(page_routes())
+    return Gate(app, desk.store)
+
+
+def _health_router(desk: Desk) -> APIRouter:
+    router = APIRouter(tags=["health"])
+
+    @router.get("/healthz")
+    async def alive() -> Response:
+        """The process answers."""
+        return JSONResponse({"status": "ok", "version": __version__})
+
+    @router.get("/readyz")
+    async def ready() -> Response:
+        """The store answers too."""
+        try:
+            await desk.store.read(list_projects, 0, 1)
+        except Exception as error:
+            return problem(503, f"the database does not answer: {error}")
+        return JSONResponse({"status": "ok", "version": __version__})
+
+    @router.api_route(
+        "/api/{path:path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE"], include_in_schema=False
+    )
+    async def unknown(path: str) -> Response:
+        return problem(404, f"there is no /api/{path}: the API is described at /docs")
+
+    return router

@@ -1,0 +1,128 @@
+"""Who calls: every request and every watch names a token or a session, except those that make one.
+
+A pure ASGI middleware, in front of everything, so that no route can forget it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Awaitable, Callable, MutableMapping
+from http.cookies import CookieError, SimpleCookie
+from typing import Any
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+
+from tailrace.api.problems import problem
+from tailrace.domain.errors import Unauthorised
+from tailrace.store import Store
+from tailrace.store.identity import find_session, find_token
+
+SESSION_COOKIE = "tailrace_session"
+SESSION_LIFE_MS = 30 * 24 * 3600 * 1000
+CODE_LIFE_MS = 10 * 60 * 1000
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+_OPEN_API = {("POST", "/api/sessions"), ("POST", "/api/agents/register")}
+_SAFE = {"GET", "HEAD", "OPTIONS"}
+_SIGN_IN = (
+    "call with `Authorization: Bearer TOKEN`, or sign in with the link that `tailrace login-link` prints"
+)
+
+
+def hash_of(secret: str) -> str:
+    """How a token, code or credential is stored: SHA-256, as hexadecimal. They are long and random, so no salt."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def new_secret() -> str:
+    """256 random bits, safe in a URL."""
+    return secrets.token_urlsafe(32)
+
+
+def bearer(headers: Headers) -> str | None:
+    """The token of an Authorization header."""
+    kind, _, token = headers.get("authorization", "").partition(" ")
+    return token.strip() if kind.lower() == "bearer" and token.strip() else None
+
+
+class Gate:
+    """Lets a request to /api through when it says who it is; `scope["state"]["name"]` is then who."""
+
+    def __init__(self, app: App, store: Store) -> None:
+        self._app = app
+        self._store = store
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket") or not self._guarded(scope):
+            await self._app(scope, receive, send)
+            return
+        try:
+            name = await self._who(scope)
+        except Unauthorised as error:
+            await _refuse(scope, receive, send, str(error))
+            return
+        scope.setdefault("state", {})["name"] = name
+        await self._app(scope, receive, send)
+
+    def _guarded(self, scope: Scope) -> bool:
+        path = scope["path"]
+        if (scope.get("method"), path) in _OPEN_API:
+            return False
+        return path.startswith("/api/") or path in ("/api", "/metrics")
+
+    async def _who(self, scope: Scope) -> str:
+        headers = Headers(scope=scope)
+        token = bearer(headers)
+        if token is not None:
+            name = await self._store.read(find_token, hash_of(token))
+            if name is None:
+                raise Unauthorised(f"this token is not known here: {_SIGN_IN}")
+            return name
+        session = session_of(headers)
+        if session is None:
+            raise Unauthorised(f"no token and no session: {_SIGN_IN}")
+        if scope["type"] == "websocket" or scope["method"] not in _SAFE:
+            check_origin(headers)
+        name = await self._store.read(find_session, hash_of(session))
+        if name is None:
+            raise Unauthorised(f"this session has ended: {_SIGN_IN}")
+        return name
+
+
+def session_of(headers: Headers) -> str | None:
+    """The session's secret in the cookie."""
+    try:
+        morsel = SimpleCookie(headers.get("cookie", "")).get(SESSION_COOKIE)
+    except CookieError:
+        return None
+    return morsel.value if morsel else None
+
+
+def check_origin(headers: Headers) -> None:
+    """A browser sends its cookie whoever asks: only our own pages may. Raises Unauthorised."""
+    origin = headers.get("origin")
+    if origin is None or urlsplit(origin).netloc != headers.get("host"):
+        raise Unauthorised(
+            f"the request comes from a page of {origin or 'no origin'}, not of this server ({headers.get('host')})"
+        )
+
+
+async def _refuse(scope: Scope, receive: Receive, send: Send, why: str) -> None:
+    if scope["type"] == "http":
+        await problem(401, why, headers={"WWW-Authenticate": "Bearer"})(scope, receive, send)
+        return
+    await receive()
+    if "websocket.http.response" in scope.get("extensions", {}):
+        body = problem(401, why)
+        await send(
+            {"type": "websocket.http.response.start", "status": 401, "headers": list(body.raw_headers)}
+        )
+        await send({"type": "websocket.http.response.body", "body": bytes(body.body)})
+        return
+    await send({"type": "websocket.close", "code": 1008, "reason": why[:120]})

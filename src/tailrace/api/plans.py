@@ -1,0 +1,71 @@
+"""Plans: kept here, or in the repository."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, ConfigDict, Field
+
+from tailrace.api.lists import Cursor, Limit, Page, page
+from tailrace.api.projects import Name
+from tailrace.domain.model import PlanView
+from tailrace.domain.plan import parse_plan
+from tailrace.store import Store
+from tailrace.store.plans import change_plan, create_plan, get_plan, list_plans, remove_plan
+
+Definition = Annotated[str, Field(max_length=1024 * 1024)]
+
+
+class PlanWish(BaseModel):
+    """Either `definition` (a plan file's text, kept here) or `path` (a plan file in the repository)."""
+
+    model_config = ConfigDict(extra="forbid")
+    project: int
+    name: Name
+    definition: Definition | None = None
+    path: Annotated[str, Field(pattern=r"^(?!/)(?!.*(^|/)\.\.(/|$))[^\0\\]{1,500}$")] | None = None
+
+
+class PlanChange(BaseModel):
+    """A new `definition` makes a new version."""
+
+    model_config = ConfigDict(extra="forbid")
+    name: Name | None = None
+    definition: Definition | None = None
+
+
+def plans_router(store: Store) -> APIRouter:
+    """Routes for plans; a definition that is wrong is answered with every fault's line and column."""
+    router = APIRouter(tags=["plans"])
+
+    @router.get("/api/plans")
+    async def show_all(
+        project: Annotated[int | None, Query()] = None, limit: Limit = 100, cursor: Cursor = None
+    ) -> Page[PlanView]:
+        found = await store.read(list_plans, project, cursor or 0, limit + 1)
+        return page(found, limit, [plan.id for plan in found])
+
+    @router.post("/api/plans", status_code=201)
+    async def create(wish: PlanWish) -> PlanView:
+        if wish.definition is not None:
+            parse_plan(wish.definition, "definition")
+        return await store.write(
+            create_plan, wish.project, wish.name, definition=wish.definition, path=wish.path
+        )
+
+    @router.get("/api/plans/{id}")
+    async def show(id: int) -> PlanView:
+        return await store.read(get_plan, id)
+
+    @router.put("/api/plans/{id}")
+    async def change(id: int, wish: PlanChange) -> PlanView:
+        if wish.definition is not None:
+            parse_plan(wish.definition, "definition")
+        return await store.write(change_plan, id, name=wish.name, definition=wish.definition)
+
+    @router.delete("/api/plans/{id}", status_code=204)
+    async def remove(id: int) -> None:
+        await store.write(remove_plan, id)
+
+    return router

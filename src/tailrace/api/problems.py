@@ -1,0 +1,90 @@
+"""Errors as `application/problem+json`, with a `detail` that says what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from tailrace.domain.errors import (
+    Conflict,
+    Invalid,
+    MoveRefused,
+    NotFound,
+    SourceUnreachable,
+    TailraceError,
+    Unauthorised,
+)
+from tailrace.domain.plan import PlanInvalid
+
+PLAN_ERRORS_SHOWN = 100
+
+_STATUS: tuple[tuple[type[TailraceError], int], ...] = (
+    (NotFound, 404),
+    (Conflict, 409),
+    (MoveRefused, 409),
+    (Unauthorised, 401),
+    (SourceUnreachable, 502),
+    (Invalid, 400),
+)
+
+
+def problem(
+    status: int,
+    detail: str,
+    *,
+    errors: list[dict[str, Any]] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """A problem document."""
+    body: dict[str, Any] = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+    }
+    if errors:
+        body["errors"] = errors
+    return Response(
+        orjson.dumps(body), status, media_type="application/problem+json", headers=dict(headers or {})
+    )
+
+
+def handle_problems(app: FastAPI) -> None:
+    """Answer every error that is raised on purpose as a problem document."""
+
+    async def refused(_request: Request, error: Exception) -> Response:
+        status = next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
+        return problem(status, str(error))
+
+    async def plan_invalid(_request: Request, error: Exception) -> Response:
+        assert isinstance(error, PlanInvalid)
+        shown = [
+            {"line": fault.line, "column": fault.column, "message": fault.message}
+            for fault in error.errors[:PLAN_ERRORS_SHOWN]
+        ]
+        return problem(422, "\n".join(str(error).splitlines()[:PLAN_ERRORS_SHOWN]), errors=shown)
+
+    async def validation(_request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)
+        faults = [
+            {"place": ".".join(str(part) for part in fault["loc"]), "message": fault["msg"]}
+            for fault in error.errors()
+        ]
+        words = "; ".join(f"{fault['place']}: {fault['message']}" for fault in faults)
+        return problem(422, words, errors=faults)
+
+    async def http(_request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        return problem(error.status_code, str(error.detail), headers=error.headers)
+
+    app.add_exception_handler(TailraceError, refused)
+    app.add_exception_handler(PlanInvalid, plan_invalid)
+    app.add_exception_handler(RequestValidationError, validation)
+    app.add_exception_handler(HTTPException, http)

@@ -1,0 +1,88 @@
+"""Projects and plans."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, Field
+
+from tailrace.api.lists import Cursor, Limit, Page, page
+from tailrace.domain.model import Project
+from tailrace.sources.address import check_address
+from tailrace.store import Store
+from tailrace.store.projects import (
+    change_project,
+    create_project,
+    get_project,
+    list_projects,
+    remove_project,
+    set_webhook_secret,
+)
+from tailrace.store.sealing import SealingKey
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
+Secret = Annotated[str, Field(min_length=8, max_length=1000)]
+
+
+class ProjectWish(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    name: Name
+    repository: Annotated[str, Field(min_length=1, max_length=2000)]
+    webhook_secret: Secret | None = None
+
+
+class ProjectChange(BaseModel):
+    """What is left out stays; `webhook_secret: null` takes the secret away, and with it the webhooks."""
+
+    model_config = ConfigDict(extra="forbid")
+    name: Name | None = None
+    repository: Annotated[str, Field(min_length=1, max_length=2000)] | None = None
+    webhook_secret: Secret | None = None
+
+
+def webhook_secret_row(project_id: int) -> str:
+    """The row identity under which a project's webhook secret is sealed."""
+    return f"project/{project_id}/webhook_secret"
+
+
+def projects_router(store: Store, key: SealingKey) -> APIRouter:
+    """Routes for projects; secrets go in and never come out."""
+    router = APIRouter(tags=["projects"])
+
+    @router.get("/api/projects")
+    async def show_all(limit: Limit = 100, cursor: Cursor = None) -> Page[Project]:
+        found = await store.read(list_projects, cursor or 0, limit + 1)
+        return page(found, limit, [project.id for project in found])
+
+    @router.post("/api/projects", status_code=201)
+    async def create(wish: ProjectWish) -> Project:
+        check_address(wish.repository)
+        project = await store.write(create_project, wish.name, wish.repository)
+        if wish.webhook_secret is None:
+            return project
+        return await keep_secret(project.id, wish.webhook_secret)
+
+    @router.get("/api/projects/{id}")
+    async def show(id: int) -> Project:
+        return await store.read(get_project, id)
+
+    @router.patch("/api/projects/{id}")
+    async def change(id: int, wish: ProjectChange) -> Project:
+        if wish.repository is not None:
+            check_address(wish.repository)
+        project = await store.write(change_project, id, name=wish.name, repository=wish.repository)
+        if "webhook_secret" not in wish.model_fields_set:
+            return project
+        return await keep_secret(id, wish.webhook_secret)
+
+    @router.delete("/api/projects/{id}", status_code=204)
+    async def remove(id: int) -> None:
+        await store.write(remove_project, id)
+
+    async def keep_secret(project_id: int, secret: str | None) -> Project:
+        sealed = None if secret is None else key.seal(secret, webhook_secret_row(project_id))
+        await store.write(set_webhook_secret, project_id, sealed)
+        return await store.read(get_project, project_id)
+
+    return router

@@ -1,0 +1,155 @@
+"""Runs and jobs: started, listed, shown, aborted, run again."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from tailrace.api.lists import Cursor, Limit, Page, page
+from tailrace.dispatch.why import explain
+from tailrace.domain.errors import Invalid
+from tailrace.domain.model import JobView, RunSummary, RunView
+from tailrace.domain.states import JobState, LogState, RunState
+from tailrace.live.bus import Bus
+from tailrace.live.scopes import PLANNING, QUEUE, agent_scope, wake_run
+from tailrace.logs.base import LogStore
+from tailrace.store import Store
+from tailrace.store.aborts import abort_run
+from tailrace.store.agents import list_agents
+from tailrace.store.jobs import get_job
+from tailrace.store.runs import RunFilter, get_run, list_runs
+from tailrace.triggers.manual import start_again, start_manual
+
+MAX_VARIABLES = 200
+
+
+class RunWish(BaseModel):
+    """`revision` is a commit, branch or tag; the default branch when it is left out."""
+
+    model_config = ConfigDict(extra="forbid")
+    plan: int
+    revision: Annotated[str, Field(pattern=r"^[^-\s~^:?*\[\\][^\s~^:?*\[\\]{0,255}$")] | None = None
+    variables: Annotated[dict[str, str], Field(max_length=MAX_VARIABLES)] = {}
+
+    @field_validator("variables")
+    @classmethod
+    def _names(cls, value: dict[str, str]) -> dict[str, str]:
+        for name, text in value.items():
+            if not name.isidentifier() or not name.isascii() or name.startswith("TAILRACE_"):
+                raise ValueError(
+                    f"{name!r} is not a variable's name: letters, digits and _, not beginning with a digit or TAILRACE_"
+                )
+            if "\0" in text or len(text.encode()) >= 128 * 1024:
+                raise ValueError(
+                    f"the value of {name} has a NUL or 128 KiB and more: no environment can hold it"
+                )
+        return value
+
+
+class Runs:
+    """What the routes do; the page's topics show runs the same way."""
+
+    def __init__(self, store: Store, logs: LogStore, bus: Bus, lease_ms: int) -> None:
+        self._store = store
+        self._logs = logs
+        self._bus = bus
+        self._lease_ms = lease_ms
+
+    async def show(self, id: int) -> RunView:
+        """A run with its jobs, the sizes of logs that still grow, and why jobs wait. Raises NotFound."""
+        run = await self._store.read(get_run, id)
+        jobs = tuple([await self._complete(job) for job in run.jobs])
+        return run.model_copy(update={"jobs": jobs})
+
+    async def show_job(self, id: int) -> JobView:
+        """A job likewise. Raises NotFound."""
+        return await self._complete(await self._store.read(get_job, id))
+
+    async def start(self, wish: RunWish, by: str) -> RunView:
+        """A run that a person asked for."""
+        id = await self._store.write(
+            start_manual, wish.plan, revision=wish.revision, variables=wish.variables, by=by
+        )
+        return await self._begun(id)
+
+    async def start_again(self, id: int, by: str) -> RunView:
+        """The same once more."""
+        return await self._begun(await self._store.write(start_again, id, by=by))
+
+    async def abort(self, id: int, by: str) -> RunView:
+        """End a run before its time. Raises NotFound, or MoveRefused when it has ended."""
+        for agent in await self._store.write(abort_run, id, by):
+            self._bus.publish(agent_scope(agent))
+        wake_run(self._bus, id)
+        return await self.show(id)
+
+    async def _begun(self, id: int) -> RunView:
+        run = await self.show(id)
+        wake_run(self._bus, id)
+        self._bus.publish(PLANNING if run.state is RunState.PLANNING else QUEUE)
+        return run
+
+    async def _complete(self, job: JobView) -> JobView:
+        open_logs = [attempt for attempt in job.attempts if attempt.log_state is LogState.OPEN]
+        update: dict[str, object] = {}
+        if open_logs:
+            sizes = {log.log: await asyncio.to_thread(self._logs.end, log.log) for log in open_logs}
+            update["attempts"] = tuple(
+                attempt.model_copy(update={"log_size": sizes.get(attempt.log, attempt.log_size)})
+                for attempt in job.attempts
+            )
+        if job.state in (JobState.WAITING, JobState.PENDING):
+            update["why"] = explain(job, await self._store.read(list_agents, self._lease_ms))
+        return job.model_copy(update=update) if update else job
+
+
+def runs_router(runs: Runs, store: Store) -> APIRouter:
+    """Routes for runs and jobs."""
+    router = APIRouter(tags=["runs"])
+
+    @router.get("/api/runs")
+    async def show_all(
+        state: Annotated[str | None, Query()] = None,
+        project: Annotated[int | None, Query()] = None,
+        plan: Annotated[int | None, Query()] = None,
+        branch: Annotated[str | None, Query()] = None,
+        limit: Limit = 50,
+        cursor: Cursor = None,
+    ) -> Page[RunSummary]:
+        wanted = RunFilter(_state(state), project, plan, branch, cursor, limit + 1)
+        found = await store.read(list_runs, wanted)
+        return page(found, limit, [run.id for run in found])
+
+    @router.post("/api/runs", status_code=201)
+    async def start(wish: RunWish, request: Request) -> RunView:
+        return await runs.start(wish, request.state.name)
+
+    @router.get("/api/runs/{id}")
+    async def show(id: int) -> RunView:
+        return await runs.show(id)
+
+    @router.post("/api/runs/{id}/abort")
+    async def abort(id: int, request: Request) -> RunView:
+        return await runs.abort(id, request.state.name)
+
+    @router.post("/api/runs/{id}/rerun", status_code=201)
+    async def rerun(id: int, request: Request) -> RunView:
+        return await runs.start_again(id, request.state.name)
+
+    @router.get("/api/jobs/{id}")
+    async def show_job(id: int) -> JobView:
+        return await runs.show_job(id)
+
+    return router
+
+
+def _state(word: str | None) -> RunState | None:
+    if word is None or word == "":
+        return None
+    try:
+        return RunState(word)
+    except ValueError:
+        raise Invalid(f"state: found {word!r}; allowed are {', '.join(RunState)}") from None

@@ -1,0 +1,48 @@
+"""What the page's lists show: loaded once for all who watch, encoded once."""
+
+from __future__ import annotations
+
+import orjson
+
+from tailrace.api.runs import Runs
+from tailrace.domain.errors import NotFound
+from tailrace.live.scopes import AGENTS, RUNS
+from tailrace.store import Store
+from tailrace.store.agents import list_agents
+from tailrace.store.runs import RunFilter, list_runs, summaries
+
+NEWEST = 50
+
+
+class Topics:
+    """The loader behind the topics `runs`, `run/ID` and `agents`."""
+
+    def __init__(self, store: Store, runs: Runs, lease_ms: int) -> None:
+        self._store = store
+        self._runs = runs
+        self._lease_ms = lease_ms
+
+    async def load(self, topic: str, changed: frozenset[int] | None) -> bytes | None:
+        """A frame with the topic's state, or with the rows in `changed` alone; None for a topic that is not there."""
+        if topic == RUNS:
+            found = await (
+                self._store.read(list_runs, RunFilter(limit=NEWEST))
+                if changed is None
+                else self._store.read(summaries, changed)
+            )
+            return _frame(topic, "items", [run.model_dump(mode="json") for run in found])
+        if topic == AGENTS:
+            agents = await self._store.read(list_agents, self._lease_ms)
+            return _frame(topic, "items", [agent.model_dump(mode="json") for agent in agents])
+        kind, _, id = topic.partition("/")
+        if kind != "run" or not id.isdecimal():
+            return None
+        try:
+            run = await self._runs.show(int(id))
+        except NotFound:
+            return None
+        return _frame(topic, "run", run.model_dump(mode="json"))
+
+
+def _frame(topic: str, name: str, value: object) -> bytes:
+    return orjson.dumps({"topic": topic, name: value})

@@ -1,0 +1,177 @@
+"""Webhooks: verified over the raw body, then kept and turned into runs in one transaction, then answered."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import structlog
+from fastapi import APIRouter, Request
+from pydantic import BaseModel
+from starlette.responses import JSONResponse, Response
+
+from tailrace.api.problems import problem
+from tailrace.api.projects import webhook_secret_row
+from tailrace.domain.errors import Invalid, Unauthorised
+from tailrace.live.bus import Bus
+from tailrace.live.scopes import PLANNING, QUEUE, wake_run
+from tailrace.sources.base import Ignored, Source
+from tailrace.store import Store
+from tailrace.store.deliveries import NewDelivery, add_refusal
+from tailrace.store.projects import WebhookTarget, find_webhook_target
+from tailrace.store.sealing import SealingKey
+from tailrace.triggers.accept import Accepted, accept
+
+MAX_BODY_BYTES = 25 * 1024 * 1024
+INLINE_BYTES = 64 * 1024
+"""Compressed bodies above this go to a file before the writer's turn."""
+
+_SECRET_HEADERS = {"authorization", "cookie", "proxy-authorization"}
+_log = structlog.get_logger("webhooks")
+
+
+class DeliveryAnswer(BaseModel):
+    """What became of a delivery: its id, and the ids of the runs that came of it."""
+
+    delivery: int
+    runs: list[int]
+    state: str
+    detail: str | None
+
+
+class Inbox:
+    """Takes webhooks in: nothing is kept of a sender who does not know the secret but the headers."""
+
+    def __init__(self, store: Store, bus: Bus, key: SealingKey, folder: Path) -> None:
+        self._store = store
+        self._bus = bus
+        self._key = key
+        self._folder = folder
+
+    async def verify(
+        self, source: Source, project: str, headers: Mapping[str, str], body: bytes
+    ) -> WebhookTarget:
+        """The project that the webhook is for; raises Unauthorised, after keeping the headers of the refused."""
+        target = await self._store.read(find_webhook_target, project)
+        try:
+            if target is None:
+                raise Unauthorised(
+                    f"there is no project {project!r}, or this webhook is not signed with its secret"
+                )
+            if target.sealed is None:
+                raise Unauthorised(
+                    f"project {project!r} has no webhook secret: set one in the project and at the sender"
+                )
+            secret = self._key.open(target.sealed, webhook_secret_row(target.id))
+            source.verify(secret.encode(), headers, body)
+        except Unauthorised as error:
+            _log.warning("a webhook was refused", project=project, source=source.name, why=str(error))
+            await self._store.write(add_refusal, project[:200], source.name, str(error), _kept(headers))
+            raise
+        return target
+
+    async def take(
+        self, source: Source, target: WebhookTarget, headers: Mapping[str, str], body: bytes
+    ) -> Accepted:
+        """Keep a verified webhook and start what it triggers."""
+        packed = await asyncio.to_thread(zlib.compress, body, 6)
+        file = await asyncio.to_thread(self._write, packed) if len(packed) > INLINE_BYTES else None
+        event, state, detail = None, "accepted", None
+        try:
+            found = source.read(headers, body)
+            if isinstance(found, Ignored):
+                state, detail = "ignored", found.why
+            else:
+                event = found
+        except Invalid as error:
+            state, detail = "invalid", str(error)
+        new = NewDelivery(
+            project_id=target.id,
+            source=source.name,
+            key=source.delivery_key(headers),
+            event=source.event_name(headers),
+            headers=_kept(headers),
+            body=None if file else packed,
+            body_file=file.name if file else None,
+            state=state,
+            detail=detail,
+        )
+        accepted = await self._store.write(accept, new, event)
+        if accepted.again and file:
+            file.unlink(missing_ok=True)
+        for run in accepted.runs:
+            wake_run(self._bus, run)
+        if accepted.runs and not accepted.again:
+            self._bus.publish(PLANNING)
+            self._bus.publish(QUEUE)
+        return accepted
+
+    def _write(self, packed: bytes) -> Path:
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path = self._folder / f"{secrets.token_hex(16)}.zlib"
+        path.write_bytes(packed)
+        return path
+
+
+def webhooks_router(inbox: Inbox, sources: Mapping[str, Source]) -> APIRouter:
+    """One route for each source: `POST /hooks/{source}/{project}`, where the project is its name or id."""
+    router = APIRouter(tags=["webhooks"])
+
+    for source in sources.values():
+        router.add_api_route(
+            f"/hooks/{source.name}/{{project}}",
+            _receiver(inbox, source),
+            methods=["POST"],
+            name=f"receive_{source.name}",
+            status_code=202,
+            response_model=DeliveryAnswer,
+            summary=f"A webhook of {source.name}: signed, kept, answered, run",
+        )
+    return router
+
+
+def _receiver(inbox: Inbox, source: Source):
+    async def receive(project: str, request: Request) -> Response:
+        body = await read_body(request)
+        if body is None:
+            return problem(
+                413, f"the body is larger than {MAX_BODY_BYTES} bytes, the most that a webhook may have"
+            )
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        target = await inbox.verify(source, project, headers, body)
+        accepted = await inbox.take(source, target, headers, body)
+        if accepted.state == "invalid":
+            return problem(400, f"{accepted.detail} (kept as delivery {accepted.delivery})")
+        answer = DeliveryAnswer(
+            delivery=accepted.delivery,
+            runs=list(accepted.runs),
+            state=accepted.state,
+            detail="this delivery came before; nothing was started again"
+            if accepted.again
+            else accepted.detail,
+        )
+        return JSONResponse(answer.model_dump(), 202)
+
+    return receive
+
+
+async def read_body(request: Request) -> bytes | None:
+    """The whole raw body, or None as soon as it is certain to be too large."""
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and int(declared) > MAX_BODY_BYTES:
+        return None
+    pieces: list[bytes] = []
+    size = 0
+    async for piece in request.stream():
+        size += len(piece)
+        if size > MAX_BODY_BYTES:
+            return None
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+def _kept(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name: value[:2000] for name, value in headers.items() if name.lower() not in _SECRET_HEADERS}

@@ -1,0 +1,100 @@
+"""How commands call a server."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx2
+
+from tailrace.domain.errors import TailraceError
+from tailrace.settings import ADMIN_TOKEN_FILE, ClientSettings, load_client
+
+
+class CallFailed(TailraceError):
+    """The server did not answer, or refused; the text says what it said."""
+
+
+class Client:
+    """Calls the API of one server with one token; answers are decoded JSON."""
+
+    def __init__(self, server: str, token: str) -> None:
+        self.server = server.rstrip("/")
+        self.token = token
+        self._http = httpx2.Client(
+            base_url=self.server, headers={"Authorization": f"Bearer {token}"}, timeout=60
+        )
+
+    def get(self, path: str, **query: Any) -> Any:
+        return self.call("GET", path, query=query)
+
+    def post(self, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        return self.call("POST", path, body=body)
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Mapping[str, Any] | None = None,
+        query: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """The answer's JSON, None when it has none; raises CallFailed."""
+        wanted = {name: value for name, value in (query or {}).items() if value is not None}
+        try:
+            answer = self._http.request(method, path, json=body, params=wanted)
+        except httpx2.HTTPError as error:
+            raise CallFailed(
+                f"{self.server} does not answer ({error}): is the server running, and is --server right?"
+            ) from None
+        if answer.is_success:
+            return answer.json() if answer.content else None
+        raise CallFailed(_detail(answer))
+
+
+def connect(server: str | None = None, token: str | None = None, data_dir: Path | None = None) -> Client:
+    """A client from flags, environment and file; without a token, the admin's from the data directory."""
+    settings = load_client(server=server, token=token, data_dir=data_dir)
+    return Client(settings.server, settings.token or _admin_token(settings))
+
+
+def show(value: Any, *, as_json: bool, columns: Mapping[str, str]) -> None:
+    """Print rows: as JSON, or as a table with the `columns` (title to field)."""
+    if as_json:
+        print(json.dumps(value, indent=2, ensure_ascii=False))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title in columns:
+        table.add_column(title)
+    for row in value:
+        table.add_row(*(_cell(row.get(field)) for field in columns.values()))
+    Console(soft_wrap=True).print(table)
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(str(part) for part in value)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+    return "" if value is None else str(value)
+
+
+def _detail(answer: httpx2.Response) -> str:
+    try:
+        return str(answer.json()["detail"])
+    except (ValueError, KeyError, TypeError):
+        return f"HTTP {answer.status_code}: {answer.text[:200]}"
+
+
+def _admin_token(settings: ClientSettings) -> str:
+    path = settings.data_dir / ADMIN_TOKEN_FILE
+    try:
+        return path.read_text().strip()
+    except OSError as error:
+        raise CallFailed(
+            f"no token: set TAILRACE_TOKEN or --token, or run where the server's data directory can be read"
+            f" ({path}: {error.strerror})"
+        ) from None

@@ -1,0 +1,59 @@
+"""`tailrace`: the commands together."""
+
+from __future__ import annotations
+
+import sys
+
+from cyclopts import App
+
+from tailrace import __version__
+from tailrace.cli.agent import agent, agent_token, agents
+from tailrace.cli.login_link import login_link
+from tailrace.cli.plans import add_plan, check_plan, list_plans
+from tailrace.cli.projects import add_project, list_projects, remove_project
+from tailrace.cli.run import abort, logs, run, runs
+from tailrace.cli.serve import server
+from tailrace.cli.up import up
+from tailrace.domain.errors import TailraceError
+
+app = App(
+    name="tailrace",
+    version=__version__,
+    help="A self-hosted CI/CD system in which every log is live.",
+)
+app.command(up)
+app.command(server)
+app.command(agent)
+app.command(run)
+app.command(runs)
+app.command(logs)
+app.command(abort)
+app.command(login_link, name="login-link")
+app.command(agents)
+app.command(agent_token, name="agent-token")
+
+project = App(name="project", help="Repositories and what belongs to them.")
+project.command(add_project, name="add")
+project.command(list_projects, name="list")
+project.command(remove_project, name="remove")
+app.command(project)
+
+plan = App(name="plan", help="What to run.")
+plan.command(add_plan, name="add")
+plan.command(list_plans, name="list")
+plan.command(check_plan, name="check")
+app.command(plan)
+
+
+def main() -> None:
+    """Run the command that the arguments name; its exit status: 0 well, 1 failed, 2 wrong usage or settings."""
+    try:
+        status = app(sys.argv[1:], exit_on_error=True, result_action="return_value")
+    except TailraceError as error:
+        print(f"tailrace: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.exit(141)
+    sys.exit(status if isinstance(status, int) else 0)

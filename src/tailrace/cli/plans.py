@@ -1,0 +1,84 @@
+"""`tailrace plan …`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from tailrace.cli.client import CallFailed, Client, connect, show
+from tailrace.cli.projects import find_project
+
+
+def add_plan(
+    project: str,
+    name: str,
+    file: str | None = None,
+    *,
+    path: str | None = None,
+    server: str | None = None,
+    token: str | None = None,
+    data_dir: Path | None = None,
+) -> int:
+    """Add a plan: kept in the server (FILE) or in the repository (--path).
+
+    Parameters
+    ----------
+    file: The plan file whose text the server keeps; `-` reads standard input.
+    path: Where the plan lives in the repository, such as .tailrace.yml.
+    """
+    client = connect(server, token, data_dir)
+    body: dict[str, object] = {"project": find_project(client, project)["id"], "name": name}
+    body |= {"path": path} if file is None else {"definition": _read(file)}
+    print(client.post("/api/plans", body)["id"])
+    return 0
+
+
+def list_plans(
+    *, json: bool = False, server: str | None = None, token: str | None = None, data_dir: Path | None = None
+) -> int:
+    """List the plans."""
+    found = connect(server, token, data_dir).get("/api/plans", limit=500)["items"]
+    columns = {"ID": "id", "PROJECT": "project_name", "NAME": "name", "VERSION": "version", "PATH": "path"}
+    show(found, as_json=json, columns=columns)
+    return 0
+
+
+def check_plan(file: str = ".tailrace.yml") -> int:
+    """Check a plan file: every fault with its line and column; exit status 1 when there is any.
+
+    Parameters
+    ----------
+    file: The plan file; `-` reads standard input.
+    """
+    from tailrace.domain.plan import PlanInvalid, parse_plan
+
+    try:
+        plan = parse_plan(_read(file), file)
+    except PlanInvalid as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(f"{file}: {len(plan.jobs)} jobs, no fault")
+    return 0
+
+
+def find_plan(client: Client, name: str) -> dict[str, object]:
+    """The plan called PROJECT/PLAN, or PLAN where only one has that name, or by id; raises CallFailed."""
+    found = client.get("/api/plans", limit=500)["items"]
+    fits = [plan for plan in found if name in (f"{plan['project_name']}/{plan['name']}", str(plan["id"]))]
+    fits = fits or [plan for plan in found if name == plan["name"]]
+    fits = fits or [plan for plan in found if name == plan["project_name"]]
+    if len(fits) == 1:
+        return fits[0]
+    if fits:
+        choices = ", ".join(f"{plan['project_name']}/{plan['name']}" for plan in fits)
+        raise CallFailed(f"{name!r} could be {choices}: say which")
+    raise CallFailed(f"there is no plan {name!r}: `tailrace plan list` shows them")
+
+
+def _read(file: str) -> str:
+    if file == "-":
+        return sys.stdin.read()
+    try:
+        return Path(file).read_text()
+    except OSError as error:
+        raise CallFailed(f"{file}: {error.strerror}") from None

@@ -1,0 +1,60 @@
+"""`tailrace project …`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from tailrace.cli.client import CallFailed, Client, connect, show
+
+
+def add_project(
+    name: str,
+    repository: str,
+    *,
+    webhook_secret: str | None = None,
+    server: str | None = None,
+    token: str | None = None,
+    data_dir: Path | None = None,
+) -> int:
+    """Add a project.
+
+    Parameters
+    ----------
+    name: Letters, digits, `_`, `.` and `-`.
+    repository: What git clones: an address or an absolute path.
+    webhook_secret: What webhooks are signed with; `-` reads it from standard input.
+    """
+    secret = sys.stdin.readline().strip() if webhook_secret == "-" else webhook_secret
+    body = {"name": name, "repository": repository, "webhook_secret": secret}
+    made = connect(server, token, data_dir).post(
+        "/api/projects", {k: v for k, v in body.items() if v is not None}
+    )
+    print(made["id"])
+    return 0
+
+
+def list_projects(
+    *, json: bool = False, server: str | None = None, token: str | None = None, data_dir: Path | None = None
+) -> int:
+    """List the projects."""
+    found = connect(server, token, data_dir).get("/api/projects", limit=500)["items"]
+    show(found, as_json=json, columns={"ID": "id", "NAME": "name", "REPOSITORY": "repository"})
+    return 0
+
+
+def remove_project(
+    name: str, *, server: str | None = None, token: str | None = None, data_dir: Path | None = None
+) -> int:
+    """Remove a project, by name or id; its runs and logs stay."""
+    client = connect(server, token, data_dir)
+    client.call("DELETE", f"/api/projects/{find_project(client, name)['id']}")
+    return 0
+
+
+def find_project(client: Client, name: str) -> dict[str, object]:
+    """The project of that name or id; raises CallFailed."""
+    for project in client.get("/api/projects", limit=500)["items"]:
+        if name in (project["name"], str(project["id"])):
+            return project
+    raise CallFailed(f"there is no project {name!r}: `tailrace project list` shows them")

@@ -1,0 +1,102 @@
+"""`tailrace run`, `runs`, `logs`, `abort`."""
+
+from __future__ import annotations
+
+import asyncio
+import json as json_module
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from tailrace.cli.client import CallFailed, connect, show
+from tailrace.cli.plans import find_plan
+
+
+def run(
+    plan: str,
+    *,
+    revision: str | None = None,
+    var: Annotated[tuple[str, ...], Parameter(name=["--var"])] = (),
+    follow: Annotated[bool, Parameter(name=["--follow", "-f"], negative="")] = False,
+    json: bool = False,
+    server: str | None = None,
+    token: str | None = None,
+    data_dir: Path | None = None,
+) -> int:
+    """Start a run and print its id, or follow it to its end.
+
+    With --follow the jobs' output is shown as it comes, and the exit status is that of the job that failed: 0 when all
+    passed, 130 when the run was aborted.
+
+    Parameters
+    ----------
+    plan: PROJECT/PLAN, PLAN where only one has that name, or an id.
+    revision: A commit, branch or tag; the default branch when left out.
+    var: NAME=VALUE, may be given more than once.
+    follow: Show the output live.
+    """
+    client = connect(server, token, data_dir)
+    body: dict[str, object] = {"plan": find_plan(client, plan)["id"], "variables": dict(map(_variable, var))}
+    if revision is not None:
+        body["revision"] = revision
+    started = client.post("/api/runs", body)
+    if not follow:
+        print(json_module.dumps(started, indent=2, ensure_ascii=False) if json else started["id"])
+        return 0
+    from tailrace.cli.follow import follow_run
+
+    return asyncio.run(follow_run(client.server, client.token, started["id"]))
+
+
+def logs(
+    run: int, *, server: str | None = None, token: str | None = None, data_dir: Path | None = None
+) -> int:
+    """Show the output of a run's jobs, live while it runs; the exit status is as with `tailrace run --follow`."""
+    client = connect(server, token, data_dir)
+    from tailrace.cli.follow import follow_run
+
+    client.get(f"/api/runs/{run}")
+    return asyncio.run(follow_run(client.server, client.token, run))
+
+
+def runs(
+    *,
+    state: str | None = None,
+    branch: str | None = None,
+    limit: int = 20,
+    json: bool = False,
+    server: str | None = None,
+    token: str | None = None,
+    data_dir: Path | None = None,
+) -> int:
+    """List the newest runs."""
+    found = connect(server, token, data_dir).get("/api/runs", state=state, branch=branch, limit=limit)[
+        "items"
+    ]
+    columns = {
+        "ID": "id",
+        "STATE": "state",
+        "PROJECT": "project_name",
+        "PLAN": "plan_name",
+        "BRANCH": "branch",
+        "TITLE": "title",
+        "WHY": "detail",
+    }
+    show(found, as_json=json, columns=columns)
+    return 0
+
+
+def abort(
+    run: int, *, server: str | None = None, token: str | None = None, data_dir: Path | None = None
+) -> int:
+    """Abort a run."""
+    connect(server, token, data_dir).post(f"/api/runs/{run}/abort")
+    return 0
+
+
+def _variable(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise CallFailed(f"--var {text!r}: expected NAME=VALUE")
+    return name, value

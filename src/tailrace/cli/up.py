@@ -1,0 +1,128 @@
+"""`tailrace up`: the whole product on one machine, a server and an agent."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+if TYPE_CHECKING:
+    from tailrace.server import RunningServer
+
+STOP_S = 8.0
+"""How long Ctrl-C waits for the agent to report how the aborted jobs ended."""
+
+
+def up(
+    *,
+    project: Annotated[Path | None, Parameter(name=["--project"])] = None,
+    listen: str | None = None,
+    data_dir: Path | None = None,
+    url: str | None = None,
+    database_url: str | None = None,
+    capacity: int | None = None,
+    log_level: str | None = None,
+) -> int:
+    """Start a server and an agent on this machine.
+
+    Ctrl-C aborts the jobs and ends both; SIGTERM lets the jobs go on: the next start takes them up.
+
+    Parameters
+    ----------
+    project: A git repository on this machine: registered as a project, and its .tailrace.yml run.
+    listen: HOST:PORT to listen on (TAILRACE_LISTEN; 127.0.0.1:8000).
+    data_dir: Folder for database, logs, mirrors, keys and the agent (TAILRACE_DATA_DIR; .tailrace).
+    url: The address under which people reach this server (TAILRACE_URL).
+    database_url: sqlite:///FILE or postgresql://… (TAILRACE_DATABASE_URL; SQLite in the data directory).
+    capacity: How many jobs at once (TAILRACE_CAPACITY; the number of processors).
+    log_level: debug, info, warning or error (TAILRACE_LOG_LEVEL; info).
+    """
+    import uvloop
+
+    from tailrace.cli.messages import configure_messages
+    from tailrace.server import serve
+    from tailrace.settings import load_agent, load_server
+
+    settings = load_server(
+        listen=listen, data_dir=data_dir, url=url, database_url=database_url, log_level=log_level
+    )
+    load_agent(capacity=capacity, data_dir=data_dir)
+    configure_messages(settings.log_level)
+    flags = ["--data-dir", str(settings.data_dir), "--log-level", settings.log_level]
+    companion = Companion([*flags, *(["--capacity", str(capacity)] if capacity else [])], project)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(serve(settings, companion.begin, companion.end))
+    return 0
+
+
+class Companion:
+    """The agent beside a server: started when the server answers, started again when it dies, ended with it."""
+
+    def __init__(self, flags: list[str], project: Path | None) -> None:
+        self._flags = flags
+        self._project = project
+        self._process: asyncio.subprocess.Process | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._ending = False
+
+    def begin(self, running: RunningServer) -> None:
+        """The server answers."""
+        self._tasks = [asyncio.create_task(self._keep(running)), asyncio.create_task(self._greet(running))]
+
+    async def end(self, sign: int) -> None:
+        """Pass the signal on, and wait for the agent to go: after SIGINT it still has outcomes to report."""
+        self._ending = True
+        process = self._process
+        if process is not None and process.returncode is None:
+            if sign == signal.SIGINT:
+                print(
+                    "\nstopping: jobs are aborted (Ctrl-C again does not wait)", file=sys.stderr, flush=True
+                )
+            with suppress(ProcessLookupError):
+                process.send_signal(sign)
+            try:
+                await asyncio.wait_for(process.wait(), STOP_S)
+            except TimeoutError:
+                print("the agent still has jobs to end: they end without this server", file=sys.stderr)
+        for task in self._tasks:
+            task.cancel()
+
+    async def _keep(self, running: RunningServer) -> None:
+        wait = 0.2
+        while not self._ending:
+            token = await running.make_agent_token()
+            self._process = process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "tailrace", "agent", "--token", "-", "--follow-parent"),
+                *("--server", running.local_url, *self._flags),
+                stdin=asyncio.subprocess.PIPE,
+                start_new_session=True,  # Ctrl-C in the terminal is for us: the agent is told in order
+            )
+            assert process.stdin is not None
+            process.stdin.write(token.encode() + b"\n")
+            process.stdin.close()
+            status = await process.wait()
+            if self._ending:
+                return
+            print(f"the agent ended with status {status}; starting it again", file=sys.stderr, flush=True)
+            await asyncio.sleep(wait)
+            wait = min(wait * 2, 10)
+
+    async def _greet(self, running: RunningServer) -> None:
+        page = "/"
+        if self._project is not None:
+            from tailrace.cli.client import Client
+            from tailrace.cli.first_project import start_first_run
+            from tailrace.domain.errors import TailraceError
+
+            client = Client(running.local_url, running.admin_token)
+            try:
+                page = await asyncio.to_thread(start_first_run, client, self._project)
+            except TailraceError as error:
+                print(f"tailrace: {error}", file=sys.stderr, flush=True)
+        link = await running.make_login_link(page)
+        print(f"Tailrace is ready: {link}", flush=True)

@@ -1,0 +1,1 @@
+"""From the frames of agents to logs, store and bus."""

@@ -1,0 +1,21 @@
+"""What every agent's session needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tailrace.live.bus import Bus
+from tailrace.live.hub import LogHub
+from tailrace.logs.base import LogStore
+from tailrace.store import Store
+
+
+@dataclass(frozen=True)
+class Desk:
+    """The places that sessions write to; `lease_ms` is how long an agent may be silent."""
+
+    store: Store
+    logs: LogStore
+    hub: LogHub
+    bus: Bus
+    lease_ms: int

@@ -1,0 +1,220 @@
+"""What one connected agent says, applied: its facts to the store, its bytes to the logs, both to whoever watches."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+
+import structlog
+
+from tailrace.domain.errors import LeaseLost, LogMismatch, OffsetMismatch
+from tailrace.domain.lease import Lease
+from tailrace.domain.outcome import Reason
+from tailrace.domain.states import AttemptState, LogState
+from tailrace.domain.wire import (
+    Abort,
+    Ack,
+    CloseLog,
+    Drop,
+    Held,
+    Leased,
+    LogClosed,
+    Noted,
+    Resume,
+    Rewind,
+    Said,
+    ServerMessage,
+    Trouble,
+    Watch,
+    unpack_chunk,
+)
+from tailrace.ingest.desk import Desk
+from tailrace.live.scopes import AGENTS, wake_ended, wake_run
+from tailrace.store.aborts import attempts_to_abort
+from tailrace.store.agents import HeldAttempt, held_attempts, note_trouble
+from tailrace.store.facts import apply_fact
+from tailrace.store.leases import Lapsed, end_lapsed, read_leases, renew_leases
+from tailrace.store.logs import LogOwner, close_log, find_owner
+
+Send = Callable[[ServerMessage], None]
+
+_log = structlog.get_logger("ingest")
+
+
+class Session:
+    """One connection of one agent.
+
+    It accepts bytes and facts only for attempts that this agent holds, and log bytes only at the log's end, so that a frame
+    that comes twice changes nothing and a gap cannot arise. Frames are applied one after the other.
+    """
+
+    def __init__(self, desk: Desk, agent_id: int, send: Send) -> None:
+        self._desk = desk
+        self._agent_id = agent_id
+        self._send = send
+        self._attempts: dict[int, int] = {}  # attempt -> its log
+        self._logs: dict[int, int] = {}  # log -> its attempt
+        self._durable: dict[int, int] = {}  # log -> bytes that are on disk for certain
+        self._dirty: set[int] = set()
+
+    async def begin(self, holds: Iterable[Held]) -> None:
+        """Compare what the agent holds with what the store says it holds, and tell it how to go on."""
+        named = {held.attempt: held for held in holds}
+        for own in await self._desk.store.read(held_attempts, self._agent_id):
+            held = named.pop(own.attempt_id, None)
+            if held is not None and held.cookie == own.cookie:
+                await self._resume(own.attempt_id, own.log_id)
+            elif own.state is AttemptState.LEASED:
+                for lease in await self._desk.store.read(read_leases, [own.attempt_id]):
+                    self.deliver(lease)
+            else:
+                await self._lose(own)
+        for held in named.values():
+            await self._settle_old(held)
+        await self.tell_aborts()
+
+    def deliver(self, lease: Lease) -> None:
+        """Hand the agent new work."""
+        self._adopt(lease.attempt, lease.log)
+        self._send(Leased(lease=lease))
+
+    async def tell_aborts(self) -> None:
+        """Tell the agent what it has to end; harmless when it knows already."""
+        for wanted in await self._desk.store.read(attempts_to_abort, self._agent_id):
+            self._send(Abort(attempt=wanted.attempt_id, by=wanted.by))
+
+    async def check(self) -> None:
+        """Something about this agent changed elsewhere: tell it what it lost and what it has to end."""
+        own = {held.attempt_id for held in await self._desk.store.read(held_attempts, self._agent_id)}
+        for attempt_id in [attempt for attempt in self._attempts if attempt not in own]:
+            owner = await self._desk.store.read(find_owner, attempt_id)
+            if owner is None or owner.agent_id != self._agent_id or owner.reason == Reason.AGENT_LOST:
+                self._drop(attempt_id, "its lease ran out and this agent lost it")
+        await self.tell_aborts()
+
+    async def said(self, message: Said) -> None:
+        """Store a fact, then wake whoever it concerns."""
+        try:
+            ended = await self._desk.store.write(apply_fact, self._agent_id, message.attempt, message.fact)
+        except LeaseLost as error:
+            self._drop(message.attempt, error.why)
+            return
+        self._send(Noted(attempt=message.attempt, index=message.index))
+        wake_ended(self._desk.bus, ended.run_id, ended.queued)
+        if message.fact.kind in ("started", "finished"):
+            self._desk.bus.publish(AGENTS)
+
+    async def chunk(self, frame: bytes) -> None:
+        """Append log bytes; a full disk raises OSError: the connection ends, and the agent keeps its bytes and comes back."""
+        chunk = unpack_chunk(frame)
+        if chunk.log not in self._logs:
+            raise LeaseLost(0, f"log {chunk.log} belongs to no attempt that this agent holds")
+        try:
+            end = await asyncio.to_thread(
+                self._desk.logs.append, chunk.log, chunk.offset, chunk.spans, chunk.data
+            )
+        except OffsetMismatch as error:
+            self._send(Rewind(log=chunk.log, end=error.end))
+            return
+        self._desk.hub.grew(chunk.log, chunk.offset, chunk.spans, bytes(chunk.data))
+        self._dirty.add(chunk.log)
+        self._send(Ack(log=chunk.log, received=end, durable=self._durable.get(chunk.log, 0)))
+
+    async def close_log(self, message: CloseLog) -> None:
+        """Verify that the log is whole, make it durable, then close it."""
+        owner = await self._desk.store.read(find_owner, message.attempt)
+        if owner is None or not self._owns(owner) or owner.log_id != message.log:
+            self._drop(message.attempt, "its log is not open for this agent")
+            return
+        if owner.log_state is LogState.OPEN and not await self._close(message, owner.run_id):
+            return
+        self._forget(message.attempt)
+        self._send(LogClosed(log=message.log))
+
+    async def trouble(self, message: Trouble) -> None:
+        """Keep and show an error of the agent's own."""
+        _log.warning("an agent reports trouble", agent=self._agent_id, message=message.message)
+        await self._desk.store.write(note_trouble, self._agent_id, message.message)
+        self._desk.bus.publish(AGENTS)
+
+    async def renew(self) -> None:
+        """The agent was heard of: renew all its leases."""
+        await self._desk.store.write(renew_leases, self._agent_id, self._desk.lease_ms)
+
+    async def sync(self) -> None:
+        """Make what arrived durable, and tell the agent that it may free it."""
+        dirty, self._dirty = self._dirty, set()
+        for log in dirty:
+            durable = await asyncio.to_thread(self._desk.logs.sync, log)
+            self._durable[log] = durable
+            self._send(Ack(log=log, received=durable, durable=durable))
+
+    def watched(self, log: int, watched: bool) -> None:
+        """The first watcher of a log came, or the last one left: its cadence changes."""
+        if log in self._logs:
+            self._send(Watch(log=log, watched=watched))
+
+    async def _close(self, message: CloseLog, run_id: int) -> bool:
+        logs, log = self._desk.logs, message.log
+        end = await asyncio.to_thread(logs.end, log)
+        if end < message.size:
+            self._send(Rewind(log=log, end=end))
+            return False
+        try:
+            await asyncio.to_thread(logs.verify, log, message.size, message.crc32)
+        except LogMismatch as error:
+            # Bytes went wrong between there and here: take them all anew, the agent still has them.
+            _log.error(
+                "a log does not match its checksum; asking for all of it again", log=log, error=str(error)
+            )
+            await asyncio.to_thread(logs.remove, log)
+            await asyncio.to_thread(logs.create, log)
+            self._send(Rewind(log=log, end=0))
+            return False
+        await asyncio.to_thread(logs.sync, log)
+        self._dirty.discard(log)
+        if await self._desk.store.write(close_log, log, message.size, message.crc32):
+            self._desk.hub.ended(log, message.size, LogState.CLOSED)
+            wake_run(self._desk.bus, run_id)
+        return True
+
+    async def _resume(self, attempt_id: int, log: int, *, closed: bool = False) -> None:
+        end = await asyncio.to_thread(self._desk.logs.end, log)
+        self._adopt(attempt_id, log)
+        self._send(Resume(attempt=attempt_id, log=log, end=end, closed=closed))
+
+    async def _settle_old(self, held: Held) -> None:
+        """An attempt that the store does not count as held: it ended, or it is not this agent's (any more)."""
+        owner = await self._desk.store.read(find_owner, held.attempt)
+        if owner is not None and owner.cookie == held.cookie and self._owns(owner):
+            await self._resume(held.attempt, owner.log_id, closed=owner.log_state is not LogState.OPEN)
+        else:
+            self._drop(held.attempt, "this server does not count it as held by this agent")
+
+    async def _lose(self, own: HeldAttempt) -> None:
+        size = await asyncio.to_thread(self._desk.logs.end, own.log_id)
+        lapsed = Lapsed(own.attempt_id, own.run_id, own.log_id, self._agent_id, own.state)
+        ended = await self._desk.store.write(end_lapsed, lapsed, size, returned=True)
+        if ended is not None:
+            self._desk.hub.ended(own.log_id, size, LogState.TRUNCATED)
+            wake_ended(self._desk.bus, ended.run_id, ended.queued)
+
+    def _owns(self, owner: LogOwner) -> bool:
+        return owner.agent_id == self._agent_id and owner.reason != Reason.AGENT_LOST
+
+    def _adopt(self, attempt_id: int, log: int) -> None:
+        self._attempts[attempt_id] = log
+        self._logs[log] = attempt_id
+        if self._desk.hub.watched(log):
+            self._send(Watch(log=log, watched=True))
+
+    def _drop(self, attempt_id: int, why: str) -> None:
+        self._forget(attempt_id)
+        self._send(Drop(attempt=attempt_id, why=why))
+
+    def _forget(self, attempt_id: int) -> None:
+        log = self._attempts.pop(attempt_id, None)
+        if log is not None:
+            self._logs.pop(log, None)
+            self._durable.pop(log, None)
+            self._dirty.discard(log)

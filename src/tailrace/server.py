@@ -1,0 +1,233 @@
+"""The composition root: settings in, running server out."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import signal
+import socket
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import structlog
+import uvicorn
+from fastapi import FastAPI
+
+from tailrace.api.agent_socket import AgentSockets
+from tailrace.api.app import Parts, create_app
+from tailrace.api.auth import hash_of, new_secret
+from tailrace.api.runs import Runs
+from tailrace.api.topics import Topics
+from tailrace.dispatch.dispatcher import Dispatcher
+from tailrace.dispatch.lapses import LapseKeeper
+from tailrace.domain.errors import Invalid
+from tailrace.ingest.desk import Desk
+from tailrace.live.bus_memory import MemoryBus
+from tailrace.live.hub import LogHub, LogView
+from tailrace.live.topics import TopicHub
+from tailrace.logs.tail_file import FileLogStore
+from tailrace.settings import ADMIN_TOKEN_FILE, ServerSettings
+from tailrace.sources.mirror import Mirrors
+from tailrace.store import Store, open_store
+from tailrace.store.agents import add_agent_token
+from tailrace.store.identity import add_login_code, set_token
+from tailrace.store.logs import find_log
+from tailrace.store.sealing import SealingKey
+from tailrace.triggers.planner import Planner
+
+SECRET_KEY_FILE = "secret-key"
+UP_TOKEN_LIFE_MS = 10 * 60 * 1000
+
+_log = structlog.get_logger("server")
+
+
+class RunningServer:
+    """A server that answers: its address, its store, and what the commands that start it need."""
+
+    def __init__(self, url: str, local_url: str, store: Store, admin_token: str) -> None:
+        self.url = url
+        self.local_url = local_url
+        self.store = store
+        self.admin_token = admin_token
+
+    async def make_agent_token(self) -> str:
+        """A registration token for the agent that `tailrace up` starts beside this server."""
+        token = new_secret()
+        await self.store.write(add_agent_token, hash_of(token), (), UP_TOKEN_LIFE_MS)
+        return token
+
+    async def make_login_link(self, page: str) -> str:
+        """A sign-in link for the admin: a one-time code in the URL's fragment, good for ten minutes."""
+        code = new_secret()
+        await self.store.write(add_login_code, hash_of(code), "admin", UP_TOKEN_LIFE_MS)
+        return f"{self.url}/login#code={code}&next={page}"
+
+
+class _Uvicorn(uvicorn.Server):
+    """uvicorn waits for open streams for ever, and raises its signal again at the end: we end both ourselves."""
+
+    def __init__(
+        self, config: uvicorn.Config, ready: Callable[[], None], before_exit: Callable[[int], Awaitable[None]]
+    ) -> None:
+        super().__init__(config)
+        self._ready = ready
+        self._before_exit = before_exit
+        self._exiting: asyncio.Task[None] | None = None
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        loop = asyncio.get_running_loop()
+        for sign in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(sign, self._exit, sign)
+        try:
+            yield
+        finally:
+            for sign in (signal.SIGINT, signal.SIGTERM):
+                loop.remove_signal_handler(sign)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._ready()
+
+    def _exit(self, sign: signal.Signals) -> None:
+        if self._exiting is not None:
+            self.force_exit = self.should_exit = True
+            return
+        self._exiting = asyncio.create_task(self._exit_in_order(sign))
+
+    async def _exit_in_order(self, sign: signal.Signals) -> None:
+        try:
+            await self._before_exit(sign)
+        finally:
+            self.should_exit = True
+
+
+async def serve(
+    settings: ServerSettings,
+    ready: Callable[[RunningServer], None] | None = None,
+    before_exit: Callable[[int], Awaitable[None]] | None = None,
+) -> None:
+    """Run a server until SIGINT or SIGTERM; a second signal does not wait.
+
+    `ready` is called once it answers, `before_exit` with the signal while it still answers. Raises Invalid for what
+    cannot work.
+    """
+    data = settings.data_dir
+    data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    listening = _listen(settings)
+    local_url = _address(settings.host, listening)
+    url = settings.url or local_url
+    async with AsyncExitStack() as stack:
+        store = await open_store(settings.database_url or f"sqlite:///{data / 'tailrace.db'}")
+        stack.push_async_callback(store.close)
+        admin_token = _kept_secret(data / ADMIN_TOKEN_FILE, settings.admin_token, new_secret)
+        await store.write(set_token, "admin", hash_of(admin_token))
+        parts, background = await _compose(settings, store, url, stack)
+        running = RunningServer(url, local_url, store, admin_token)
+
+        @asynccontextmanager
+        async def lifespan(_app: FastAPI) -> AsyncGenerator[None]:
+            tasks = [asyncio.create_task(loop()) for loop in background]
+            try:
+                yield
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+
+        async def leave(sign: int) -> None:
+            if before_exit is not None:
+                await before_exit(sign)
+            await asyncio.gather(parts.desk.hub.close(), parts.topics.close(), parts.sockets.close())
+
+        def answers() -> None:
+            if ready is not None:
+                ready(running)
+
+        config = uvicorn.Config(
+            create_app(parts, lifespan),
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            ws="websockets-sansio",
+            ws_per_message_deflate=False,
+            timeout_graceful_shutdown=5,
+            server_header=False,
+            proxy_headers=False,
+        )
+        await _Uvicorn(config, answers, leave).serve(sockets=[listening])
+
+
+async def _compose(
+    settings: ServerSettings, store: Store, url: str, stack: AsyncExitStack
+) -> tuple[Parts, list[Callable[[], Coroutine[Any, Any, None]]]]:
+    data = settings.data_dir
+    lease_ms = int(settings.lease_s * 1000)
+    key = SealingKey(bytes.fromhex(_kept_secret(data / SECRET_KEY_FILE, settings.secret_key, _new_key)))
+    logs = FileLogStore(data / "logs")
+    bus = MemoryBus()
+    await bus.start()
+    stack.push_async_callback(bus.close)
+
+    async def describe(log: int) -> LogView | None:
+        row = await store.read(find_log, log)
+        if row is None:
+            return None
+        size = await asyncio.to_thread(logs.end, log) if row.size is None else row.size
+        return LogView(row.state, size)
+
+    hub = LogHub(logs, describe)
+    runs = Runs(store, logs, bus, lease_ms)
+    topics = TopicHub(bus, Topics(store, runs, lease_ms).load)
+    dispatcher = Dispatcher(store, bus, lease_ms)
+    desk = Desk(store, logs, hub, bus, lease_ms)
+    sockets = AgentSockets(desk, dispatcher)
+    keeper = LapseKeeper(store, logs, hub, bus, tick_s=min(2.0, settings.lease_s / 4))
+    planner = Planner(store, bus, Mirrors(data / "mirrors"))
+    parts = Parts(desk, topics, runs, describe, sockets, key, url, data / "deliveries")
+    return parts, [dispatcher.run, keeper.run, planner.run]
+
+
+def _listen(settings: ServerSettings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((settings.host, settings.port))
+    except OSError as error:
+        listening.close()
+        raise Invalid(
+            f"listen (TAILRACE_LISTEN): {settings.listen} cannot be used: {error.strerror or error};"
+            " stop what listens there, or choose another HOST:PORT"
+        ) from None
+    listening.listen(4096)
+    return listening
+
+
+def _address(host: str, listening: socket.socket) -> str:
+    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
+    return f"http://{shown}:{listening.getsockname()[1]}"
+
+
+def _new_key() -> str:
+    return secrets.token_hex(32)
+
+
+def _kept_secret(path: Path, preset: str | None, make: Callable[[], str]) -> str:
+    """A secret that is preset, or kept in a file that only its owner reads and that is made at the first start."""
+    if preset is not None:
+        return preset
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text().strip()
+    with os.fdopen(handle, "w") as file:
+        secret = make()
+        file.write(secret + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    return secret
