@@ -99,7 +99,8 @@ class SourceUnreachable(TailraceError):
 class RevisionNotFound(TailraceError):
     """A repository that answers, but has no such revision, branch or tag."""
 
-    def __init__(self, repository: str, revision: str) -> None:
-        super().__init__(f"repository {repository} has no revision, branch or tag {revision!r}")
+    def __init__(self, repository: str, revision: str, why: str = "") -> None:
+        because = f": {why}" if why else ""
+        super().__init__(f"repository {repository} has no revision, branch or tag {revision!r}{because}")
         self.repository = repository
         self.revision = revision

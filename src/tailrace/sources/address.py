@@ -1,0 +1,69 @@
+"""Addresses of repositories: which ones git may be given, and how they are named on disk and in messages."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import PurePosixPath
+from urllib.parse import SplitResult, urlsplit
+
+from tailrace.domain.errors import Invalid
+
+PROTOCOLS = ("https", "http", "ssh", "git", "file")
+
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
+# git's short form of ssh: [user@]host:path. A second colon would name a transport helper (ext::…).
+_SHORT_SSH = re.compile(r"(?:[A-Za-z0-9_][A-Za-z0-9_.+-]*@)?[A-Za-z0-9][A-Za-z0-9.-]*:(?![:-]|//).+")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+_UNSAFE = re.compile(r"[^A-Za-z0-9_.-]+")
+# Over http a token may stand where the user's name does; over ssh the user's name is worth seeing.
+_WEB_LOGIN = re.compile(r"(https?://)[^/\s]*@")
+_PASSWORD = re.compile(r"(?<=://)([^/@\s:]*):[^/\s]*(?=@)")
+
+
+def check_address(repository: str) -> str:
+    """The address, if git may be given it: an https, http, ssh, git or file URL, user@host:path, or an absolute path.
+
+    Raises Invalid otherwise: an address can neither be taken for an option nor name a program to start.
+    """
+    if _CONTROL.search(repository) or not 0 < len(repository) <= 2000:
+        raise Invalid(
+            f"repository: expected 1 to 2000 characters, none of them a control character ({_ALLOWED})"
+        )
+    scheme = _SCHEME.match(repository)
+    if scheme is not None:
+        if _is_url(repository, scheme[1]):
+            return repository
+    elif repository.startswith("/") or _SHORT_SSH.fullmatch(repository):
+        return repository
+    raise Invalid(f"repository {without_password(repository)}: expected {_ALLOWED}")
+
+
+def folder_name(repository: str) -> str:
+    """A name for what is kept of this repository: readable, and another one for every other address."""
+    last = PurePosixPath(repository.rstrip("/").replace(":", "/")).name.removesuffix(".git")
+    readable = _UNSAFE.sub("-", last).strip(".-")[:40] or "repository"
+    return f"{readable}-{hashlib.sha256(repository.encode()).hexdigest()[:16]}"
+
+
+def without_password(text: str) -> str:
+    """The text with passwords and tokens in addresses blotted out."""
+    return _PASSWORD.sub(r"\1:***", _WEB_LOGIN.sub(r"\1***@", text))
+
+
+_ALLOWED = f"a URL that begins with {', '.join(f'{p}://' for p in PROTOCOLS)}, or user@host:path, or an absolute path"
+
+
+def _is_url(repository: str, scheme: str) -> bool:
+    try:
+        url: SplitResult = urlsplit(repository)
+        host, user = url.hostname or "", url.username or ""
+        _ = url.port  # raises when it is no number
+    except ValueError:
+        return False
+    if scheme not in PROTOCOLS or " " in url.netloc:
+        return False
+    if scheme == "file":
+        return url.netloc == "" and url.path.startswith("/")
+    # ssh would take a host or a user that begins with a hyphen for an option.
+    return bool(host) and not host.startswith("-") and not user.startswith("-") and len(url.path) > 1

@@ -1,0 +1,142 @@
+"""Running git: its own process group, no prompts, nobody's configuration but ours."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from dataclasses import dataclass
+from pathlib import Path
+
+from tailrace.sources.address import PROTOCOLS
+
+_GRACE = 2.0  # seconds in which git may remove its lock files before it is killed
+# What the server's environment may say about git; everything else that begins with GIT_ (GIT_DIR in a hook…) would
+# point our commands at other repositories.
+_KEPT = {"GIT_SSH_COMMAND", "GIT_SSL_CAINFO", "GIT_SSL_CAPATH", "GIT_EXEC_PATH"}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What git wrote, and how it ended."""
+
+    status: int
+    output: bytes
+    complaint: str
+
+    @property
+    def why(self) -> str:
+        """The line of git's complaint that tells most."""
+        return _telling(self.complaint) or f"git ended with status {self.status} and said nothing"
+
+
+class GitMissing(Exception):
+    """There is no git to run."""
+
+
+async def run_git(*arguments: str, folder: Path, config: Path, seconds: float) -> Answer:
+    """Run git in a folder, with `config` as its only configuration besides the repository's own.
+
+    It runs in its own process group, which is killed on cancellation and after so many seconds.
+    Raises TimeoutError, and GitMissing when there is no git.
+    """
+    try:
+        process = await asyncio.create_subprocess_exec(
+            "git",
+            *arguments,
+            cwd=folder,
+            env=_environment(folder, config),
+            stdin=DEVNULL,
+            stdout=PIPE,
+            stderr=PIPE,
+            start_new_session=True,
+        )
+    except FileNotFoundError as missing:
+        if not folder.is_dir():
+            raise
+        raise GitMissing("there is no git on this machine's PATH: install git 2.32 or newer") from missing
+    try:
+        async with asyncio.timeout(seconds):
+            output, complaint = await process.communicate()
+    except BaseException:
+        await _end(process)
+        raise
+    assert process.returncode is not None
+    return Answer(process.returncode, output, complaint.decode(errors="replace"))
+
+
+def write_config(path: Path, repository: str) -> None:
+    """Write what git is to know about a repository's origin, for our eyes only: an address may hold a password."""
+    quoted = repository.replace("\\", "\\\\").replace('"', '\\"')
+    text = (
+        f'[remote "origin"]\n\turl = "{quoted}"\n'
+        # The mirror is ours whoever owns the volume; a local repository was named by whoever made the project.
+        "[safe]\n\tdirectory = *\n"
+        # In the background it would outlive us, and run while the mirror is being replaced.
+        "[gc]\n\tautoDetach = false\n"
+        "[credential]\n\tinteractive = false\n"
+    )
+    with contextlib.suppress(FileNotFoundError):
+        if path.read_text() == text:
+            return
+    fresh = path.with_name(f"{path.name}.{os.getpid()}.new")
+    fresh.unlink(missing_ok=True)
+    with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
+    fresh.replace(path)
+
+
+def _environment(folder: Path, config: Path) -> dict[str, str]:
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name in _KEPT or not name.startswith(("GIT_", "SSH_ASKPASS"))
+    }
+    return {
+        # A shared connection would outlive the fetch and hold its output open.
+        "GIT_SSH_COMMAND": "ssh -oBatchMode=yes -oControlMaster=no",
+        **kept,
+        "GIT_ALLOW_PROTOCOL": ":".join(PROTOCOLS),
+        "GIT_CEILING_DIRECTORIES": str(folder.parent),
+        "GIT_CONFIG_GLOBAL": str(config),
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_ATTR_NOSYSTEM": "1",
+        "GIT_LITERAL_PATHSPECS": "1",
+        "GIT_NO_LAZY_FETCH": "1",
+        "GIT_NO_REPLACE_OBJECTS": "1",
+        "GIT_OPTIONAL_LOCKS": "0",
+        "GIT_TERMINAL_PROMPT": "0",
+        "LC_ALL": "C",
+    }
+
+
+async def _end(process: Process) -> None:
+    """End the process and all it started: a polite word, a moment, then the hard way."""
+    try:
+        if process.returncode is None:
+            os.killpg(process.pid, signal.SIGTERM)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_GRACE):
+                    await process.wait()
+    except ProcessLookupError:
+        pass
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    with contextlib.suppress(TimeoutError):  # a process that left the group may still hold our pipes
+        async with asyncio.timeout(_GRACE):
+            await process.wait()
+
+
+def _telling(complaint: str) -> str:
+    lines = [line.strip() for line in complaint.splitlines() if line.strip()]
+    fatal = [i for i, line in enumerate(lines) if line.startswith(("fatal: ", "error: "))]
+    if not fatal:
+        return lines[-1] if lines else ""
+    last = fatal[-1]
+    # What went wrong on the other side or in ssh stands before git's general lament.
+    if lines[last].startswith("fatal: Could not read from remote repository") and last > 0:
+        last -= 1
+    return lines[last].removeprefix("fatal: ").removeprefix("error: ")

@@ -1,0 +1,94 @@
+"""Which addresses git may be given."""
+
+from __future__ import annotations
+
+import pytest
+
+from tailrace.domain.errors import Invalid
+from tailrace.sources.address import check_address, folder_name, without_password
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://github.com/millwright/waterwheel.git",
+        "http://127.0.0.1:3000/a/b",
+        "https://user:password@example.com/a",
+        "ssh://git@example.com:2222/a/b.git",
+        "git://example.com/a",
+        "git@github.com:millwright/waterwheel.git",
+        "host-alias:waterwheel.git",
+        "me@host:/srv/git/wheel.git",
+        "file:///srv/git/wheel.git",
+        "/srv/git/a wheel.git",
+    ],
+)
+def test_ordinary_addresses_pass(address: str) -> None:
+    assert check_address(address) == address
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "",
+        "--upload-pack=touch /tmp/x",
+        "-x:y",
+        "ext::sh -c touch% /tmp/x",
+        "fd::7",
+        "http::https://example.com/a",
+        "svn://example.com/a",
+        "ftp://example.com/a",
+        "HTTPS://example.com/a",
+        "ssh://-oProxyCommand=touch/a",
+        "ssh://-oProxyCommand=touch@host/a",
+        "-oProxyCommand=touch:a",
+        "host:-a",
+        "host://a",
+        "https:///a",
+        "https://example.com",
+        "https://example.com:port/a",
+        "https://exam ple.com/a",
+        "https://[example.com/a",
+        "file://host/a",
+        "relative/path",
+        "./relative",
+        "../relative",
+        "~/home",
+        "/a\nb",
+        "/a\0b",
+        "/" + "a" * 2000,
+    ],
+)
+def test_options_programs_and_the_like_are_refused_and_say_what_is_allowed(address: str) -> None:
+    with pytest.raises(Invalid, match=r"a URL that begins with https://, .* or an absolute path"):
+        check_address(address)
+
+
+def test_a_refusal_shows_no_password() -> None:
+    with pytest.raises(Invalid) as refused:
+        check_address("ftp://user:sesame@example.com/a")
+    assert "sesame" not in str(refused.value)
+
+
+def test_every_address_has_a_folder_of_its_own() -> None:
+    addresses = [
+        "https://example.com/a/wheel.git",
+        "https://example.com/b/wheel.git",
+        "https://user:x@example.com/a/wheel.git",
+        "/srv/wheel",
+        "/srv/..",
+        "git@example.com:wheel",
+        "/" + "x" * 300,
+    ]
+    names = [folder_name(address) for address in addresses]
+    assert len(set(names)) == len(names)
+    assert all("/" not in name and not name.startswith(".") and len(name) < 80 for name in names)
+    assert names[0].startswith("wheel-")
+    assert names[5].startswith("wheel-")
+
+
+def test_passwords_and_tokens_are_blotted_out() -> None:
+    assert without_password("at https://token@host/a b") == "at https://***@host/a b"
+    assert without_password("https://u:p@ss@host/a") == "https://***@host/a"
+    assert without_password("ssh://git:sesame@host/a") == "ssh://git:***@host/a"
+    assert without_password("git@host:a") == "git@host:a"
