@@ -1,0 +1,145 @@
+"""Whoever is killed: no byte is lost, no outcome is lost, nothing runs twice."""
+
+from __future__ import annotations
+
+import hashlib
+import signal
+from pathlib import Path
+
+from tests.support.house import House
+from tests.support.waiting import wait_for
+
+# Numbered lines until the gate opens, then a last word; what was written is also kept beside it.
+COUNTER = """
+import os, sys, time
+kept = open({kept!r}, "wb")
+def write(text):
+    kept.write(text); kept.flush(); os.write(1, text)
+number = 0
+while not os.path.exists({gate!r}):
+    write(b"line %d \\xe6\\xb0\\xb4\\n" % number); number += 1
+    time.sleep(0.002)
+write(b"the end, without a newline")
+"""
+
+
+def counting_run(house: House, tmp_path: Path) -> tuple[int, Path, Path]:
+    """A run that writes until the gate opens; its id, the gate, and the file with what it wrote."""
+    gate, kept, program = tmp_path / "gate", tmp_path / "kept", tmp_path / "counter.py"
+    program.write_text(COUNTER.format(kept=str(kept), gate=str(gate)))
+    run = house.run(house.script_plan(f"exec python3 {program}"))
+    house.wait_output(run, b"line 100 ")
+    return run, gate, kept
+
+
+def assert_whole(house: House, run: int, kept: Path) -> None:
+    house.wait_state(run, "passed")
+    attempt = house.wait_log(run)
+    assert attempt["log_state"] == "closed"
+    output = house.output(attempt["log"], "stdout")
+    assert hashlib.sha256(output).hexdigest() == hashlib.sha256(kept.read_bytes()).hexdigest()
+    assert house.get("/api/runs")["items"][0]["id"] == run, "nothing was run twice"
+    assert attempt["number"] == 1
+
+
+def test_a_killed_server_loses_nothing(house: House, tmp_path: Path) -> None:
+    """kill -9 of the server in the middle of a job, twice; the log is byte for byte what was written."""
+    server = house.server()
+    house.agent()
+    run, gate, kept = counting_run(house, tmp_path)
+    for mark in (b"line 400 ", b"line 800 "):
+        server.kill()
+        number = int(mark.split()[1])
+        wait_for(lambda number=number: kept.read_bytes().count(b"\n") > number, "output while no server runs")
+        server = house.server()
+        house.wait_output(run, mark)
+    gate.touch()
+    assert_whole(house, run, kept)
+
+
+def test_a_job_that_ends_while_no_server_runs_ends_well(house: House, tmp_path: Path) -> None:
+    """The outcome waits on the agent's disk."""
+    server = house.server()
+    house.agent()
+    run, gate, kept = counting_run(house, tmp_path)
+    server.kill()
+    gate.touch()
+    wait_for(lambda: b"the end" in kept.read_bytes(), "the job's last word")
+    house.server()
+    assert_whole(house, run, kept)
+
+
+def test_a_killed_agent_leaves_its_runner_to_the_next(house: House, tmp_path: Path) -> None:
+    """kill -9 of the agent: its job goes on, and a restarted agent takes it up."""
+    house.server()
+    agent = house.agent()
+    run, gate, kept = counting_run(house, tmp_path)
+    agent.kill()
+    number = kept.read_bytes().count(b"\n")
+    wait_for(lambda: kept.read_bytes().count(b"\n") > number + 100, "the job to go on without its agent")
+    house.agent()
+    house.wait_output(run, b"line %d " % (number + 100))
+    gate.touch()
+    assert_whole(house, run, kept)
+
+
+def test_a_job_that_ends_while_no_agent_runs_ends_well(house: House, tmp_path: Path) -> None:
+    """The runner records how it ended by itself."""
+    house.server()
+    agent = house.agent()
+    run, gate, kept = counting_run(house, tmp_path)
+    agent.kill()
+    gate.touch()
+    wait_for(lambda: b"the end" in kept.read_bytes(), "the job's last word")
+    house.agent()
+    assert_whole(house, run, kept)
+
+
+def test_a_killed_up_is_taken_up_by_the_next(house: House, tmp_path: Path) -> None:
+    """kill -9 of `tailrace up`, which is the server: its agent detaches, the next `up` adopts the runner."""
+    up = house.up()
+    run, gate, kept = counting_run(house, tmp_path)
+    up.kill()
+    house.up()
+    gate.touch()
+    assert_whole(house, run, kept)
+
+
+def test_sigterm_lets_jobs_go_on(house: House, tmp_path: Path) -> None:
+    """SIGTERM to `tailrace up` ends it cleanly and at once; the job goes on into the next `up`."""
+    up = house.up()
+    run, gate, kept = counting_run(house, tmp_path)
+    up.send(signal.SIGTERM)
+    assert up.wait() == 0
+    house.up()
+    gate.touch()
+    assert_whole(house, run, kept)
+
+
+def test_ctrl_c_aborts_what_runs_and_ends_everything(house: House, tmp_path: Path) -> None:
+    """SIGINT to `tailrace up`: the job is aborted, its outcome is stored, no process is left."""
+    up = house.up()
+    run, _gate, kept = counting_run(house, tmp_path)
+    up.send(signal.SIGINT)
+    assert up.wait() == 0
+    lines = kept.read_bytes()
+    house.up()
+    shown = house.wait_state(run, "aborted")
+    assert shown["reason"] == "aborted_by"
+    assert kept.read_bytes() == lines, "the job's process is gone"
+    assert house.wait_log(run)["log_state"] == "closed"
+
+
+def test_an_agent_that_never_comes_back_ends_its_job_as_lost(tmp_path: Path) -> None:
+    """The lease runs out; the log that arrived stays readable and says that it is cut."""
+    with House(tmp_path, TAILRACE_LEASE_S="2") as house:
+        house.server()
+        agent = house.agent()
+        run, gate, _kept = counting_run(house, tmp_path)
+        agent.kill()
+        shown = house.wait_state(run, "failed")
+        assert shown["reason"] == "agent_lost"
+        attempt = house.wait_log(run)
+        assert attempt["log_state"] == "truncated"
+        assert house.output(attempt["log"], "stdout").startswith(b"line 0 ")
+        gate.touch()
