@@ -1,0 +1,194 @@
+"""Webhooks: signed pushes become runs; everything else is refused or kept with what was wrong."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import shutil
+import subprocess
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.test_runs import make_repository
+from tests.support.house import House
+from tests.support.waiting import wait_for
+
+SECRET = "it's a secret of the tests"
+PAYLOADS = Path(__file__).parents[1] / "payloads" / "github"
+HOOK = Path(__file__).parents[1] / "support" / "post_receive.py"
+
+
+def deliver(
+    house: House,
+    body: bytes,
+    event: str = "push",
+    *,
+    key: str | None = None,
+    secret: str = SECRET,
+    project: str = "demo",
+) -> Any:
+    """Post a webhook as GitHub does; the answer."""
+    headers = {
+        "Content-Type": "application/json",
+        "X-GitHub-Event": event,
+        "X-GitHub-Delivery": key or str(uuid.uuid4()),
+        "X-Hub-Signature-256": "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest(),
+    }
+    return house.client.post(f"/hooks/github/{project}", content=body, headers=headers)
+
+
+def test_a_git_push_ends_as_a_passed_run(home: House, tmp_path: Path) -> None:
+    """A real push to a bare repository whose hook posts a signed payload: the plan of that commit runs."""
+    work, bare = tmp_path / "work", tmp_path / "bare.git"
+    make_repository(work, {".tailrace.yml": 'jobs: {job: {steps: [{run: "cat word"}]}}', "word": "pushed\n"})
+    subprocess.run(["git", "clone", "-q", "--bare", str(work), str(bare)], check=True)
+    shutil.copy(HOOK, bare / "hooks" / "post-receive")
+    (bare / "hooks" / "post-receive").chmod(0o755)
+    for name, value in (("hook-url", f"{home.url}/hooks/github/demo"), ("hook-secret", SECRET)):
+        subprocess.run(["git", "-C", str(bare), "config", f"tailrace.{name}", value], check=True)
+    home.project(repository=str(bare), secret=SECRET)
+    git = ["git", "-C", str(work), "-c", "user.name=Ada", "-c", "user.email=ada@example.org"]
+    (work / "word").write_text("pushed again\n")
+    subprocess.run([*git, "commit", "-qam", "A change"], check=True)
+    subprocess.run([*git, "push", "-q", str(bare), "main"], check=True)
+    (run,) = home.get("/api/runs")["items"]
+    shown = home.wait_state(run["id"], "passed")
+    assert (shown["title"], shown["branch"], shown["trigger"]["event"]) == ("A change", "main", "push")
+    assert home.output(home.wait_log(run["id"])["log"], "stdout").endswith(b"pushed again\n")
+
+
+def test_the_same_delivery_twice_makes_one_run(home: House) -> None:
+    """The sender's id of the delivery decides."""
+    home.script_plan("true", project=home.project(secret=SECRET))
+    body = (PAYLOADS / "push_branch.json").read_bytes()
+    first = deliver(home, body, key="the-same")
+    again = deliver(home, body, key="the-same")
+    assert (first.status_code, again.status_code) == (202, 202)
+    assert first.json()["runs"] == again.json()["runs"]
+    assert len(first.json()["runs"]) == 1
+    assert len(home.get("/api/runs")["items"]) == 1
+    assert len(home.get("/api/deliveries")["items"]) == 1
+
+
+def test_deliveries_at_once_with_one_id_make_one_run(home: House) -> None:
+    """Also when they arrive at the same moment."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    home.script_plan("true", project=home.project(secret=SECRET))
+    body = (PAYLOADS / "push_branch.json").read_bytes()
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: deliver(home, body, key="at-once"), range(8)))
+    assert {answer.status_code for answer in answers} == {202}
+    assert len({tuple(answer.json()["runs"]) for answer in answers}) == 1
+    assert len(home.get("/api/runs")["items"]) == 1
+
+
+def test_a_wrong_signature_is_refused_and_no_body_is_kept(home: House) -> None:
+    """401; nothing of what a stranger sent is in the inbox or in the data directory."""
+    home.project(secret=SECRET)
+    body = json.dumps({"stranger": "k" * 50 + "needle-in-the-body"}).encode()
+    answer = deliver(home, body, secret="not the secret")
+    assert answer.status_code == 401
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert home.get("/api/deliveries")["items"] == []
+    kept = b"".join(path.read_bytes() for path in home.data.rglob("*") if path.is_file())
+    assert b"needle-in-the-body" not in kept
+
+
+def test_a_project_without_a_secret_refuses(home: House) -> None:
+    """Also a body that is signed with an empty secret."""
+    home.project()
+    answer = deliver(home, b"{}", secret="")
+    assert answer.status_code == 401
+    assert "no webhook secret" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [(b'{"ref": ', "JSON"), (b'{"ref": 3}', "ref"), (b"[]", "object")],
+)
+def test_what_is_signed_but_wrong_is_kept_and_explained(home: House, body: bytes, words: str) -> None:
+    """400 with what is wrong, kept as an invalid delivery; nothing runs."""
+    home.project(secret=SECRET)
+    answer = deliver(home, body)
+    assert answer.status_code == 400
+    assert words in answer.json()["detail"]
+    (delivery,) = home.get("/api/deliveries")["items"]
+    assert delivery["state"] == "invalid"
+    assert words in delivery["detail"]
+    assert home.get("/api/runs")["items"] == []
+
+
+@pytest.mark.parametrize(
+    ("payload", "event", "runs"),
+    [
+        ("push_branch", "push", 1),
+        ("push_tag", "push", 1),
+        ("push_delete_branch", "push", 0),
+        ("pull_request_opened", "pull_request", 1),
+        ("pull_request_closed", "pull_request", 0),
+        ("pull_request_from_fork", "pull_request", 0),
+        ("ping", "ping", 0),
+    ],
+)
+def test_each_event_is_understood(home: House, payload: str, event: str, runs: int) -> None:
+    """What starts a run starts one; what does not says why."""
+    home.script_plan("true", project=home.project(secret=SECRET))
+    answer = deliver(home, (PAYLOADS / f"{payload}.json").read_bytes(), event)
+    assert answer.status_code == 202
+    assert len(answer.json()["runs"]) == runs
+    (delivery,) = home.get("/api/deliveries")["items"]
+    assert delivery["state"] == ("accepted" if runs else "ignored")
+    assert bool(delivery["detail"]) == (not runs)
+
+
+def test_a_body_that_is_too_large_is_refused(home: House) -> None:
+    """413, before it is read to its end."""
+    home.project(secret=SECRET)
+    assert deliver(home, b" " * (25 * 1024 * 1024 + 1)).status_code == 413
+
+
+def test_a_large_body_is_kept_in_a_file(home: House) -> None:
+    """Bodies that do not compress away lie beside the database, not in it."""
+    import secrets
+
+    home.project(secret=SECRET)
+    payload = json.loads((PAYLOADS / "ping.json").read_bytes())
+    payload["noise"] = secrets.token_hex(200_000)
+    assert deliver(home, json.dumps(payload).encode(), "ping").status_code == 202
+    assert len(list((home.data / "deliveries").iterdir())) == 1
+
+
+def test_a_repository_that_cannot_be_reached_ends_the_run_with_that_reason(home: House) -> None:
+    """`source_unreachable`, and the detail names the repository."""
+    home.project(repository="/there/is/nothing.git", secret=SECRET)
+    answer = deliver(home, (PAYLOADS / "push_branch.json").read_bytes())
+    shown = home.wait_state(answer.json()["runs"][0], "failed")
+    assert shown["reason"] == "source_unreachable"
+    assert "/there/is/nothing.git" in shown["detail"]
+
+
+def test_a_wrong_plan_file_ends_the_run_with_every_fault(home: House, tmp_path: Path) -> None:
+    """`plan_invalid`, with file, line and column; and a repository without one is skipped."""
+    repository = tmp_path / "repository"
+    make_repository(repository, {".tailrace.yml": "jobs:\n  job:\n    stepz: []\n"})
+    project = home.project(repository=str(repository))
+    wrong = home.post("/api/plans", {"project": project, "name": "wrong", "path": ".tailrace.yml"})["id"]
+    shown = home.wait_state(home.run(wrong), "failed")
+    assert shown["reason"] == "plan_invalid"
+    assert ".tailrace.yml:3:5: " in shown["detail"]
+    missing = home.post("/api/plans", {"project": project, "name": "missing", "path": "other.yml"})["id"]
+    shown = home.wait_state(home.run(missing), "skipped")
+    assert shown["reason"] == "plan_missing"
+
+
+def test_a_project_without_plans_follows_its_repository(home: House, tmp_path: Path) -> None:
+    """The first push makes the plan `default`."""
+    home.project(repository=str(tmp_path / "nothing"), secret=SECRET)
+    deliver(home, (PAYLOADS / "push_branch.json").read_bytes())
+    plans = wait_for(lambda: home.get("/api/plans")["items"], "the plan")
+    assert [(plan["name"], plan["path"]) for plan in plans] == [("default", ".tailrace.yml")]
