@@ -20,7 +20,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -116,7 +116,7 @@ class Postgres:
         return f"postgresql://postgres:{self.password}@127.0.0.1:{self.port}/{database}"
 
     @contextmanager
-    def database(self) -> Iterator[str]:
+    def database(self) -> Generator[str]:
         """The URL of a new, empty database, dropped at the end whoever still uses it."""
         name = f"test_{secrets.token_hex(6)}"
         with psycopg.connect(self.url("postgres"), autocommit=True) as admin:
@@ -154,8 +154,16 @@ def _start_postgres(programs: Path, session: Path) -> Postgres:
     data = folder / "data"
     _run_as(
         user,
-        [programs / "initdb", "--pgdata", data, "--username=postgres", "--pwfile", password_file]
-        + ["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync", "--no-instructions"],
+        [
+            *(programs / "initdb", "--pgdata", data, "--username=postgres", "--pwfile", password_file),
+            *(
+                "--auth=scram-sha-256",
+                "--encoding=UTF8",
+                "--locale=C.UTF-8",
+                "--no-sync",
+                "--no-instructions",
+            ),
+        ],
         folder,
     )
     with (data / "postgresql.conf").open("a") as settings:
@@ -248,15 +256,18 @@ def _guard(lock: Path, folder: Path, user: str | None, command: list[str]) -> in
             stdout=log,
             stderr=log,
         )
-    signal.signal(signal.SIGTERM, lambda *_: server.send_signal(signal.SIGQUIT))
     session_ended = threading.Event()
+
+    def stop_the_server(*_: object) -> None:
+        server.send_signal(signal.SIGQUIT)  # at once: nobody needs the data
 
     def wait_for_the_session() -> None:
         with lock.open() as held:
             fcntl.flock(held, fcntl.LOCK_SH)
             session_ended.set()
-            server.send_signal(signal.SIGQUIT)  # at once: nobody needs the data
+            stop_the_server()
 
+    signal.signal(signal.SIGTERM, stop_the_server)
     threading.Thread(target=wait_for_the_session, daemon=True).start()
     server.wait()
     if session_ended.is_set():

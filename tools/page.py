@@ -12,7 +12,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -77,6 +77,7 @@ def install_packages(web: Path) -> None:
         return
     print("Installing the page's packages …", file=sys.stderr, flush=True)
     _npm(web, "ci", "--no-audit", "--no-fund")
+    modules.mkdir(exist_ok=True)  # npm makes none where there is nothing to install
     (modules / STAMP).write_text(wanted)
 
 
@@ -112,7 +113,7 @@ def _made_from(folder: Path) -> str | None:
 
 
 @contextmanager
-def _alone_in(web: Path) -> Iterator[None]:
+def _alone_in(web: Path) -> Generator[None]:
     """Two builds at once would write one `dist`: the second waits, and then finds it made."""
     folder = os.open(web, os.O_RDONLY)
     try:

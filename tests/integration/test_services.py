@@ -70,7 +70,8 @@ def _session_of_two_workers(tmp_path: Path, last_act: str) -> tuple[subprocess.P
             def test_port(n, postgres, postgres_url):
                 folder = pathlib.Path({str(ports)!r})
                 note = folder / f"{{n}}.part"
-                note.write_text(json.dumps([os.getpid(), os.environ["{services.SESSION_FOLDER}"], postgres.port, postgres.password]))
+                session = os.environ["{services.SESSION_FOLDER}"]
+                note.write_text(json.dumps([os.getpid(), session, postgres.port, postgres.password]))
                 note.rename(folder / f"{{n}}.json")
                 while len(list(folder.glob("*.json"))) < 2:
                     time.sleep(0.01)
