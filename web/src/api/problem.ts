@@ -1,0 +1,26 @@
+import type { DefinitionError, ProblemBody } from "./types";
+
+/** What the server said was wrong; `status` 0 means that the server could not be reached. */
+export class Problem extends Error {
+  readonly status: number;
+  readonly title: string;
+  readonly errors: readonly DefinitionError[];
+
+  constructor(body: Partial<ProblemBody> & { status: number }) {
+    super(body.detail || body.title || `HTTP ${body.status}`);
+    this.name = "Problem";
+    this.status = body.status;
+    this.title = body.title ?? "";
+    this.errors = body.errors ?? [];
+  }
+
+  static async from(response: Response): Promise<Problem> {
+    try {
+      const body = (await response.json()) as Partial<ProblemBody>;
+      return new Problem({ ...body, status: response.status });
+    } catch {
+      // A proxy in between answers with its own page; its status is all there is to tell.
+      return new Problem({ status: response.status, title: response.statusText });
+    }
+  }
+}

@@ -1,0 +1,171 @@
+/** The shapes of the REST API. Ids are integers, times are ISO 8601 UTC with milliseconds. */
+
+export type RunState = "planning" | "pending" | "running" | "passed" | "failed" | "aborted" | "skipped";
+export type JobState = "waiting" | "pending" | "running" | "passed" | "failed" | "aborted" | "skipped";
+export type AttemptState = "pending" | "leased" | "running" | "passed" | "failed" | "aborted";
+export type StepState = "waiting" | "running" | "passed" | "failed" | "aborted" | "skipped";
+export type LogState = "open" | "closed" | "truncated";
+export type AgentState = "online" | "offline";
+export type AnyState = RunState | JobState | AttemptState | StepState | AgentState;
+
+export interface Page<T> {
+  items: T[];
+  next: string | null;
+}
+
+export interface Session {
+  name: string;
+  version: string;
+}
+
+export interface Project {
+  id: number;
+  name: string;
+  repository: string;
+  has_webhook_secret: boolean;
+  created_at: string;
+}
+
+export interface ProjectDraft {
+  name: string;
+  repository: string;
+  webhook_secret?: string;
+}
+
+export interface Plan {
+  id: number;
+  project: number;
+  project_name: string;
+  name: string;
+  path: string | null;
+  version: number | null;
+  definition: string | null;
+  created_at: string;
+}
+
+export interface PlanDraft {
+  project: number;
+  name: string;
+  definition?: string;
+  path?: string;
+}
+
+export interface Trigger {
+  kind: "webhook" | "manual" | "poll" | "cron";
+  by?: string | null;
+  event?: string | null;
+  delivery?: number | null;
+}
+
+export interface RunSummary {
+  id: number;
+  number: number;
+  state: RunState;
+  reason: string | null;
+  detail: string | null;
+  project: number;
+  project_name: string;
+  plan: number;
+  plan_name: string;
+  plan_version: number | null;
+  revision: string | null;
+  branch: string | null;
+  ref: string | null;
+  title: string | null;
+  author: string | null;
+  trigger: Trigger;
+  agents: string[];
+  created_at: string;
+  started_at: string | null;
+  finished_at: string | null;
+}
+
+export interface Run extends RunSummary {
+  variables: Record<string, string>;
+  jobs: Job[];
+}
+
+export interface RunDraft {
+  plan: number;
+  revision?: string;
+  variables?: Record<string, string>;
+}
+
+export interface Job {
+  id: number;
+  name: string;
+  state: JobState;
+  reason: string | null;
+  detail: string | null;
+  why: string | null;
+  needs: string[];
+  labels: string[];
+  agent: string | null;
+  created_at: string;
+  started_at: string | null;
+  finished_at: string | null;
+  attempts: Attempt[];
+}
+
+export interface Attempt {
+  id: number;
+  number: number;
+  state: AttemptState;
+  reason: string | null;
+  detail: string | null;
+  exit_code: number | null;
+  agent: string | null;
+  log: number;
+  log_state: LogState;
+  log_size: number;
+  created_at: string;
+  started_at: string | null;
+  finished_at: string | null;
+  steps: Step[];
+}
+
+export interface Step {
+  index: number;
+  name: string;
+  state: StepState;
+  exit_code: number | null;
+  began_at: string | null;
+  ended_at: string | null;
+}
+
+export interface Agent {
+  id: number;
+  name: string;
+  state: AgentState;
+  labels: string[];
+  capacity: number;
+  busy: number;
+  version: string;
+  first_seen_at: string;
+  last_seen_at: string | null;
+}
+
+export type StreamName = "stdout" | "stderr" | "system";
+
+/** Where something begins in a log: byte offset, epoch ms, stream, step. */
+export type SpanItem = [offset: number, time: number, stream: StreamName, step: number];
+
+export interface Spans {
+  items: SpanItem[];
+  size: number;
+}
+
+export interface DefinitionError {
+  line: number;
+  column: number;
+  message: string;
+}
+
+/** The body of an error: RFC 9457. */
+export interface ProblemBody {
+  type: string;
+  title: string;
+  status: number;
+  detail: string;
+  errors?: DefinitionError[];
+}

@@ -1,0 +1,76 @@
+import type { Agent, LogState, Run, RunSummary, StreamName } from "../api/types";
+
+/** What a page can watch. */
+export type Topic = "runs" | "agents" | `run/${number}` | `log/${number}`;
+
+export type ClientFrame =
+  | { op: "watch"; topic: Topic; from?: number; tail?: number }
+  | { op: "unwatch"; topic: Topic };
+
+/** Where in a chunk something begins: byte offset in the log, epoch ms, stream, step, UTF-16 index into the text. */
+export type ChunkSpan = [offset: number, time: number, stream: StreamName, step: number, index: number];
+
+/** The bytes [offset, next) of a log as text; it begins with a span. */
+export interface Chunk {
+  offset: number;
+  next: number;
+  spans: ChunkSpan[];
+  text: string;
+}
+
+/** Bytes [from, to) that were not sent and can be had by range. */
+export interface Gap {
+  from: number;
+  to: number;
+}
+
+export interface LogEnd {
+  size: number;
+  state: LogState;
+}
+
+export interface TopicError {
+  status: number;
+  detail: string;
+}
+
+export interface LogFrame {
+  topic: string;
+  chunk?: Chunk;
+  gap?: Gap;
+  end?: LogEnd;
+  error?: TopicError;
+}
+
+export interface RunsFrame {
+  topic: string;
+  items: RunSummary[];
+}
+
+export interface RunFrame {
+  topic: string;
+  run?: Run;
+  error?: TopicError;
+}
+
+export interface AgentsFrame {
+  topic: string;
+  items: Agent[];
+}
+
+/** Any frame that names a topic; who watches the topic knows its shape. */
+export interface TopicFrame {
+  topic: string;
+  [part: string]: unknown;
+}
+
+export type ServerFrame = TopicFrame | { retry: number } | { beat: number };
+
+export function parseFrame(data: string): ServerFrame | null {
+  try {
+    const frame: unknown = JSON.parse(data);
+    return typeof frame === "object" && frame !== null ? (frame as ServerFrame) : null;
+  } catch {
+    return null;
+  }
+}
