@@ -23,7 +23,9 @@ def make_repository(folder: Path, files: dict[str, str]) -> str:
     subprocess.run([*git, "init", "-q", "-b", "main"], check=True)
     subprocess.run([*git, "add", "-A"], check=True)
     subprocess.run([*git, "commit", "-q", "-m", "First light"], check=True)
-    return subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout.strip()
+    return subprocess.run(
+        [*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True
+    ).stdout.strip()
 
 
 def test_a_run_passes_and_its_output_is_what_the_process_wrote(home: House) -> None:
@@ -54,7 +56,9 @@ def test_a_long_line_that_is_not_utf_8_arrives_whole(home: House, size: int) -> 
 def test_output_without_a_newline_is_seen_while_the_process_runs(home: House, tmp_path: Path) -> None:
     """A prompt is in the log before the process ends."""
     gate = tmp_path / "gate"
-    run = home.run(home.script_plan(f"printf 'Continue? '; while [ ! -e {gate} ]; do sleep 0.05; done; echo yes"))
+    run = home.run(
+        home.script_plan(f"printf 'Continue? '; while [ ! -e {gate} ]; do sleep 0.05; done; echo yes")
+    )
     home.wait_output(run, b"Continue? ")
     assert home.show(run)["state"] == "running"
     gate.touch()
@@ -118,7 +122,9 @@ def test_the_checkout_is_the_revision_that_was_asked_for(home: House, tmp_path: 
 
 def test_variables_reach_the_script_as_environment(home: House) -> None:
     """The run's variables win over the job's, and nothing is pasted into the script."""
-    plan = home.script_plan('printf "%s|%s|%s" "$A" "$B" "$TAILRACE_RUN_ID"', variables={"A": "plan", "B": "plan"})
+    plan = home.script_plan(
+        'printf "%s|%s|%s" "$A" "$B" "$TAILRACE_RUN_ID"', variables={"A": "plan", "B": "plan"}
+    )
     run = home.run(plan, variables={"B": '$(touch /tmp/never); "'})
     home.wait_state(run, "passed")
     expected = f'plan|$(touch /tmp/never); "|{run}'
@@ -161,7 +167,9 @@ def test_run_again_makes_the_same_once_more(home: House) -> None:
     plan = home.script_plan("echo $WORD")
     run = home.run(plan, variables={"WORD": "first"})
     home.wait_state(run, "passed")
-    changed = home.client.put(f"/api/plans/{plan}", json={"definition": "jobs: {job: {checkout: false, steps: [{run: exit 1}]}}"})
+    changed = home.client.put(
+        f"/api/plans/{plan}", json={"definition": "jobs: {job: {checkout: false, steps: [{run: exit 1}]}}"}
+    )
     assert changed.json()["version"] == 2
     again = home.post(f"/api/runs/{run}/rerun")
     home.wait_state(again["id"], "passed")

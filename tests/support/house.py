@@ -58,7 +58,9 @@ class Process:
         try:
             return self._process.wait(seconds)
         except subprocess.TimeoutExpired:
-            raise AssertionError(f"still running after {seconds} s; its messages:\n{self.messages()}") from None
+            raise AssertionError(
+                f"still running after {seconds} s; its messages:\n{self.messages()}"
+            ) from None
 
     def kill(self) -> None:
         """kill -9, this process alone."""
