@@ -87,10 +87,10 @@ class Runs:
         return await self.show(id)
 
     async def _begun(self, id: int) -> RunView:
-        run = await self.show(id)
+        self._bus.publish(QUEUE)
+        self._bus.publish(PLANNING)
         wake_run(self._bus, id)
-        self._bus.publish(PLANNING if run.state is RunState.PLANNING else QUEUE)
-        return run
+        return await self.show(id)
 
     async def _complete(self, job: JobView) -> JobView:
         open_logs = [attempt for attempt in job.attempts if attempt.log_state is LogState.OPEN]
