@@ -1,0 +1,1 @@
+"""The process that carries one attempt; it outlives its agent."""

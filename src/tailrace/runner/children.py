@@ -1,0 +1,91 @@
+"""The runner's child processes: its own, and orphans that it adopted."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+from typing import Self
+
+from tailrace.steps.command import Command
+
+
+class Child:
+    """A process that leads a session and a process group of its own.
+
+    `exited` gives its exit status, negative for the signal that killed it. `group` is its process group's id.
+    """
+
+    def __init__(self, pid: int, exited: asyncio.Future[int]) -> None:
+        self.group = pid
+        self.exited = exited
+
+    def signal_group(self, number: signal.Signals) -> bool:
+        """Send a signal to the whole group; False when nobody in it is left."""
+        try:
+            os.killpg(self.group, number)
+        except (ProcessLookupError, PermissionError):
+            return False
+        return True
+
+    def group_lives(self) -> bool:
+        try:
+            os.killpg(self.group, 0)
+        except ProcessLookupError:
+            return False
+        except PermissionError:
+            return True
+        return True
+
+
+class Children:
+    """Starts processes and reaps every child of this process, which must therefore be the attempt's own."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._exits: dict[int, asyncio.Future[int]] = {}
+
+    def __enter__(self) -> Self:
+        self._loop.add_signal_handler(signal.SIGCHLD, self._reap)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._loop.remove_signal_handler(signal.SIGCHLD)
+
+    def start(self, command: Command, stdout: int, stderr: int) -> Child:
+        """Start a process with nothing to read; raises OSError or ValueError when it cannot be started."""
+        process = subprocess.Popen(
+            command.argv,
+            env=dict(command.env),
+            cwd=command.cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=stderr,
+            start_new_session=True,
+        )
+        process.returncode = 0  # reaped here, not by Popen
+        exited: asyncio.Future[int] = self._loop.create_future()
+        self._exits[process.pid] = exited
+        return Child(process.pid, exited)
+
+    def any_left(self) -> bool:
+        """Whether any child, adopted ones included, still runs."""
+        self._reap()
+        try:
+            os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        except ChildProcessError:
+            return False
+        return True
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            exited = self._exits.pop(pid, None)
+            if exited is not None:
+                exited.set_result(os.waitstatus_to_exitcode(status))

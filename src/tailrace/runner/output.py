@@ -1,0 +1,152 @@
+"""Output: from the pipes of a step's processes into the spool, as soon as there is something."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import time
+from collections.abc import Callable
+
+from tailrace.domain.spans import Stream
+from tailrace.runner.characters import unfinished
+from tailrace.runner.spool import SpoolWriter
+from tailrace.runner.wake import Wake
+
+READ_BYTES = 64 * 1024
+HOLD_S = 0.1
+"""How long the beginning of a character waits for its rest."""
+RETRY_S = 0.2
+"""How often a full disk is tried again."""
+TAIL_BYTES = 2048
+FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+def now_ms() -> int:
+    """Milliseconds since the epoch."""
+    return time.time_ns() // 1_000_000
+
+
+class Output:
+    """Everything that an attempt says: its processes' bytes and Tailrace's own lines. Wakes the agent for each."""
+
+    def __init__(self, spool: SpoolWriter, wake: Wake) -> None:
+        self._spool = spool
+        self._wake = wake
+        self._loop = asyncio.get_running_loop()
+        self._room: list[Callable[[], None]] = []
+
+    def write(self, stream: Stream, step: int, data: bytes) -> None:
+        """Append bytes of a process."""
+        if not data:
+            return
+        self._spool.write(now_ms(), stream, step, data)
+        if self._spool.pending and not self._room:
+            self.when_room(lambda: None)
+        self._wake.touch()
+
+    def say(self, step: int, text: str) -> None:
+        """Append a line of Tailrace's own, on a line of its own."""
+        begin = "" if self._spool.at_line_start else "\n"
+        self.write(Stream.SYSTEM, step, f"{begin}tailrace: {text}\n".encode("utf-8", "replace"))
+
+    @property
+    def full(self) -> bool:
+        """Whether the disk has no room: nothing more must be read from a pipe."""
+        return self._spool.pending
+
+    def when_room(self, resume: Callable[[], None]) -> None:
+        """Call `resume` when the disk has room again."""
+        if not self._room:
+            self._loop.call_later(RETRY_S, self._retry)
+        self._room.append(resume)
+
+    async def settled(self) -> None:
+        """Wait until everything that was said is in the file; raises OSError when the disk has another fault than no room."""
+        while not self._spool.flush():
+            if self._spool.trouble is not None and self._spool.trouble.errno not in FULL:
+                raise self._spool.trouble
+            await asyncio.sleep(RETRY_S)
+
+    def _retry(self) -> None:
+        if not self._spool.flush():
+            self._loop.call_later(RETRY_S, self._retry)
+            return
+        waiting, self._room = self._room, []
+        for resume in waiting:
+            resume()
+
+
+class Pipe:
+    """Reads one pipe into the output until its last writer has closed it.
+
+    `ended` is done then. `writer` is the end for the process; `tail` keeps the last bytes that were read.
+    """
+
+    def __init__(self, output: Output, stream: Stream, step: int) -> None:
+        self._output = output
+        self._stream = stream
+        self._step = step
+        self._loop = asyncio.get_running_loop()
+        self._reader, self.writer = os.pipe2(os.O_CLOEXEC)
+        os.set_blocking(self._reader, False)
+        self._held = b""
+        self._hold: asyncio.TimerHandle | None = None
+        self.tail = b""
+        self.ended: asyncio.Future[None] = self._loop.create_future()
+        self._loop.add_reader(self._reader, self._readable)
+
+    @property
+    def inode(self) -> int:
+        """The pipe's inode: `/proc/*/fd` names it for each process that has it open."""
+        return os.fstat(self._reader).st_ino
+
+    def hand_over(self) -> None:
+        """Close our copy of the process's end."""
+        if self.writer >= 0:
+            os.close(self.writer)
+            self.writer = -1
+
+    def close(self) -> None:
+        """Stop reading, whoever still writes."""
+        self.hand_over()
+        if not self.ended.done():
+            self._loop.remove_reader(self._reader)
+            self._release()
+            os.close(self._reader)
+            self.ended.set_result(None)
+
+    def _readable(self) -> None:
+        try:
+            data = os.read(self._reader, READ_BYTES)
+        except BlockingIOError:
+            return
+        if not data:
+            self.close()
+            return
+        self.tail = (self.tail + data)[-TAIL_BYTES:]
+        if self._hold is not None:
+            self._hold.cancel()
+            self._hold = None
+        data, self._held = self._held + data, b""
+        rest = unfinished(data)
+        if rest:
+            data, self._held = data[:-rest], data[-rest:]
+            self._hold = self._loop.call_later(HOLD_S, self._release)
+        self._output.write(self._stream, self._step, data)
+        if self._output.full:
+            self._loop.remove_reader(self._reader)
+            self._output.when_room(self._resume)
+
+    def _resume(self) -> None:
+        if not self.ended.done():
+            self._loop.add_reader(self._reader, self._readable)
+
+    def _release(self) -> None:
+        """Give up waiting for the rest of a character."""
+        if self._hold is not None:
+            self._hold.cancel()
+            self._hold = None
+        held, self._held = self._held, b""
+        if held:
+            self._output.write(self._stream, self._step, held)

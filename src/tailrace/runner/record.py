@@ -1,0 +1,62 @@
+"""What an attempt leaves on disk: journal and spool, and the wake-ups that tell the agent of them."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Self
+
+from tailrace.domain.errors import Conflict
+from tailrace.domain.facts import Fact, Finished
+from tailrace.domain.outcome import Outcome
+from tailrace.runner.folder import AttemptFolder
+from tailrace.runner.journal import JournalReader, JournalWriter
+from tailrace.runner.output import FULL, RETRY_S, Output, now_ms
+from tailrace.runner.spool import SpoolWriter
+from tailrace.runner.wake import Wake
+
+
+class Record:
+    """An attempt's record, open for writing. `output` is its log."""
+
+    def __init__(self, spool: SpoolWriter, journal: JournalWriter, wake: Wake) -> None:
+        self._spool = spool
+        self._journal = journal
+        self._wake = wake
+        self.output = Output(spool, wake)
+
+    @classmethod
+    def begin(cls, folder: AttemptFolder) -> Self:
+        """A new attempt's record; raises Conflict when the folder holds facts already."""
+        if JournalReader(folder).read(0):
+            raise Conflict(f"attempt folder {folder.path.name} was begun before: an attempt is carried once")
+        return cls(SpoolWriter.open(folder), JournalWriter.open(folder), Wake(folder))
+
+    async def write(self, fact: Fact) -> None:
+        """Record a fact, as soon as the disk has room for it."""
+        while True:
+            try:
+                self._journal.write(fact)
+                break
+            except OSError as error:
+                if error.errno not in FULL:
+                    raise
+            await asyncio.sleep(RETRY_S)
+        self._wake.touch()
+
+    async def finish(self, outcome: Outcome) -> None:
+        """The log is on the medium before the fact that tells its size."""
+        await self.output.settled()
+        self._spool.sync()
+        await self.write(
+            Finished(time=now_ms(), outcome=outcome, size=self._spool.size, crc32=self._spool.crc32)
+        )
+        self._wake.now()
+        self._journal.sync()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._wake.close()
+        self._journal.close()
+        self._spool.close()

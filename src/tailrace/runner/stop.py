@@ -1,0 +1,35 @@
+"""Why an attempt must end before its steps have: the first cause counts."""
+
+from __future__ import annotations
+
+import asyncio
+
+from tailrace.domain.outcome import Outcome, Reason
+from tailrace.domain.states import AttemptState
+
+
+class Stop:
+    """At most one cause; `asked` is done as soon as there is one."""
+
+    def __init__(self) -> None:
+        self.asked: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """How the attempt ends by this cause, where there is one."""
+        return self.asked.result() if self.asked.done() else None
+
+    def abort(self, by: str) -> None:
+        """Somebody wants it."""
+        self._ask(
+            Outcome(state=AttemptState.ABORTED, reason=Reason.ABORTED_BY, detail=f"aborted by {by}"),
+        )
+
+    def time_out(self, timeout_s: float) -> None:
+        """The job has used up its time."""
+        detail = f"the job ran longer than its timeout of {timeout_s:g} s"
+        self._ask(Outcome(state=AttemptState.FAILED, reason=Reason.TIMEOUT, detail=detail))
+
+    def _ask(self, outcome: Outcome) -> None:
+        if not self.asked.done():
+            self.asked.set_result(outcome)

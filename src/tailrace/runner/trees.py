@@ -1,0 +1,51 @@
+"""Removing folders that a job filled."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from contextlib import suppress
+from pathlib import Path
+
+from tailrace.domain.errors import TailraceError
+
+
+class Undeletable(TailraceError):
+    """A folder holds something that this user may not remove."""
+
+
+def remove_tree(path: Path) -> None:
+    """Remove a folder with read-only folders in it; a missing one is fine. Raises Undeletable, after removing what it could."""
+    try:
+        shutil.rmtree(path)
+    except FileNotFoundError:
+        if not path.exists():
+            return
+        shutil.rmtree(path, ignore_errors=True)
+    except OSError:
+        _open_up(path)
+        shutil.rmtree(path, ignore_errors=True)
+    if path.exists():
+        rest = next((Path(folder) / name for folder, _, names in os.walk(path) for name in names), path)
+        raise Undeletable(
+            f"cannot remove {path}: {rest} belongs to another user or is protected;"
+            " its space stays in use until somebody who may removes it"
+        )
+
+
+def _open_up(path: Path) -> None:
+    """Give the owner all rights on every folder, from the top, so that what lies below can be listed."""
+    for folder, _, _ in os.walk(path, onerror=None):
+        with suppress(OSError):
+            Path(folder).chmod(0o700)
+        for entry in _folders(folder):
+            with suppress(OSError):
+                Path(entry).chmod(0o700)
+
+
+def _folders(folder: str) -> list[str]:
+    try:
+        with os.scandir(folder) as entries:
+            return [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
+    except OSError:
+        return []

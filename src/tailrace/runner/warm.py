@@ -1,0 +1,163 @@
+"""The agent's side of the warm parent, and the way it is started: `python -m tailrace.runner.warm FOLDER`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import cast
+
+import tailrace
+from tailrace.domain.errors import TailraceError
+from tailrace.runner.folder import AttemptFolder
+from tailrace.runner.sockets import connect
+from tailrace.steps.environment import COOKIE
+
+START_PATIENCE_S = 20.0
+"""How long a new parent may take to greet: it imports everything, on a machine that may be busy."""
+ANSWER_PATIENCE_S = 10.0
+
+
+class RunnerNotStarted(TailraceError):
+    """No runner was started for an attempt: its folder is as it was."""
+
+
+class WarmParent:
+    """Starts runners through an agent's warm parent, which it starts itself where none of this version lives."""
+
+    def __init__(self, agent_folder: Path) -> None:
+        self._folder = agent_folder.absolute()
+        self._turn = asyncio.Lock()
+        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+
+    async def ensure(self) -> None:
+        """Connect to a living parent or start one; raises RunnerNotStarted when neither works."""
+        async with self._turn:
+            await self._ensure()
+
+    async def start(self, folder: AttemptFolder) -> int:
+        """Start a runner for the folder; returns its process id. Raises RunnerNotStarted with the cause."""
+        request = {"start": str(folder.path.absolute())}
+        async with self._turn:
+            await self._ensure()
+            answer = await self._ask(request)
+            if answer is None:  # the parent died: perhaps before, perhaps after it forked
+                if folder.is_alive():
+                    return folder.signed_pid() or 0
+                await self._ensure()
+                answer = await self._ask(request)
+        if answer is None or "pid" not in answer:
+            cause = answer.get("error") if answer else f"the warm parent died; {self._last_error()}"
+            raise RunnerNotStarted(f"attempt {folder.path.name}: no runner was started: {cause}")
+        return int(cast(int, answer["pid"]))
+
+    async def close(self, leave: bool) -> None:
+        """Let go of the parent, which ends with its last runner once no agent is connected.
+
+        `leave`: it must also make room for another at once; when it has no runner, this waits for its end.
+        """
+        async with self._turn:
+            answer = await self._ask({"leave": True}) if leave and self._streams else None
+            self._disconnect()
+            if self._process is not None and answer is not None and answer.get("runners") == 0:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(ANSWER_PATIENCE_S):
+                        while self._process.poll() is None:  # noqa: ASYNC110 -- no child watcher needed for one process
+                            await asyncio.sleep(0.005)
+
+    async def _ensure(self) -> None:
+        if self._streams is not None and not self._streams[0].at_eof():
+            return
+        self._disconnect()
+        if await self._greeted():
+            return
+        with (self._folder / "warm.err").open("ab") as errors:
+            self._process = subprocess.Popen(  # noqa: ASYNC220 -- about a millisecond, once
+                (sys.executable, "-P", "-m", "tailrace.runner.warm", str(self._folder)),
+                stdin=subprocess.DEVNULL,
+                stdout=errors,
+                stderr=errors,
+                env=_environment(os.environ),
+                start_new_session=True,
+            )
+        deadline = asyncio.get_running_loop().time() + START_PATIENCE_S
+        while not await self._greeted(self._process.pid):
+            if self._process.poll() is not None or asyncio.get_running_loop().time() > deadline:
+                raise RunnerNotStarted(
+                    f"the warm parent of {self._folder} did not start: {self._last_error()}"
+                )
+            await asyncio.sleep(0.01)
+
+    async def _greeted(self, pid: int | None = None) -> bool:
+        """Connect; True when a parent of this version (and this process id) greeted."""
+        try:
+            connection = connect(self._folder / "warm.sock")
+        except OSError:
+            return False
+        connection.setblocking(False)
+        self._streams = await asyncio.open_unix_connection(sock=connection)
+        greeting = await self._hear()
+        if (
+            greeting
+            and greeting.get("version") == tailrace.__version__
+            and pid in (None, greeting.get("pid"))
+        ):
+            return True
+        self._disconnect()
+        return False
+
+    async def _ask(self, request: Mapping[str, object]) -> dict[str, object] | None:
+        """The parent's answer, None when it is gone."""
+        if self._streams is None:
+            return None
+        with suppress(OSError):
+            self._streams[1].write(json.dumps(request).encode() + b"\n")
+            await self._streams[1].drain()
+        answer = await self._hear()
+        if answer is None:
+            self._disconnect()
+        return answer
+
+    async def _hear(self) -> dict[str, object] | None:
+        assert self._streams is not None
+        with suppress(OSError, ValueError, TimeoutError):
+            async with asyncio.timeout(ANSWER_PATIENCE_S):
+                message: object = json.loads(await self._streams[0].readline())
+            if isinstance(message, dict):
+                return cast(dict[str, object], message)
+        return None
+
+    def _disconnect(self) -> None:
+        if self._streams is not None:
+            self._streams[1].close()
+            self._streams = None
+        if self._process is not None:
+            self._process.poll()  # reaps it when it has ended
+
+    def _last_error(self) -> str:
+        with suppress(OSError):
+            lines = (
+                (self._folder / "warm.err").read_text(encoding="utf-8", errors="replace").strip().splitlines()
+            )
+            if lines:
+                return lines[-1]
+        return "it left no message"
+
+
+def _environment(inherited: Mapping[str, str]) -> dict[str, str]:
+    """Without Tailrace's settings, which may hold tokens; with the cookie, where this agent itself runs in an attempt."""
+    return {
+        name: value for name, value in inherited.items() if not name.startswith("TAILRACE_") or name == COOKIE
+    }
+
+
+if __name__ == "__main__":
+    from tailrace.runner.forking import run
+
+    run(Path(sys.argv[1]))

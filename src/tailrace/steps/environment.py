@@ -1,0 +1,38 @@
+"""The environment of a job's processes: small, and the same whoever started the agent."""
+
+from __future__ import annotations
+
+from tailrace.domain.lease import Lease
+from tailrace.steps.command import Machine, Place
+
+COOKIE = "TAILRACE_COOKIE"
+
+
+def environment(lease: Lease, place: Place, machine: Machine, revision: str | None) -> dict[str, str]:
+    """All variables of a step's processes; nothing else of the agent's environment reaches them.
+
+    `revision` is what was checked out, which a lease without a revision does not know. The run's variables win over the job's;
+    neither can replace a `TAILRACE_` variable, because the cookie is how an attempt's processes are found and ended.
+    """
+    return {
+        "PATH": machine.path,
+        "HOME": machine.home,
+        "USER": machine.user,
+        "LANG": "C.UTF-8",
+        "TMPDIR": str(place.tmp),
+        "CI": "true",
+        **lease.job.variables,
+        **lease.variables,
+        "TAILRACE": "true",
+        "TAILRACE_RUN_ID": str(lease.run),
+        "TAILRACE_RUN_NUMBER": str(lease.run_number),
+        "TAILRACE_PROJECT": lease.project,
+        "TAILRACE_PLAN": lease.plan,
+        "TAILRACE_JOB": lease.job.name,
+        "TAILRACE_ATTEMPT": str(lease.number),
+        "TAILRACE_REVISION": revision or "",
+        "TAILRACE_REF": lease.ref or "",
+        "TAILRACE_BRANCH": lease.branch or "",
+        "TAILRACE_WORKSPACE": str(place.workspace),
+        COOKIE: lease.cookie,
+    }
