@@ -1,0 +1,158 @@
+"""A whole agent, from its configuration to its end."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import os
+import signal
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from tailrace.agent.connection import Connection, socket_url
+from tailrace.agent.credential import Credential, CredentialFile, register
+from tailrace.agent.lock import hold_folder
+from tailrace.agent.supervisor import Supervisor
+from tailrace.domain.errors import TailraceError, Unauthorised
+from tailrace.runner.warm import RunnerNotStarted, WarmParent
+
+WIND_UP_S = 5.0
+"""After Ctrl-C, how long outcomes and logs of the aborted attempts may take to reach the server."""
+_PR_SET_PDEATHSIG = 1
+_log = structlog.get_logger("agent")
+
+
+@dataclass(frozen=True)
+class AgentConfig:
+    """What an agent needs to know. `folder` is its alone; `token` is needed until it is registered; `follow_parent` lets it
+    detach when the process that started it dies."""
+
+    folder: Path
+    server_url: str
+    name: str
+    token: str | None
+    labels: tuple[str, ...]
+    capacity: int
+    follow_parent: bool = False
+
+
+async def run_agent(config: AgentConfig) -> int:
+    """Be an agent until a signal; returns the exit status.
+
+    SIGTERM detaches: runners go on for the next agent; 0. SIGINT aborts all attempts and waits up to WIND_UP_S until the server
+    knows how they ended (a second signal does not wait); 130. 1, with a message, when it cannot be an agent here: the folder is
+    another agent's, the token or the credential is refused.
+    """
+    try:
+        if config.follow_parent:
+            _follow_parent()
+        with hold_folder(config.folder):
+            return await _Running(config).run()
+    except (TailraceError, OSError) as error:
+        _log.error(str(error))
+        return 1
+
+
+class _Running:
+    def __init__(self, config: AgentConfig) -> None:
+        self._config = config
+        self._warm = WarmParent(config.folder)
+        self._supervisor = Supervisor(config.folder, config.labels, config.capacity, self._warm)
+        self._credentials = CredentialFile(config.folder)
+        self._signals: asyncio.Queue[signal.Signals] = asyncio.Queue()
+
+    async def run(self) -> int:
+        socket_url(self._config.server_url)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._signals.put_nowait, number)
+        self._supervisor.adopt()
+        work = [asyncio.create_task(one) for one in self._work()]
+        stop = asyncio.create_task(self._signals.get())
+        number = signal.SIGTERM
+        try:
+            await asyncio.wait((*work, stop), return_when=asyncio.FIRST_COMPLETED)
+            for task in work:
+                if task.done():
+                    task.result()
+            number = stop.result()
+            if number == signal.SIGINT:
+                await self._wind_up()
+        finally:
+            for task in (*work, stop):
+                task.cancel()
+            await asyncio.gather(*work, return_exceptions=True)
+            await self._supervisor.close()
+            await self._warm.close(leave=number == signal.SIGINT)
+        _log.info("the agent has ended", left=self._supervisor.unfinished)
+        return 130 if number == signal.SIGINT else 0
+
+    def _work(self) -> list[Coroutine[Any, Any, None]]:
+        return [self._supervisor.run(), self._stay_connected(), self._warm_up()]
+
+    async def _warm_up(self) -> None:
+        """The first attempt need not wait for a parent."""
+        try:
+            await self._warm.ensure()
+        except (RunnerNotStarted, OSError) as error:
+            self._supervisor.complain(str(error))
+        await asyncio.Event().wait()
+
+    async def _stay_connected(self) -> None:
+        credential, token = self._credentials.read(), self._config.token
+        while True:
+            if credential is None:
+                credential, token = await self._register(token), None
+            try:
+                await Connection(self._config.server_url, credential, self._supervisor).run()
+            except Unauthorised as error:
+                if token is None:
+                    raise
+                _log.warning(f"{error}; registering with the token given")
+                credential = None
+
+    async def _register(self, token: str | None) -> Credential:
+        config = self._config
+        if token is None:
+            raise Unauthorised(
+                f"this agent is not registered with {config.server_url}: make a token with `tailrace agent-token`"
+                " and give it with --token"
+            )
+        credential = await register(config.server_url, token, config.name, config.labels, config.capacity)
+        self._credentials.keep(credential)
+        _log.info("registered", server=config.server_url, agent=credential.id)
+        return credential
+
+    async def _wind_up(self) -> None:
+        """Abort all, until the server knows all, or for as long as a person at a terminal waits."""
+        supervisor = self._supervisor
+        supervisor.abort_all("the agent (Ctrl-C)")
+        loop = asyncio.get_running_loop()
+        end, said = loop.time() + WIND_UP_S, (0, 0)
+        while supervisor.unsettled and self._signals.empty() and loop.time() < end:
+            left = (supervisor.unfinished, supervisor.unsettled)
+            if left != said:
+                _log.info("ending", attempts_to_end=left[0], attempts_to_report=left[1])
+                said = left
+            await asyncio.sleep(0.02)
+        if supervisor.unsettled:
+            _log.warning(
+                "leaving attempts to the next agent",
+                to_end=supervisor.unfinished,
+                to_report=supervisor.unsettled,
+            )
+
+
+def _follow_parent() -> None:
+    """Get SIGTERM when the parent dies (`PR_SET_PDEATHSIG`)."""
+    parent = os.getppid()
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0) != 0:
+        error = ctypes.get_errno()
+        raise OSError(error, f"prctl(PR_SET_PDEATHSIG): {os.strerror(error)}")
+    if os.getppid() != parent:  # it died before
+        os.kill(os.getpid(), signal.SIGTERM)

@@ -1,0 +1,350 @@
+"""The attempts on this machine: found, leased, started, watched, reported, removed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from pathlib import Path
+
+import structlog
+
+from tailrace import __version__
+from tailrace.agent.attempt import Attempt
+from tailrace.agent.link import Link
+from tailrace.agent.report import report
+from tailrace.agent.runners import Runners, now_ms
+from tailrace.agent.wake import wakes
+from tailrace.domain.errors import Conflict, Invalid
+from tailrace.domain.lease import Lease
+from tailrace.domain.outcome import Outcome, Reason
+from tailrace.domain.states import AttemptState
+from tailrace.domain.wire import (
+    Abort,
+    Ack,
+    Drop,
+    Held,
+    Hello,
+    Leased,
+    LogClosed,
+    Noted,
+    Ready,
+    Resume,
+    Rewind,
+    ServerMessage,
+    Trouble,
+    Watch,
+    Welcome,
+)
+from tailrace.runner.folder import AttemptFolder
+from tailrace.runner.warm import WarmParent
+
+LOOK_S = 1.0
+"""How often every attempt is looked at without a wake: the price of a lost datagram, and of a runner that died."""
+
+_log = structlog.get_logger("agent")
+
+
+class Supervisor:
+    """Holds attempts for whatever server the agent is connected to; the `Peer` of its `Connection`.
+
+    An attempt takes up one of `capacity` places until its journal says that it finished, not until its log is uploaded. More
+    leases than places wait for one.
+    """
+
+    def __init__(self, folder: Path, labels: tuple[str, ...], capacity: int, warm: WarmParent) -> None:
+        self._folder = folder
+        self._attempts = folder / "attempts"
+        self._labels = labels
+        self._capacity = capacity
+        self._runners = Runners(warm, self._advance, self._complain)
+        self._held: dict[int, Attempt] = {}
+        self._dropped: list[Attempt] = []
+        self._link: Link | None = None
+        self._told_free: int | None = None
+        self._troubles: deque[Trouble] = deque(maxlen=100)
+        self._stopping = False
+
+    # What is on this machine
+
+    def adopt(self) -> None:
+        """Take up what an earlier agent left: its runners may have gone on, ended or died meanwhile."""
+        folders = AttemptFolder.all(self._attempts)
+        for folder in sorted(folders, key=lambda found: found.path.stat().st_mtime):
+            try:
+                attempt = Attempt(folder.lease(), folder)
+                attempt.look()
+            except (Invalid, ValueError, OSError) as error:
+                self.complain(
+                    f"attempt folder {folder.path} cannot be taken up and is left as it is: {error}"
+                )
+                continue
+            attempt.runner = attempt.begun or attempt.alive
+            self._take(attempt)
+            _log.info("taking up", attempt=folder.path.name, alive=attempt.alive)
+
+    async def run(self) -> None:
+        """Watch the attempts until cancelled."""
+        with wakes(self._folder, self._woken):
+            while True:
+                for attempt in [*self._held.values(), *self._dropped]:
+                    self._advance(attempt)
+                await asyncio.sleep(LOOK_S)
+
+    @property
+    def unsettled(self) -> int:
+        """How many attempts the server does not know all about yet."""
+        return sum(not attempt.settled for attempt in self._held.values())
+
+    @property
+    def unfinished(self) -> int:
+        """How many attempts have not ended yet."""
+        return sum(attempt.finished is None for attempt in self._held.values())
+
+    def abort_all(self, by: str) -> None:
+        """Abort every attempt and take no more."""
+        self._stopping = True
+        for attempt in list(self._held.values()):
+            self._abort(attempt, by)
+        self._tell_free()
+
+    async def close(self) -> None:
+        """Let go; runners go on."""
+        await self._runners.close()
+        for attempt in [*self._held.values(), *self._dropped]:
+            attempt.close()
+
+    def complain(self, message: str, attempt: int | None = None) -> None:
+        """Tell people here and on the server of an error of the agent's own."""
+        _log.error(message)
+        trouble = Trouble(message=message[:4000], attempt=attempt)
+        if self._link is not None:
+            self._link.say(trouble)
+        else:
+            self._troubles.append(trouble)
+
+    # What the connection asks and tells
+
+    def hello(self) -> Hello:
+        """What the agent is, and what it holds."""
+        held = (attempt for attempt in self._held.values() if not attempt.settled)
+        return Hello(
+            version=__version__,
+            labels=self._labels,
+            capacity=self._capacity,
+            holds=tuple(Held(attempt=attempt.id, cookie=attempt.lease.cookie) for attempt in held),
+        )
+
+    def connected(self, link: Link) -> None:
+        """A server listens; it will say of each attempt whether we go on with it."""
+        self._link = link
+        while self._troubles:
+            link.say(self._troubles.popleft())
+        self._tell_free()
+
+    def disconnected(self) -> None:
+        """What was not acknowledged may not have arrived."""
+        self._link = None
+        self._told_free = None
+        for attempt in self._held.values():
+            attempt.resumed = False
+            attempt.said = attempt.noted
+
+    def heard(self, message: ServerMessage) -> None:
+        """Do what the server says."""
+        match message:
+            case Leased(lease=lease):
+                self._lease(lease)
+            case Resume():
+                self._resume(message)
+            case Noted():
+                if (attempt := self._held.get(message.attempt)) is not None:
+                    attempt.noted = max(attempt.noted, message.index + 1)
+                    self._advance(attempt)
+            case Ack() | Rewind() | LogClosed() | Watch():
+                self._hear_of_log(message)
+            case Abort():
+                if (attempt := self._held.get(message.attempt)) is not None:
+                    self._abort(attempt, message.by)
+            case Drop():
+                if (attempt := self._held.get(message.attempt)) is not None:
+                    self._drop(attempt, message.why)
+            case Welcome():
+                pass
+
+    def _lease(self, lease: Lease) -> None:
+        known = self._held.get(lease.attempt)
+        if known is not None and known.lease.cookie == lease.cookie:
+            self._go_on(known, 0)
+            return
+        try:
+            attempt = Attempt(lease, AttemptFolder.create(self._attempts, lease))
+        except (OSError, Conflict) as error:
+            detail = f"the agent cannot make the attempt's folder: {error}"
+            self.complain(f"attempt {lease.folder}: {detail}", lease.attempt)
+            attempt = Attempt(lease, None)
+            reason = Reason.SETUP_FAILED
+            attempt.never_begin(Outcome(state=AttemptState.FAILED, reason=reason, detail=detail), now_ms())
+        self._take(attempt)
+        self._go_on(attempt, 0)
+
+    def _resume(self, message: Resume) -> None:
+        attempt = self._held.get(message.attempt)
+        if attempt is None:
+            return
+        if message.closed:
+            attempt.log_closed = True
+        self._go_on(attempt, message.end)
+
+    def _go_on(self, attempt: Attempt, end: int) -> None:
+        if self._link is not None and not attempt.resumed:
+            attempt.resumed = True
+            if not attempt.log_closed:
+                self._link.uploader.add(attempt.log, attempt, end)
+        self._advance(attempt)
+
+    def _hear_of_log(self, message: Ack | Rewind | LogClosed | Watch) -> None:
+        if self._link is None:
+            return
+        uploader = self._link.uploader
+        upload = uploader.get(message.log)
+        match message:
+            case Watch():
+                uploader.watch(message.log, message.watched)
+            case Ack() if upload is not None:
+                upload.acknowledge(message.received, message.durable)
+            case Rewind() if upload is not None:
+                upload.rewind(message.end)
+            case _:
+                pass
+        attempt = next((one for one in self._held.values() if one.log == message.log), None)
+        if attempt is not None:
+            if isinstance(message, LogClosed):
+                attempt.log_closed = True
+                uploader.remove(message.log)
+                self._advance(attempt)
+            else:
+                self._report(attempt)
+        self._link.nudge()
+
+    # What happens to an attempt
+
+    def _take(self, attempt: Attempt) -> None:
+        """Hold it; another one with its id is of another server, or of another life of this one."""
+        older = self._held.get(attempt.id)
+        if older is not None:
+            self._drop(older, "another attempt has taken its id")
+        self._held[attempt.id] = attempt
+
+    def _woken(self, names: set[str]) -> None:
+        for attempt in [one for one in self._held.values() if one.lease.folder in names]:
+            try:
+                had_finished = attempt.finished is not None
+                attempt.look()
+            except (OSError, ValueError) as error:
+                self._complain(f"attempt {attempt.lease.folder}: {error}", attempt)
+                continue
+            if attempt.finished is not None and not had_finished:
+                self._advance(attempt)
+            else:
+                self._report(attempt)
+
+    def _advance(self, attempt: Attempt) -> None:
+        """Take the next step with this attempt, if one is due."""
+        try:
+            if attempt.dropped is not None:
+                self._end_dropped(attempt)
+            else:
+                self._advance_held(attempt)
+        except (OSError, ValueError, Conflict) as error:
+            self._complain(f"attempt {attempt.lease.folder}: {error}; trying again", attempt)
+        self._fill()
+        self._tell_free()
+
+    def _advance_held(self, attempt: Attempt) -> None:
+        alive = attempt.runner and attempt.alive  # before the look: a runner's last word is then seen
+        attempt.look()
+        self._report(attempt)
+        if attempt.busy:
+            return
+        if attempt.settled and not alive:
+            self._remove(attempt)
+        elif attempt.finished is None and attempt.runner and not alive and attempt.folder is not None:
+            self._runners.finish(attempt, attempt.folder)
+        elif attempt.finished is None and not attempt.runner and attempt.abort_by is not None:
+            detail = f"aborted by {attempt.abort_by} before it began"
+            attempt.never_begin(
+                Outcome(state=AttemptState.ABORTED, reason=Reason.ABORTED_BY, detail=detail), now_ms()
+            )
+            self._report(attempt)
+
+    def _end_dropped(self, attempt: Attempt) -> None:
+        alive = attempt.runner and attempt.alive
+        attempt.look()
+        if attempt.busy or alive:
+            return
+        if attempt.runner and attempt.finished is None and attempt.folder is not None:
+            self._runners.finish(attempt, attempt.folder)  # ends what its dead runner left running
+        else:
+            self._remove(attempt)
+
+    def _abort(self, attempt: Attempt, by: str) -> None:
+        if attempt.abort_by is not None or attempt.finished is not None:
+            return
+        attempt.abort_by = by
+        if attempt.runner and attempt.folder is not None:
+            self._runners.abort(attempt, attempt.folder, by)
+        else:
+            self._advance(attempt)
+
+    def _drop(self, attempt: Attempt, why: str) -> None:
+        _log.warning("dropped", attempt=attempt.lease.folder, why=why)
+        del self._held[attempt.id]
+        attempt.dropped = why
+        self._dropped.append(attempt)
+        if self._link is not None:
+            self._link.uploader.remove(attempt.log)
+        if attempt.runner and attempt.folder is not None:
+            self._runners.abort(attempt, attempt.folder, f"the server, which dropped it: {why}")
+        self._advance(attempt)
+
+    def _remove(self, attempt: Attempt) -> None:
+        if attempt.folder is None:
+            self._removed(attempt)
+        else:
+            self._runners.remove(attempt, attempt.folder, self._removed)
+
+    def _removed(self, attempt: Attempt) -> None:
+        if self._held.get(attempt.id) is attempt:
+            del self._held[attempt.id]
+        if attempt in self._dropped:
+            self._dropped.remove(attempt)
+
+    # What the server is told
+
+    def _report(self, attempt: Attempt) -> None:
+        if self._link is not None and attempt.resumed and attempt.dropped is None:
+            report(attempt, self._link, self._complain)
+
+    def _complain(self, message: str, attempt: Attempt) -> None:
+        if not attempt.complained:
+            attempt.complained = True
+            self.complain(message, attempt.id)
+
+    def _fill(self) -> None:
+        """Start what waits for a place. What an earlier agent did not start waits until the server says that it is ours still."""
+        for attempt in self._held.values():
+            if attempt.runner or attempt.busy or attempt.finished or attempt.folder is None:
+                continue
+            ours = attempt.resumed and attempt.abort_by is None
+            if ours and not self._stopping and self._running() < self._capacity:
+                self._runners.start(attempt, attempt.folder)
+
+    def _running(self) -> int:
+        return sum(one.runner and one.finished is None for one in (*self._held.values(), *self._dropped))
+
+    def _tell_free(self) -> None:
+        waiting = sum(one.finished is None and not one.runner for one in self._held.values())
+        free = 0 if self._stopping else max(self._capacity - self._running() - waiting, 0)
+        if self._link is not None and free != self._told_free:
+            self._told_free = free
+            self._link.say(Ready(free=free))
