@@ -1,19 +1,25 @@
 import { createRouter, createWebHistory, type Router } from "vue-router";
+import AgentsPage from "./agents/AgentsPage.vue";
+import PlansPage from "./plans/PlansPage.vue";
+import RunPage from "./runs/RunPage.vue";
 import RunsPage from "./runs/RunsPage.vue";
+import LoginPage from "./session/LoginPage.vue";
 import { useSession } from "./session/store";
+import MissingPage from "./shell/MissingPage.vue";
 
 export function createPageRouter(): Router {
   const router = createRouter({
     history: createWebHistory(),
+    // All in one bundle: a part that is fetched later is not there while the server restarts, nor after its upgrade.
     routes: [
       { path: "/", redirect: "/runs" },
-      { path: "/login", name: "login", component: () => import("./session/LoginPage.vue"), meta: { open: true } },
+      { path: "/login", name: "login", component: LoginPage, meta: { open: true } },
       { path: "/runs", name: "runs", component: RunsPage },
-      { path: "/runs/:run(\\d+)", name: "run", component: () => import("./runs/RunPage.vue") },
-      { path: "/runs/:run(\\d+)/jobs/:job(\\d+)", name: "job", component: () => import("./runs/RunPage.vue") },
-      { path: "/plans", name: "plans", component: () => import("./plans/PlansPage.vue") },
-      { path: "/agents", name: "agents", component: () => import("./agents/AgentsPage.vue") },
-      { path: "/:rest(.*)*", name: "missing", component: () => import("./shell/MissingPage.vue"), meta: { open: true } },
+      { path: "/runs/:run(\\d+)", name: "run", component: RunPage },
+      { path: "/runs/:run(\\d+)/jobs/:job(\\d+)", name: "job", component: RunPage },
+      { path: "/plans", name: "plans", component: PlansPage },
+      { path: "/agents", name: "agents", component: AgentsPage },
+      { path: "/:rest(.*)*", name: "missing", component: MissingPage, meta: { open: true } },
     ],
   });
   router.beforeEach(async (to) => {

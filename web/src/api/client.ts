@@ -1,6 +1,5 @@
 import { Problem } from "./problem";
 import type {
-  Agent,
   Page,
   Plan,
   PlanDraft,
@@ -36,10 +35,10 @@ export class Api {
   signIn = (code: string): Promise<{ name: string }> => this.json("POST", "/api/sessions", { code });
   signOut = (): Promise<void> => this.nothing("DELETE", "/api/session");
 
-  projects = (): Promise<Page<Project>> => this.json("GET", "/api/projects?limit=200");
+  projects = (): Promise<Project[]> => this.all("/api/projects");
   addProject = (draft: ProjectDraft): Promise<Project> => this.json("POST", "/api/projects", draft);
 
-  plans = (): Promise<Page<Plan>> => this.json("GET", "/api/plans?limit=200");
+  plans = (): Promise<Plan[]> => this.all("/api/plans");
   plan = (id: number): Promise<Plan> => this.json("GET", `/api/plans/${id}`);
   addPlan = (draft: PlanDraft): Promise<Plan> => this.json("POST", "/api/plans", draft);
   changePlan = (id: number, draft: PlanDraft): Promise<Plan> => this.json("PUT", `/api/plans/${id}`, draft);
@@ -49,8 +48,6 @@ export class Api {
   startRun = (draft: RunDraft): Promise<Run> => this.json("POST", "/api/runs", draft);
   abortRun = (id: number): Promise<Run> => this.json("POST", `/api/runs/${id}/abort`);
   rerun = (id: number): Promise<Run> => this.json("POST", `/api/runs/${id}/rerun`);
-
-  agents = (): Promise<Page<Agent>> => this.json("GET", "/api/agents");
 
   spans = (log: number): Promise<Spans> => this.json("GET", `/api/logs/${log}/spans`);
 
@@ -62,6 +59,18 @@ export class Api {
 
   /** Where a person can download a log whole. */
   logUrl = (log: number): string => `${this.base}/api/logs/${log}`;
+
+  /** Every page of a list. */
+  private async all<T>(path: string): Promise<T[]> {
+    const items: T[] = [];
+    let cursor: string | null = null;
+    do {
+      const page: Page<T> = await this.json("GET", path + query({ cursor: cursor ?? "" }));
+      items.push(...page.items);
+      cursor = page.next;
+    } while (cursor);
+    return items;
+  }
 
   private async json<T>(method: string, path: string, body?: unknown): Promise<T> {
     const response = await this.send(method, path, body);

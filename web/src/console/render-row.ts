@@ -85,6 +85,9 @@ export function cssOf(style: Style): Record<string, string> | null {
   const css: Record<string, string> = {};
   let ink = fg < 0 ? null : colour(fg);
   let paper = bg < 0 ? null : colour(bg);
+  // On a coloured ground, black and white are meant as such, whatever the theme makes of them on its own.
+  if (paper && (fg === 7 || fg === 15)) ink = "#ffffff";
+  if (paper && fg === 0) ink = "#0b0f13";
   if (flags & INVERSE) [ink, paper] = [paper ?? "var(--console-bg)", ink ?? "var(--console-fg)"];
   if (flags & HIDDEN) ink = "transparent";
   if (ink) css["color"] = ink;

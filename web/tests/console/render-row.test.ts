@@ -86,6 +86,12 @@ describe("cssOf", () => {
     expect(cssOf(applySgr(PLAIN, "48;2;1;2;3"))).toEqual({ backgroundColor: "#010203" });
   });
 
+  it("keeps black and white on a coloured ground readable in both themes", () => {
+    expect(cssOf(applySgr(PLAIN, "97;41"))).toEqual({ color: "#ffffff", backgroundColor: "var(--ansi-1)" });
+    expect(cssOf(applySgr(PLAIN, "30;42"))).toEqual({ color: "#0b0f13", backgroundColor: "var(--ansi-2)" });
+    expect(cssOf(applySgr(PLAIN, "97"))).toEqual({ color: "var(--ansi-15)" });
+  });
+
   it("swaps text and paper for inverse, also where they are the theme's", () => {
     expect(cssOf(applySgr(PLAIN, "7"))).toEqual({ color: "var(--console-bg)", backgroundColor: "var(--console-fg)" });
     expect(cssOf(applySgr(PLAIN, "7;31"))).toEqual({ color: "var(--console-bg)", backgroundColor: "var(--ansi-1)" });

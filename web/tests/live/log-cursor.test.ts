@@ -124,6 +124,7 @@ describe("LogCursor", () => {
     reader.cursor.restart();
     expect(reader.cursor.next).toBe(20);
     reader.fill(20, 50);
+    expect(reader.text).toBe(BYTES.slice(0, 20));
     reader.take(frame(20, 60));
     expect(reader.text).toBe(BYTES.slice(0, 60));
   });
