@@ -234,9 +234,12 @@ def _become_runner(forked: Forked) -> NoReturn:
         gc.enable()
         asyncio.run(carry(forked.folder, forked.lock))
         status = 0
-    except BaseException:
+    except BaseException as error:
         traceback.print_exc()
-    finally:
+        print(
+            f"{type(error).__name__}: {error}".splitlines()[0], file=sys.stderr
+        )  # the next agent quotes this line
+    finally:  # the lock ends with the process: whoever finds it free finds the trace too
         with suppress(Exception):
             sys.stderr.flush()
         os._exit(status)
