@@ -108,6 +108,7 @@ class Bench:
     def __init__(self, folder: Path, warm: WarmParent) -> None:
         self.folder = folder
         self.warm = warm
+        self._made: list[Carried] = []
 
     def attempt(
         self,
@@ -146,7 +147,9 @@ class Bench:
             variables=variables or {},
             grace_s=grace_s,
         )
-        return Carried(AttemptFolder.create(self.folder / "attempts", lease))
+        made = Carried(AttemptFolder.create(self.folder / "attempts", lease))
+        self._made.append(made)
+        return made
 
     async def start(self, attempt: Carried) -> int:
         return await self.warm.start(attempt.folder)
@@ -158,6 +161,14 @@ class Bench:
         assert finished is not None, attempt.folder.errors.read_text()
         assert attempt.folder.errors.read_text() == ""
         return finished
+
+    def clear(self) -> None:
+        """Leave no process of a test that failed."""
+        for attempt in self._made:
+            pid = attempt.folder.signed_pid()
+            if attempt.folder.is_alive() and pid is not None:
+                kill(pid)
+            Family(attempt.folder.cookie, None).end_now()
 
     async def carry(self, attempt: Carried) -> Finished:
         """Carry an attempt from start to end."""

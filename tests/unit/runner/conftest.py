@@ -50,7 +50,9 @@ asyncio.run(hold())
 async def bench(agent_folder: Path) -> AsyncGenerator[Bench, None]:
     """A bench with a living warm parent."""
     warm = WarmParent(agent_folder)
-    yield Bench(agent_folder, warm)
+    bench = Bench(agent_folder, warm)
+    yield bench
+    bench.clear()
     await warm.close(leave=False)
 
 
@@ -59,5 +61,7 @@ async def own(tmp_path: Path) -> AsyncGenerator[Bench, None]:
     """A bench whose warm parent is this test's alone."""
     warm = WarmParent(tmp_path)
     await warm.ensure()
-    yield Bench(tmp_path, warm)
+    bench = Bench(tmp_path, warm)
+    yield bench
+    bench.clear()
     await warm.close(leave=True)
