@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import traceback
+from contextlib import nullcontext
 
 from tailrace.domain.facts import Started, StepBegan, StepEnded
 from tailrace.domain.lease import Lease
@@ -36,15 +37,15 @@ async def carry(folder: AttemptFolder, lock: RunnerLock | None = None) -> Outcom
     """Execute the folder's lease; returns when its end is on disk and its processes are gone.
 
     Needs a process of its own: it adopts, reaps and in the end kills every descendant of this process. `lock` is the folder's
-    lock where it is held already. Raises Conflict when another runner carries the attempt or did, Invalid for a folder without
-    a lease: these leave no `Finished`, see `tailrace.runner.recover`.
+    lock where the caller holds it, who then also releases it. Raises Conflict when another runner carries the attempt or did,
+    Invalid for a folder without a lease: these leave no `Finished`, see `tailrace.runner.recover`.
     """
     adopt_orphans()
     stop = Stop()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.abort, "the agent's machine, which is shutting down")
-    with lock or folder.take_lock() as held:
+    with nullcontext(lock) if lock else folder.take_lock() as held:
         held.sign()
         lease = folder.lease()
         with Record.begin(folder) as record, Children() as children:

@@ -146,8 +146,14 @@ class AttemptFolder:
         """What to do; raises Invalid when the file cannot be read as a lease."""
         try:
             return Lease.model_validate_json(self.lease_file.read_bytes())
-        except (OSError, ValidationError) as error:
+        except OSError as error:
             raise Invalid(f"attempt folder {self.path.name} has no usable lease: {error}") from error
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            place = ".".join(map(str, first["loc"])) or "the whole file"
+            raise Invalid(
+                f"attempt folder {self.path.name} has no usable lease: {place}: {first['msg']}"
+            ) from error
 
     def is_alive(self) -> bool:
         """Whether a runner holds the lock."""

@@ -21,11 +21,14 @@ from collections.abc import Generator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import NoReturn, cast
 
 import tailrace
 from tailrace.domain.errors import TailraceError
+from tailrace.domain.lease import Lease
+from tailrace.domain.plan import JobSpec, RunStep
 from tailrace.runner.carry import carry
 from tailrace.runner.family import adopt_orphans
 from tailrace.runner.folder import AttemptFolder, RunnerLock
@@ -205,6 +208,7 @@ def run(agent_folder: Path) -> None:
     path = agent_folder.absolute() / "warm.sock"
     os.chdir("/")
     adopt_orphans()  # those of a runner that was killed
+    _rehearse()  # first: a loop that closes resets the signals that it used
     for number in (signal.SIGHUP, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)  # its end is when nobody needs it, not when a terminal closes
     signal.signal(signal.SIGCHLD, _noticed)
@@ -216,6 +220,17 @@ def run(agent_folder: Path) -> None:
         signal.set_wakeup_fd(-1)
     if forked is not None:
         _become_runner(forked)
+
+
+def _rehearse() -> None:
+    """Carry an attempt that does nothing, so that whatever is made on first use is made once, before every fork."""
+    job = JobSpec(name="rehearsal", checkout=False, steps=(RunStep(name="true", run="true"),))
+    with suppress(OSError, TailraceError), TemporaryDirectory(prefix="tailrace-") as place:
+        lease = Lease(
+            attempt=0, number=0, cookie=os.urandom(16).hex(), log=0, run=0, run_number=0, project="", plan="",
+            repository="", job=job,
+        )  # fmt: skip
+        asyncio.run(carry(AttemptFolder.create(Path(place) / "attempts", lease)))
 
 
 def _noticed(_number: int, _frame: FrameType | None) -> None:
@@ -234,9 +249,12 @@ def _become_runner(forked: Forked) -> NoReturn:
         gc.enable()
         asyncio.run(carry(forked.folder, forked.lock))
         status = 0
-    except BaseException:
+    except BaseException as error:
         traceback.print_exc()
-    finally:
+        print(
+            f"{type(error).__name__}: {error}".splitlines()[0], file=sys.stderr
+        )  # the next agent quotes this line
+    finally:  # the lock ends with the process: whoever finds it free finds the trace too
         with suppress(Exception):
             sys.stderr.flush()
         os._exit(status)

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import AsyncGenerator, Generator
+from pathlib import Path
+
+import pytest
+from tests.unit.runner.bench import Bench
+
+from tailrace.runner.warm import WarmParent
+
+
+@pytest.fixture(scope="session")
+def agent_folder() -> Generator[Path, None, None]:
+    """A folder whose warm parent lives as long as the session: each test connects as a new agent."""
+    folder = Path(tempfile.mkdtemp(prefix="tailrace-agent-"))
+    holder = subprocess.Popen(
+        (sys.executable, "-c", _HOLDER, str(folder)), stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert holder.stdin is not None
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == b"ready\n"
+    yield folder
+    holder.stdin.close()
+    holder.wait()
+    holder.stdout.close()
+    shutil.rmtree(folder)
+
+
+_HOLDER = """
+import asyncio, sys
+from pathlib import Path
+from tailrace.runner.warm import WarmParent
+
+async def hold() -> None:
+    warm = WarmParent(Path(sys.argv[1]))
+    await warm.ensure()
+    print("ready", flush=True)
+    await asyncio.to_thread(sys.stdin.read)
+    await warm.close(leave=True)
+
+asyncio.run(hold())
+"""
+
+
+@pytest.fixture
+async def bench(agent_folder: Path) -> AsyncGenerator[Bench, None]:
+    """A bench with a living warm parent."""
+    warm = WarmParent(agent_folder)
+    bench = Bench(agent_folder, warm)
+    yield bench
+    bench.clear()
+    await warm.close(leave=False)
+
+
+@pytest.fixture
+async def own(tmp_path: Path) -> AsyncGenerator[Bench, None]:
+    """A bench whose warm parent is this test's alone."""
+    warm = WarmParent(tmp_path)
+    await warm.ensure()
+    bench = Bench(tmp_path, warm)
+    yield bench
+    bench.clear()
+    await warm.close(leave=True)

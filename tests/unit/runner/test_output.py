@@ -1,0 +1,158 @@
+"""What a step's processes write is in the log, byte for byte, as soon as it was written."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import zlib
+from pathlib import Path
+
+import pytest
+from tests.unit.runner.bench import Bench, until
+
+from tailrace.domain.spans import Stream
+from tailrace.runner.warm import WarmParent
+
+PYTHON = sys.executable
+
+
+def python(code: str) -> str:
+    """A script that runs Python code."""
+    return f"exec {PYTHON} -I - <<'END'\nimport os, sys, time\n{code}\nEND\n"
+
+
+async def test_both_streams_are_exact(bench: Bench) -> None:
+    """Every byte value, on both streams, no more and no fewer; size and CRC-32 are those of the spool."""
+    attempt = bench.attempt(
+        python("for i in range(300): os.write(1, bytes(range(256))); os.write(2, bytes(range(255, -1, -1)))")
+    )
+    finished = await bench.carry(attempt)
+    assert attempt.stdout == bytes(range(256)) * 300
+    assert attempt.stderr == bytes(range(255, -1, -1)) * 300
+    _, data = attempt.whole
+    assert (finished.size, finished.crc32) == (len(data), zlib.crc32(data))
+
+
+async def test_a_line_of_ten_megabytes(bench: Bench) -> None:
+    """Lines may be of any length."""
+    attempt = bench.attempt("head -c 10000000 /dev/zero | tr '\\0' x")
+    await bench.carry(attempt)
+    assert hashlib.sha256(attempt.stdout).digest() == hashlib.sha256(b"x" * 10_000_000).digest()
+
+
+async def test_output_is_live_without_a_newline(bench: Bench, tmp_path: Path) -> None:
+    """A prompt is in the spool while its process still waits."""
+    go = tmp_path / "go"
+    attempt = bench.attempt(f"printf 'Password: '; until [ -e {go} ]; do sleep 0.01; done; printf ok")
+    await bench.start(attempt)
+    await until(lambda: attempt.stdout == b"Password: ")
+    go.touch()
+    await bench.end(attempt)
+    assert attempt.stdout == b"Password: ok"
+
+
+async def test_order_within_a_stream_and_of_steps(bench: Bench) -> None:
+    """A stream keeps its order; each byte knows its step."""
+    attempt = bench.attempt("for i in $(seq 500); do echo $i; done", "echo second")
+    await bench.carry(attempt)
+    assert attempt.stdout == "".join(f"{i}\n" for i in range(1, 501)).encode() + b"second\n"
+    spans, data = attempt.whole
+    assert attempt.at(data.index(b"second")).step == 1
+    assert {
+        span.step for span in spans if span.offset < data.index(b"second") and span.stream is Stream.STDOUT
+    } == {0}
+
+
+async def test_a_character_is_not_cut_by_the_other_stream(bench: Bench, tmp_path: Path) -> None:
+    """The two halves of a character are one piece, though stderr wrote between them."""
+    attempt = bench.attempt(
+        python(
+            "os.write(1, b'a\\xe8'); time.sleep(0.02); os.write(2, b'err\\n'); time.sleep(0.02); os.write(1, b'\\xaa\\x9eb\\n')"
+        )
+    )
+    await bench.carry(attempt)
+    assert attempt.stdout == "a語b\n".encode()
+    assert attempt.stderr == b"err\n"
+    assert "語".encode() in attempt.whole[1]
+
+
+async def test_half_a_character_does_not_wait_for_ever(bench: Bench, tmp_path: Path) -> None:
+    """A sequence that is not completed appears after a moment, and every byte once."""
+    go = tmp_path / "go"
+    attempt = bench.attempt(
+        python(
+            f"os.write(1, b'a\\xf0\\x9f')\nwhile not os.path.exists({str(go)!r}): time.sleep(0.01)\nos.write(1, b'\\x99\\xe8')"
+        )
+    )
+    await bench.start(attempt)
+    await until(lambda: attempt.stdout == b"a\xf0\x9f")
+    go.touch()
+    await bench.end(attempt)
+    assert attempt.stdout == b"a\xf0\x9f\x99\xe8"
+
+
+async def test_system_text_stands_on_its_own_lines(bench: Bench) -> None:
+    """Tailrace's own words do not continue a line of a process, and are in their own stream."""
+    attempt = bench.attempt("printf 'no newline'")
+    await bench.carry(attempt)
+    host = os.uname().nodename
+    assert attempt.system == f"tailrace: run 12, job test, attempt 1 on {host}\n\ntailrace: passed\n"
+    assert attempt.whole[1].endswith(b"no newline\ntailrace: passed\n")
+
+
+async def test_a_background_child_cannot_hold_the_step(bench: Bench) -> None:
+    """A process that keeps the pipe open after the step's own process is killed; the step passes; the log says so."""
+    attempt = bench.attempt("echo before; sleep 1000 & echo after", "echo next")
+    finished = await bench.carry(attempt)
+    assert finished.outcome.state == "passed"
+    assert attempt.stdout == b"before\nafter\nnext\n"
+    assert "processes in the background kept the step's output open and were killed" in attempt.system
+    assert attempt.processes == []
+
+
+async def test_a_daemon_in_its_own_session_cannot_hold_the_step(bench: Bench) -> None:
+    """The same for one that left the process group."""
+    attempt = bench.attempt("setsid sleep 1000 & echo done")
+    finished = await bench.carry(attempt)
+    assert finished.outcome.state == "passed"
+    assert "were killed" in attempt.system
+    assert attempt.processes == []
+
+
+async def test_what_a_background_child_says_in_time_is_kept(bench: Bench) -> None:
+    """Output after the end of the step's own process belongs to the step too."""
+    attempt = bench.attempt("(sleep 0.1; echo late) & echo early")
+    await bench.carry(attempt)
+    assert attempt.stdout == b"early\nlate\n"
+    assert "killed" not in attempt.system
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small disk")
+async def test_a_full_disk_delays_output_and_loses_none(tmp_path: Path) -> None:
+    """The runner stops reading while there is no room, and goes on when there is."""
+    place = Path(tempfile.mkdtemp())
+    mounted = subprocess.run(("mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(place)), check=False)
+    if mounted.returncode != 0:
+        place.rmdir()
+        pytest.skip("this machine does not let root mount")
+    try:
+        ballast = place / "ballast"
+        ballast.write_bytes(bytes(600_000))
+        warm = WarmParent(place)
+        bench = Bench(place, warm)
+        attempt = bench.attempt("head -c 600000 /dev/zero | tr '\\0' y; echo end")
+        await bench.start(attempt)
+        await until(lambda: attempt.folder.spool.exists() and shutil.disk_usage(place).free == 0)
+        assert attempt.finished is None
+        ballast.unlink()
+        finished = await bench.end(attempt)
+        assert finished.outcome.state == "passed"
+        assert attempt.stdout == b"y" * 600_000 + b"end\n"
+        await warm.close(leave=True)
+    finally:
+        subprocess.run(("umount", "-l", str(place)), check=True)
+        place.rmdir()

@@ -1,0 +1,102 @@
+"""An attempt whose runner is dead."""
+
+from __future__ import annotations
+
+import zlib
+
+import pytest
+from tests.unit.runner.bench import Bench, Carried, kill, until
+
+from tailrace.domain.errors import Conflict
+from tailrace.runner.command import send_abort
+from tailrace.runner.recover import finish_dead
+
+
+def check(attempt: Carried) -> None:
+    finished = finish_dead(attempt.folder, 4711)
+    _, data = attempt.whole
+    assert attempt.facts[-1] == finished
+    assert (finished.size, finished.crc32) == (len(data), zlib.crc32(data))
+    assert (finished.outcome.state, finished.outcome.reason) == ("failed", "runner_died")
+    assert finished.outcome.detail is not None
+    assert (
+        data.endswith(f"\ntailrace: failed: {finished.outcome.detail}\n".encode())
+        or attempt.facts[0].time == 4711
+    )
+    assert attempt.processes == []
+    facts = attempt.facts
+    assert finish_dead(attempt.folder, 9999) == finished
+    assert attempt.facts == facts
+    assert attempt.whole[1] == data
+
+
+async def test_a_killed_runner(bench: Bench) -> None:
+    """Its processes are killed, daemons too; the log stays whole up to then; the steps have ends."""
+    attempt = bench.attempt("true", "setsid sleep 1000 & printf 'half a line'; sleep 1000", "echo never")
+    pid = await bench.start(attempt)
+    await until(lambda: attempt.stdout == b"half a line")
+    kill(pid)
+    await until(lambda: not attempt.folder.is_alive())
+    assert len(attempt.processes) >= 2
+    check(attempt)
+    assert attempt.stdout == b"half a line"
+    assert [step[:2] for step in attempt.steps] == [
+        ("one", "passed"),
+        ("two", "failed"),
+        ("three", "skipped"),
+    ]
+    assert attempt.whole[0][-1].step == 1
+
+
+async def test_a_runner_that_never_began(bench: Bench) -> None:
+    """The journal is whole all the same: Started, every step skipped, Finished."""
+    attempt = bench.attempt("echo never")
+    check(attempt)
+    assert [fact.kind for fact in attempt.facts] == ["started", "step_ended", "finished"]
+    assert attempt.steps == [("one", "skipped", None)]
+    assert "the runner could not begin" in attempt.system
+
+
+async def test_a_runner_that_could_not_read_its_lease(bench: Bench) -> None:
+    """What it printed last is in the outcome."""
+    attempt = bench.attempt("echo never")
+    attempt.folder.lease_file.write_text("{")
+    await bench.start(attempt)
+    await until(lambda: not attempt.folder.is_alive())
+    check(attempt)
+    assert attempt.finished is not None
+    detail = attempt.finished.outcome.detail
+    assert detail is not None
+    assert (
+        f"attempt folder {attempt.folder.path.name} has no usable lease: the whole file: Invalid JSON"
+        in detail
+    )
+
+
+async def test_torn_writes_are_mended(bench: Bench) -> None:
+    """A journal's half line and a span's half record, as a crash in mid-write leaves them."""
+    attempt = bench.attempt("echo said; sleep 1000")
+    pid = await bench.start(attempt)
+    await until(lambda: attempt.stdout == b"said\n")
+    kill(pid)
+    await until(lambda: not attempt.folder.is_alive())
+    for file, torn in ((attempt.folder.journal, b'{"time":17'), (attempt.folder.spans, b"\x01\x02\x03")):
+        with file.open("ab") as end:
+            end.write(torn)
+    finish_dead(attempt.folder, 4711)
+    assert attempt.stdout == b"said\n"
+    assert attempt.steps == [("one", "failed", None)]
+    assert attempt.finished is not None
+
+
+async def test_a_living_runner_is_left_alone(bench: Bench) -> None:
+    """It is refused, and the runner goes on to its own end."""
+    attempt = bench.attempt("echo ready; sleep 1000", grace_s=0.2)
+    await bench.start(attempt)
+    await until(lambda: attempt.stdout == b"ready\n")
+    with pytest.raises(Conflict, match="a living runner carries it"):
+        finish_dead(attempt.folder, 4711)
+    assert await send_abort(attempt.folder, "kim")
+    finished = await bench.end(attempt)
+    assert finished.outcome.state == "aborted"
+    assert finish_dead(attempt.folder, 4711) == finished

@@ -1,0 +1,185 @@
+"""The warm parent: starts runners, outlives its agent, leaves when nobody needs it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from tests.unit.runner.bench import Bench, kill, until
+
+import tailrace
+from tailrace.runner.command import send_abort
+from tailrace.runner.sockets import connect, listen
+from tailrace.runner.warm import RunnerNotStarted, WarmParent
+
+
+def parent_of(folder: Path) -> int:
+    """The process id that the living parent greets with."""
+    connection = connect(folder / "warm.sock")
+    with connection, connection.makefile("rb") as greeting:
+        return int(json.loads(greeting.readline())["pid"])
+
+
+def ended(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b") ")[2][:1] == b"Z"
+    except OSError:
+        return True
+
+
+async def test_a_runner_is_alive_when_its_start_returns(own: Bench) -> None:
+    """Its process id is the one that holds the lock; it is not the agent's child."""
+    attempt = own.attempt("sleep 1000", grace_s=0.1)
+    pid = await own.start(attempt)
+    assert attempt.folder.is_alive()
+    assert pid not in (os.getpid(), parent_of(own.folder))
+    assert os.getsid(pid) == pid or await until(lambda: os.getsid(pid) == pid)
+    await until(lambda: attempt.begun)
+    assert attempt.folder.signed_pid() == pid
+    assert await send_abort(attempt.folder, "kim")
+    await own.end(attempt)
+
+
+async def test_twenty_starts_at_once(own: Bench) -> None:
+    """All run, each with its own output."""
+    attempts = [own.attempt(f"echo {i}; exit {i}") for i in range(20)]
+    await asyncio.gather(*(own.start(attempt) for attempt in attempts))
+    for i, attempt in enumerate(attempts):
+        finished = await own.end(attempt)
+        assert finished.outcome.exit_code == (i or None)
+        assert attempt.stdout == f"{i}\n".encode()
+
+
+async def test_an_attempt_is_carried_once(own: Bench) -> None:
+    """A second start is refused with its cause, while the runner lives; after its end the record stays as it is."""
+    attempt = own.attempt("echo ready; sleep 1000", grace_s=0.1)
+    await own.start(attempt)
+    await until(lambda: attempt.stdout == b"ready\n")
+    with pytest.raises(RunnerNotStarted, match="a living runner carries it"):
+        await own.start(attempt)
+    assert await send_abort(attempt.folder, "kim")
+    await own.end(attempt)
+    facts = attempt.facts
+    await own.start(attempt)
+    await until(lambda: not attempt.folder.is_alive())
+    assert attempt.facts == facts
+    assert "was begun before" in attempt.folder.errors.read_text()
+
+
+async def test_a_folder_that_does_not_exist(own: Bench) -> None:
+    """The cause is told, and the parent serves on."""
+    attempt = own.attempt("true")
+    attempt.folder.remove()
+    with pytest.raises(RunnerNotStarted, match="No such file"):
+        await own.start(attempt)
+    await own.carry(own.attempt("true"))
+
+
+async def test_runners_go_on_when_the_agent_is_gone(tmp_path: Path) -> None:
+    """The connection breaks; the runner ends its job; another agent finds the same parent; then the parent leaves."""
+    warm = WarmParent(tmp_path)
+    bench = Bench(tmp_path, warm)
+    go = tmp_path / "go"
+    attempt = bench.attempt(f"until [ -e {go} ]; do sleep 0.01; done; echo went on")
+    await bench.start(attempt)
+    await until(lambda: attempt.begun)
+    pid = parent_of(tmp_path)
+    await warm.close(leave=False)
+    other = WarmParent(tmp_path)
+    await other.ensure()
+    assert parent_of(tmp_path) == pid
+    assert (await Bench(tmp_path, other).carry(bench.attempt("true"))).outcome.state == "passed"
+    await other.close(leave=False)
+    assert not ended(pid)
+    go.touch()
+    finished = await bench.end(attempt)
+    assert finished.outcome.state == "passed"
+    assert attempt.stdout == b"went on\n"
+    await until(lambda: ended(pid))
+    assert not (tmp_path / "warm.sock").exists()
+
+
+async def test_asked_to_leave_it_is_gone_at_once(tmp_path: Path) -> None:
+    """Without runners, close returns when the process has ended."""
+    warm = WarmParent(tmp_path)
+    await warm.ensure()
+    pid = parent_of(tmp_path)
+    await warm.close(leave=True)
+    assert ended(pid)
+    assert not (tmp_path / "warm.sock").exists()
+
+
+async def test_asked_to_leave_with_runners_it_makes_room(tmp_path: Path) -> None:
+    """The next agent gets a new parent; the old one ends with its last runner."""
+    warm = WarmParent(tmp_path)
+    bench = Bench(tmp_path, warm)
+    attempt = bench.attempt("sleep 1000", grace_s=0.1)
+    await bench.start(attempt)
+    old = parent_of(tmp_path)
+    await warm.close(leave=True)
+    await warm.ensure()
+    assert parent_of(tmp_path) != old
+    await until(lambda: attempt.begun)
+    assert await send_abort(attempt.folder, "kim")
+    await bench.end(attempt)
+    await until(lambda: ended(old))
+    await bench.carry(bench.attempt("true"))
+    await warm.close(leave=True)
+
+
+async def test_a_parent_that_was_killed_is_replaced(own: Bench) -> None:
+    """Its runners go on; the next start finds a new parent."""
+    attempt = own.attempt("echo ready; sleep 1000", grace_s=0.1)
+    await own.start(attempt)
+    await until(lambda: attempt.stdout == b"ready\n")
+    old = parent_of(own.folder)
+    kill(old)
+    assert (await own.carry(own.attempt("true"))).outcome.state == "passed"
+    assert parent_of(own.folder) != old
+    assert attempt.folder.is_alive()
+    assert await send_abort(attempt.folder, "kim")
+    assert (await own.end(attempt)).outcome.state == "aborted"
+
+
+async def test_another_versions_parent_is_left_alone(tmp_path: Path) -> None:
+    """A new agent starts a new parent, which takes the socket's place; the old parent keeps what it has."""
+    greeted = asyncio.Event()
+
+    async def greet(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b'{"version": "0.0.0-old", "pid": 1}\n')
+        greeted.set()
+
+    old = await asyncio.start_unix_server(greet, sock=listen(tmp_path / "warm.sock"))
+    async with old:
+        warm = WarmParent(tmp_path)
+        await warm.ensure()
+        assert greeted.is_set()
+        assert parent_of(tmp_path) != 1
+        bench = Bench(tmp_path, warm)
+        assert (await bench.carry(bench.attempt("true"))).outcome.state == "passed"
+        await warm.close(leave=True)
+
+
+async def test_a_parent_that_cannot_start_says_why(tmp_path: Path) -> None:
+    """The error holds the last line that it printed."""
+    (tmp_path / "warm.lock").mkdir()
+    with pytest.raises(RunnerNotStarted, match="IsADirectoryError"):
+        await WarmParent(tmp_path).ensure()
+
+
+async def test_a_new_agent_of_this_version_speaks_to_the_same_parent(own: Bench) -> None:
+    """The greeting names version and process."""
+    assert tailrace.__version__
+    first = parent_of(own.folder)
+    other = WarmParent(own.folder)
+    await other.ensure()
+    await other.close(leave=False)
+    assert parent_of(own.folder) == first
+    os.kill(first, signal.SIGHUP)
+    os.kill(first, signal.SIGINT)
+    await own.carry(own.attempt("true"))
+    assert parent_of(own.folder) == first

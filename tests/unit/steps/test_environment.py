@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from tailrace.domain.lease import Lease
+from tailrace.domain.plan import JobSpec
+from tailrace.steps.command import Machine, Place
+from tailrace.steps.environment import environment
+
+PLACE = Place(Path("/a/workspace"), Path("/a/tmp"))
+MACHINE = Machine(host="host-1", path="/bin", home="/home/kim", user="kim", shell="/bin/sh")
+
+
+def lease(job: dict[str, str], own: dict[str, str]) -> Lease:
+    return Lease(
+        attempt=9, number=2, cookie="ab12", log=7, run=12, run_number=5, project="acme", plan="default",
+        repository="/r", ref="refs/heads/main", branch="main", job=JobSpec(name="test", variables=job),
+        variables=own,
+    )  # fmt: skip
+
+
+def test_the_whole_environment() -> None:
+    """Every variable that a step has, by name and value."""
+    assert environment(lease({}, {}), PLACE, MACHINE, "abc") == {
+        "PATH": "/bin", "HOME": "/home/kim", "USER": "kim", "LANG": "C.UTF-8", "TMPDIR": "/a/tmp", "CI": "true",
+        "TAILRACE": "true", "TAILRACE_RUN_ID": "12", "TAILRACE_RUN_NUMBER": "5", "TAILRACE_PROJECT": "acme",
+        "TAILRACE_PLAN": "default", "TAILRACE_JOB": "test", "TAILRACE_ATTEMPT": "2", "TAILRACE_REVISION": "abc",
+        "TAILRACE_REF": "refs/heads/main", "TAILRACE_BRANCH": "main", "TAILRACE_WORKSPACE": "/a/workspace",
+        "TAILRACE_COOKIE": "ab12",
+    }  # fmt: skip
+
+
+def test_who_wins() -> None:
+    """The run over the job, the job over the defaults, Tailrace's own over all."""
+    env = environment(
+        lease({"A": "job", "B": "job", "LANG": "de"}, {"A": "run", "TAILRACE_COOKIE": "forged"}),
+        PLACE,
+        MACHINE,
+        None,
+    )
+    assert (env["A"], env["B"], env["LANG"], env["TAILRACE_COOKIE"]) == ("run", "job", "de", "ab12")
+    assert env["TAILRACE_REVISION"] == ""
