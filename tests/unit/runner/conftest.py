@@ -8,9 +8,9 @@ from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
 
 import pytest
-from tests.unit.runner.bench import Bench
 
 from tailrace.runner.warm import WarmParent
+from tests.unit.runner.bench import Bench
 
 
 @pytest.fixture(scope="session")

@@ -9,12 +9,12 @@ import socket
 from pathlib import Path
 
 import pytest
-from tests.unit.runner.bench import PATIENCE_S, Bench, Carried, until
 
 from tailrace.domain.facts import Started
 from tailrace.domain.outcome import Outcome
 from tailrace.runner.command import send_abort
 from tailrace.runner.sockets import address
+from tests.unit.runner.bench import PATIENCE_S, Bench, Carried, until
 
 IGNORES_TERM = "trap '' TERM; echo ready; while true; do sleep 0.05; done"
 DAEMON = 'setsid sh -c \'trap "" TERM HUP; (trap "" TERM; exec sleep 1000) & sleep 1000\' >/dev/null 2>&1 </dev/null &'

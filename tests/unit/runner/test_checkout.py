@@ -7,10 +7,10 @@ import os
 from pathlib import Path
 
 import pytest
-from tests.unit.runner.bench import Bench, git
 
 from tailrace.runner.command import send_abort
 from tailrace.runner.warm import WarmParent
+from tests.unit.runner.bench import Bench, git
 
 
 @pytest.fixture

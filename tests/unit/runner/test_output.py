@@ -12,10 +12,10 @@ import zlib
 from pathlib import Path
 
 import pytest
-from tests.unit.runner.bench import Bench, until
 
 from tailrace.domain.spans import Stream
 from tailrace.runner.warm import WarmParent
+from tests.unit.runner.bench import Bench, until
 
 PYTHON = sys.executable
 

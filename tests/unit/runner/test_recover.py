@@ -5,11 +5,11 @@ from __future__ import annotations
 import zlib
 
 import pytest
-from tests.unit.runner.bench import Bench, Carried, kill, until
 
 from tailrace.domain.errors import Conflict
 from tailrace.runner.command import send_abort
 from tailrace.runner.recover import finish_dead
+from tests.unit.runner.bench import Bench, Carried, kill, until
 
 
 def check(attempt: Carried) -> None:

@@ -6,11 +6,11 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
-from tests.unit.runner.bench import until
 
 from tailrace.runner.folder import AttemptFolder
 from tailrace.runner.sockets import address
 from tailrace.runner.wake import Wake
+from tests.unit.runner.bench import until
 
 
 @pytest.fixture

@@ -9,12 +9,12 @@ import signal
 from pathlib import Path
 
 import pytest
-from tests.unit.runner.bench import Bench, kill, until
 
 import tailrace
 from tailrace.runner.command import send_abort
 from tailrace.runner.sockets import connect, listen
 from tailrace.runner.warm import RunnerNotStarted, WarmParent
+from tests.unit.runner.bench import Bench, kill, until
 
 
 def parent_of(folder: Path) -> int:

@@ -1,0 +1,192 @@
+"""The page as a person uses it: sign in, run, watch, scroll, abort, and a server that restarts meanwhile."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from playwright.sync_api import Locator, Page, expect
+
+from tests.support.house import House
+
+
+def sign_in(house: House, page: Page, to: str = "/") -> None:
+    """By the link, as `tailrace login-link` prints it."""
+    page.goto(house.post("/api/login-codes", {"next": to})["url"])
+    expect(page).to_have_url(re.compile(re.escape(house.url + to.rstrip("/"))))
+
+
+def counting(house: House, tmp_path: Path, *, pause: float = 0.002) -> tuple[int, Path]:
+    """A run that prints numbered lines until its gate opens."""
+    gate = tmp_path / "gate"
+    script = f"n=0; while [ ! -e {gate} ]; do n=$((n+1)); echo line $n; sleep {pause}; done; echo the end"
+    return house.run(house.script_plan(script)), gate
+
+
+def console(page: Page) -> Locator:
+    return page.get_by_test_id("console")
+
+
+def lines_of(page: Page) -> int:
+    """How many lines the console holds."""
+    return int(console(page).get_attribute("data-lines") or 0)
+
+
+def wait_lines(page: Page, more_than: int) -> None:
+    page.wait_for_function(
+        "least => Number(document.querySelector('[data-testid=console]')?.dataset.lines ?? 0) > least",
+        arg=more_than,
+    )
+
+
+def test_the_sign_in_link_signs_in_once_and_leaves_no_code_behind(house: House, page: Page) -> None:
+    """Its second use says what to do; without it, the page shows nothing."""
+    house.up()
+    page.goto(house.url + "/")
+    expect(page).to_have_url(re.compile("/login"))
+    expect(page.get_by_text("tailrace login-link")).to_be_visible()
+    link = house.post("/api/login-codes", {"next": "/"})["url"]
+    page.goto(link)
+    expect(page).to_have_url(re.compile("/runs$"))
+    assert "code=" not in page.url
+    other = page.context.browser
+    assert other is not None
+    with other.new_context() as context:
+        stranger = context.new_page()
+        stranger.goto(link)
+        expect(stranger.get_by_test_id("sign-in-error")).to_be_visible()
+
+
+def test_the_list_of_runs_is_live(house: House, page: Page) -> None:
+    """A run that starts elsewhere appears, and ends, without a reload; a click opens it."""
+    house.up()
+    sign_in(house, page)
+    run = house.run(house.script_plan("echo hello from the job"))
+    row = page.locator(f"[data-testid=run-row][data-run-id='{run}']")
+    expect(row).to_have_attribute("data-state", "passed")
+    expect(row).to_contain_text("demo")
+    row.click()
+    expect(page).to_have_url(f"{house.url}/runs/{run}")
+    expect(page.get_by_text("hello from the job", exact=True)).to_be_visible()
+
+
+def test_the_console_tells_streams_apart_and_shows_colours(house: House, page: Page) -> None:
+    """stdout, stderr and system lines; ANSI colours as colours, and markup as text."""
+    house.up()
+    run = house.run(
+        house.script_plan(r"printf '\033[31mred\033[0m plain\n'; echo trouble >&2; echo '<b>bold?</b>'")
+    )
+    house.wait_state(run, "passed")
+    sign_in(house, page, f"/runs/{run}")
+    red = page.locator("[data-testid=console-line][data-stream=stdout]", has_text="red plain")
+    expect(red).to_be_visible()
+    colours = red.locator("span").evaluate_all(
+        "spans => spans.filter(s => s.textContent === 'red').map(s => getComputedStyle(s).color)"
+    )
+    plain = red.evaluate("row => getComputedStyle(row).color")
+    assert any(colour != plain for colour in colours), colours
+    expect(page.locator("[data-testid=console-line][data-stream=stderr]")).to_contain_text("trouble")
+    expect(page.locator("[data-testid=console-line][data-stream=system]").first).to_be_visible()
+    expect(page.get_by_text("<b>bold?</b>", exact=True)).to_be_visible()
+
+
+def test_following_stops_when_one_scrolls_up_and_resumes_on_a_button(
+    house: House, page: Page, tmp_path: Path
+) -> None:
+    """The view stays where the person is while lines arrive, and jumps back on demand."""
+    house.up()
+    run, gate = counting(house, tmp_path)
+    sign_in(house, page, f"/runs/{run}")
+    wait_lines(page, 200)
+    button = page.get_by_test_id("follow-button")
+    expect(button).to_be_hidden()
+    console(page).hover()
+    page.mouse.wheel(0, -1500)
+    expect(button).to_be_visible()
+    first = page.get_by_test_id("console-line").first.get_attribute("data-line")
+    wait_lines(page, lines_of(page) + 200)
+    assert page.get_by_test_id("console-line").first.get_attribute("data-line") == first
+    button.click()
+    expect(button).to_be_hidden()
+    gate.touch()
+    expect(page.get_by_text("the end", exact=True)).to_be_visible()
+
+
+def test_abort_and_run_again(house: House, page: Page, tmp_path: Path) -> None:
+    """The buttons do what they say, and the page shows it without a reload."""
+    house.up()
+    run, _gate = counting(house, tmp_path)
+    sign_in(house, page, f"/runs/{run}")
+    wait_lines(page, 20)
+    page.get_by_test_id("abort-button").click()
+    confirm = page.get_by_role("dialog").get_by_role("button", name=re.compile("abort", re.IGNORECASE))
+    if confirm.count():
+        confirm.click()
+    expect(page.get_by_test_id("run-state").first).to_contain_text(re.compile("aborted", re.IGNORECASE))
+    page.get_by_test_id("rerun-button").click()
+    expect(page).not_to_have_url(f"{house.url}/runs/{run}")
+    wait_lines(page, 20)
+    assert len(house.get("/api/runs")["items"]) == 2
+
+
+def test_a_server_restart_loses_no_line_and_doubles_none(house: House, page: Page, tmp_path: Path) -> None:
+    """kill -9 of the server while the page watches: it says so, comes back by itself, and has each line once."""
+    server = house.server()
+    house.agent()
+    run, gate = counting(house, tmp_path, pause=0.01)
+    sign_in(house, page, f"/runs/{run}")
+    wait_lines(page, 50)
+    page.evaluate("window.stillHere = true")
+    server.kill()
+    expect(page.get_by_test_id("connection-bar")).to_be_visible()
+    house.server()
+    expect(page.get_by_test_id("connection-bar")).to_be_hidden()
+    wait_lines(page, lines_of(page) + 50)
+    gate.touch()
+    house.wait_state(run, "passed")
+    log = house.wait_log(run)["log"]
+    whole = house.output(log, None)
+    expect(console(page)).to_have_attribute("data-offset", str(len(whole)))
+    expect(console(page)).to_have_attribute("data-lines", str(whole.count(b"\n")))
+    expect(page.get_by_test_id("run-state").first).to_contain_text(re.compile("passed", re.IGNORECASE))
+    assert page.evaluate("window.stillHere") is True, "it was not reloaded"
+    # What is shown at the end is what the log ends with, line by line.
+    shown = page.get_by_test_id("console-line").all()[-10:]
+    texts = [line.locator(".text").inner_text() for line in shown]
+    assert texts == whole.decode().splitlines()[-10:]
+
+
+def test_a_project_and_a_plan_are_made_in_the_page(house: House, page: Page) -> None:
+    """The fault of a plan is shown with its place; the plan that is right can be run."""
+    house.up()
+    sign_in(house, page, "/plans")
+    page.get_by_test_id("add-project").click()
+    form = page.get_by_test_id("project-form")
+    form.get_by_label("Name").fill("shop")
+    form.get_by_label("Repository").fill("/srv/shop.git")
+    form.get_by_role("button", name=re.compile("add", re.IGNORECASE)).click()
+    page.get_by_test_id("add-plan").click()
+    form = page.get_by_test_id("plan-form")
+    form.get_by_label("Name").fill("greet")
+    form.locator("textarea").fill("jobs:\n  hello:\n    stepz: []\n")
+    form.locator("button[type=submit]").click()
+    expect(page.get_by_test_id("definition-errors")).to_contain_text("3")
+    form.locator("textarea").fill(
+        "jobs:\n  hello:\n    checkout: false\n    steps: [{run: echo good morning}]\n"
+    )
+    form.locator("button[type=submit]").click()
+    page.get_by_test_id("run-plan").click()
+    run = page.get_by_test_id("run-form")
+    run.locator("button[type=submit]").click()
+    expect(page.get_by_text("good morning", exact=True)).to_be_visible()
+
+
+def test_the_page_speaks_chinese(house: House, page: Page) -> None:
+    """By the switch, and remembered."""
+    house.up()
+    sign_in(house, page)
+    house.wait_state(house.run(house.script_plan("true")), "passed")
+    page.get_by_role("combobox", name=re.compile("language", re.IGNORECASE)).select_option("zh-CN")
+    expect(page.get_by_text("通过").first).to_be_visible()
+    page.reload()
+    expect(page.get_by_text("通过").first).to_be_visible()
