@@ -28,6 +28,7 @@ from tailrace.ingest.desk import Desk
 from tailrace.live.bus_memory import MemoryBus
 from tailrace.live.hub import LogHub, LogView
 from tailrace.live.topics import TopicHub
+from tailrace.logs.base import end_of
 from tailrace.logs.tail_file import FileLogStore
 from tailrace.settings import ADMIN_TOKEN_FILE, ServerSettings
 from tailrace.sources.mirror import Mirrors
@@ -177,7 +178,7 @@ async def _compose(
         row = await store.read(find_log, log)
         if row is None:
             return None
-        size = await asyncio.to_thread(logs.end, log) if row.size is None else row.size
+        size = await asyncio.to_thread(end_of, logs, log) if row.size is None else row.size
         return LogView(row.state, size)
 
     hub = LogHub(logs, describe)

@@ -15,7 +15,7 @@ from tailrace.domain.model import JobView, RunSummary, RunView
 from tailrace.domain.states import JobState, LogState, RunState
 from tailrace.live.bus import Bus
 from tailrace.live.scopes import PLANNING, QUEUE, agent_scope, wake_run
-from tailrace.logs.base import LogStore
+from tailrace.logs.base import LogStore, end_of
 from tailrace.store import Store
 from tailrace.store.aborts import abort_run
 from tailrace.store.agents import list_agents
@@ -96,7 +96,7 @@ class Runs:
         open_logs = [attempt for attempt in job.attempts if attempt.log_state is LogState.OPEN]
         update: dict[str, object] = {}
         if open_logs:
-            sizes = {log.log: await asyncio.to_thread(self._logs.end, log.log) for log in open_logs}
+            sizes = {log.log: await asyncio.to_thread(end_of, self._logs, log.log) for log in open_logs}
             update["attempts"] = tuple(
                 attempt.model_copy(update={"log_size": sizes.get(attempt.log, attempt.log_size)})
                 for attempt in job.attempts

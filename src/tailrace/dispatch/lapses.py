@@ -11,7 +11,7 @@ from tailrace.domain.states import AttemptState, LogState
 from tailrace.live.bus import Bus
 from tailrace.live.hub import LogHub
 from tailrace.live.scopes import AGENTS, agent_scope, wake_ended
-from tailrace.logs.base import LogStore
+from tailrace.logs.base import LogStore, end_of
 from tailrace.store import Store
 from tailrace.store.leases import Lapsed, end_lapsed, find_lapsed
 from tailrace.store.servers import stamp_server
@@ -51,7 +51,7 @@ class LapseKeeper:
 
     async def end(self, lapsed: Lapsed, *, returned: bool = False) -> None:
         """Give back or end one attempt; `returned` as in `end_lapsed`."""
-        size = await asyncio.to_thread(self._logs.end, lapsed.log_id)
+        size = await asyncio.to_thread(end_of, self._logs, lapsed.log_id)
         ended = await self._store.write(end_lapsed, lapsed, size, returned=returned)
         if ended is None:
             return

@@ -14,6 +14,7 @@ from tailrace.domain.states import AttemptState, LogState
 from tailrace.domain.wire import (
     Abort,
     Ack,
+    Chunk,
     CloseLog,
     Drop,
     Held,
@@ -30,6 +31,7 @@ from tailrace.domain.wire import (
 )
 from tailrace.ingest.desk import Desk
 from tailrace.live.scopes import AGENTS, wake_ended, wake_run
+from tailrace.logs.base import end_of
 from tailrace.store.aborts import attempts_to_abort
 from tailrace.store.agents import HeldAttempt, held_attempts, note_trouble
 from tailrace.store.facts import apply_fact
@@ -110,9 +112,7 @@ class Session:
         if chunk.log not in self._logs:
             raise LeaseLost(0, f"log {chunk.log} belongs to no attempt that this agent holds")
         try:
-            end = await asyncio.to_thread(
-                self._desk.logs.append, chunk.log, chunk.offset, chunk.spans, chunk.data
-            )
+            end = await asyncio.to_thread(self._append, chunk)
         except OffsetMismatch as error:
             self._send(Rewind(log=chunk.log, end=error.end))
             return
@@ -154,8 +154,14 @@ class Session:
         if log in self._logs:
             self._send(Watch(log=log, watched=watched))
 
+    def _append(self, chunk: Chunk) -> int:
+        if chunk.offset == 0:
+            self._desk.logs.create(chunk.log)
+        return self._desk.logs.append(chunk.log, chunk.offset, chunk.spans, chunk.data)
+
     async def _close(self, message: CloseLog, run_id: int) -> bool:
         logs, log = self._desk.logs, message.log
+        await asyncio.to_thread(logs.create, log)  # one to which nothing was ever written is a log too
         end = await asyncio.to_thread(logs.end, log)
         if end < message.size:
             self._send(Rewind(log=log, end=end))
@@ -179,7 +185,7 @@ class Session:
         return True
 
     async def _resume(self, attempt_id: int, log: int, *, closed: bool = False) -> None:
-        end = await asyncio.to_thread(self._desk.logs.end, log)
+        end = await asyncio.to_thread(end_of, self._desk.logs, log)
         self._adopt(attempt_id, log)
         self._send(Resume(attempt=attempt_id, log=log, end=end, closed=closed))
 
@@ -192,7 +198,7 @@ class Session:
             self._drop(held.attempt, "this server does not count it as held by this agent")
 
     async def _lose(self, own: HeldAttempt) -> None:
-        size = await asyncio.to_thread(self._desk.logs.end, own.log_id)
+        size = await asyncio.to_thread(end_of, self._desk.logs, own.log_id)
         lapsed = Lapsed(own.attempt_id, own.run_id, own.log_id, self._agent_id, own.state)
         ended = await self._desk.store.write(end_lapsed, lapsed, size, returned=True)
         if ended is not None:
