@@ -1,5 +1,6 @@
 import { Problem } from "./problem";
 import type {
+  Cursor,
   Page,
   Plan,
   PlanDraft,
@@ -18,7 +19,7 @@ export interface RunFilter {
   plan?: string;
   branch?: string;
   limit?: number;
-  cursor?: string;
+  cursor?: Cursor;
 }
 
 /** The REST API. Every method throws `Problem`. */
@@ -63,7 +64,7 @@ export class Api {
   /** Every page of a list. */
   private async all<T>(path: string): Promise<T[]> {
     const items: T[] = [];
-    let cursor: string | null = null;
+    let cursor: Cursor | null = null;
     do {
       const page: Page<T> = await this.json("GET", path + query({ cursor: cursor ?? "" }));
       items.push(...page.items);

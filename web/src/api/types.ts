@@ -8,9 +8,12 @@ export type LogState = "open" | "closed" | "truncated";
 export type AgentState = "online" | "offline";
 export type AnyState = RunState | JobState | AttemptState | StepState | AgentState;
 
+/** Where the next page of a list begins; what it means is the server's affair. */
+export type Cursor = number | string;
+
 export interface Page<T> {
   items: T[];
-  next: string | null;
+  next: Cursor | null;
 }
 
 export interface Session {

@@ -2,7 +2,7 @@ import { defineStore } from "pinia";
 import { inject, ref, shallowRef } from "vue";
 import type { RunFilter } from "../api/client";
 import { Problem } from "../api/problem";
-import type { RunSummary } from "../api/types";
+import type { Cursor, RunSummary } from "../api/types";
 import { apiKey } from "../services";
 import { isOver, matchesFilter, mergeRuns } from "./merge";
 
@@ -12,7 +12,7 @@ const PAGE = 50;
 export const useRuns = defineStore("runs", () => {
   const api = inject(apiKey)!;
   const runs = shallowRef<RunSummary[]>([]);
-  const next = ref<string | null>(null);
+  const next = ref<Cursor | null>(null);
   const loaded = ref(false);
   const loading = ref(false);
   const problem = ref<Problem | null>(null);
@@ -33,7 +33,7 @@ export const useRuns = defineStore("runs", () => {
     if (next.value && !loading.value) await load(next.value);
   }
 
-  async function load(cursor?: string): Promise<void> {
+  async function load(cursor?: Cursor): Promise<void> {
     const mine = ++turn;
     loading.value = true;
     try {
