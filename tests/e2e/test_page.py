@@ -8,6 +8,7 @@ from pathlib import Path
 from playwright.sync_api import Locator, Page, expect
 
 from tests.support.house import House
+from tests.support.waiting import wait_for
 
 
 def sign_in(house: House, page: Page, to: str = "/") -> None:
@@ -33,10 +34,8 @@ def lines_of(page: Page) -> int:
 
 
 def wait_lines(page: Page, more_than: int) -> None:
-    page.wait_for_function(
-        "least => Number(document.querySelector('[data-testid=console]')?.dataset.lines ?? 0) > least",
-        arg=more_than,
-    )
+    expect(console(page)).to_be_visible()
+    wait_for(lambda: lines_of(page) > more_than, f"more than {more_than} lines in the console")
 
 
 def test_the_sign_in_link_signs_in_once_and_leaves_no_code_behind(house: House, page: Page) -> None:
@@ -136,7 +135,7 @@ def test_a_server_restart_loses_no_line_and_doubles_none(house: House, page: Pag
     run, gate = counting(house, tmp_path, pause=0.01)
     sign_in(house, page, f"/runs/{run}")
     wait_lines(page, 50)
-    page.evaluate("window.stillHere = true")
+    page.evaluate("() => { window.stillHere = true }")
     server.kill()
     expect(page.get_by_test_id("connection-bar")).to_be_visible()
     house.server()
@@ -149,7 +148,7 @@ def test_a_server_restart_loses_no_line_and_doubles_none(house: House, page: Pag
     expect(console(page)).to_have_attribute("data-offset", str(len(whole)))
     expect(console(page)).to_have_attribute("data-lines", str(whole.count(b"\n")))
     expect(page.get_by_test_id("run-state").first).to_contain_text(re.compile("passed", re.IGNORECASE))
-    assert page.evaluate("window.stillHere") is True, "it was not reloaded"
+    assert page.evaluate("() => window.stillHere") is True, "it was not reloaded"
     # What is shown at the end is what the log ends with, line by line.
     shown = page.get_by_test_id("console-line").all()[-10:]
     texts = [line.locator(".text").inner_text() for line in shown]

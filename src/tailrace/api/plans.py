@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from tailrace.api.lists import Cursor, Limit, Page, page
 from tailrace.api.projects import Name
@@ -24,7 +24,14 @@ class PlanWish(BaseModel):
     project: int
     name: Name
     definition: Definition | None = None
-    path: Annotated[str, Field(pattern=r"^(?!/)(?!.*(^|/)\.\.(/|$))[^\0\\]{1,500}$")] | None = None
+    path: Annotated[str, Field(min_length=1, max_length=500)] | None = None
+
+    @field_validator("path")
+    @classmethod
+    def _inside(cls, value: str | None) -> str | None:
+        if value is not None and (value.startswith("/") or ".." in value.split("/") or "\0" in value):
+            raise ValueError("expected the path of a file in the repository, such as .tailrace.yml")
+        return value
 
 
 class PlanChange(BaseModel):

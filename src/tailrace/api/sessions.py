@@ -33,7 +33,7 @@ class Identity(BaseModel):
 
 
 class CodeWish(BaseModel):
-    next: Annotated[str, Field(pattern=r"^/(?!/)[^\\\s]*$", description="The page to go to.")] = "/"
+    next: Annotated[str, Field(pattern=r"^/([^/\\\s][^\\\s]*)?$", description="The page to go to.")] = "/"
 
 
 class Code(BaseModel):
