@@ -41,8 +41,8 @@ def hash_of(secret: str) -> str:
 
 
 def new_secret() -> str:
-    """256 random bits, safe in a URL."""
-    return secrets.token_urlsafe(32)
+    """256 random bits, as hexadecimal: safe in a URL, and never taken for an option of a command."""
+    return secrets.token_hex(32)
 
 
 def bearer(headers: Headers) -> str | None:

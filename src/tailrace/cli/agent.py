@@ -15,7 +15,7 @@ from tailrace.cli.client import connect, show
 def agent(
     *,
     server: str | None = None,
-    token: Annotated[str | None, Parameter(name=["--token"])] = None,
+    token: Annotated[str | None, Parameter(name=["--token"], allow_leading_hyphen=True)] = None,
     name: str | None = None,
     labels: str | None = None,
     capacity: int | None = None,

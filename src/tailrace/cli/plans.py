@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
 
 from tailrace.cli.client import CallFailed, Client, connect, show
 from tailrace.cli.projects import find_project
@@ -12,7 +15,7 @@ from tailrace.cli.projects import find_project
 def add_plan(
     project: str,
     name: str,
-    file: str | None = None,
+    file: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None,
     *,
     path: str | None = None,
     server: str | None = None,
@@ -43,7 +46,7 @@ def list_plans(
     return 0
 
 
-def check_plan(file: str = ".tailrace.yml") -> int:
+def check_plan(file: Annotated[str, Parameter(allow_leading_hyphen=True)] = ".tailrace.yml") -> int:
     """Check a plan file: every fault with its line and column; exit status 1 when there is any.
 
     Parameters

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
 
 from tailrace.cli.client import CallFailed, Client, connect, show
 
@@ -12,7 +15,7 @@ def add_project(
     name: str,
     repository: str,
     *,
-    webhook_secret: str | None = None,
+    webhook_secret: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None,
     server: str | None = None,
     token: str | None = None,
     data_dir: Path | None = None,
