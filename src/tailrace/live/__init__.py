@@ -1,0 +1,1 @@
+"""Live: what wakes watchers (bus) and what feeds them (hubs)."""

@@ -1,0 +1,1 @@
+"""Logs: bytes at offsets, and the spans that tell where they came from."""

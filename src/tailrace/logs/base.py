@@ -1,0 +1,64 @@
+"""The contract of the live tail: where a log's bytes are while its writer may still send some."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+from tailrace.domain.spans import Span
+
+
+class LogStore(ABC):
+    """Logs as append-only byte streams with spans; offsets, sizes and ends are in bytes.
+
+    Every method may block on a disk or a database and may be called from any thread: call them in worker threads.
+    Appends to one log are expected one after another; readers may run beside them and see only whole appends.
+
+    What it does not promise:
+    - that appended bytes survive a power loss: only those below the end that `sync` returned do. What survives beyond it
+      may lack spans;
+    - that it knows a log's state: an ended log is only one that nobody appends to;
+    - that it tells anybody: whoever appends wakes the watchers.
+
+    Every method but `create` raises NotFound for a log that was not created or was removed.
+    """
+
+    @abstractmethod
+    def create(self, log: int) -> None:
+        """Make an empty log; a log that exists is left as it is."""
+
+    @abstractmethod
+    def end(self, log: int) -> int:
+        """The number of bytes held: where the next append must begin."""
+
+    @abstractmethod
+    def append(self, log: int, offset: int, spans: Sequence[Span], data: bytes | memoryview) -> int:
+        """Add bytes, and the spans that begin within them; returns the new end.
+
+        Raises OffsetMismatch unless `offset` is the end, Invalid when a span begins outside the bytes or before the one
+        before it. A failed append (no room) leaves the log as it was.
+        """
+
+    @abstractmethod
+    def sync(self, log: int) -> int:
+        """Make durable what is held; returns the end up to which it is."""
+
+    @abstractmethod
+    def verify(self, log: int, size: int, crc32: int) -> None:
+        """Raise LogMismatch unless the log is `size` bytes with this CRC-32."""
+
+    @abstractmethod
+    def read(self, log: int, start: int, stop: int) -> bytes:
+        """The bytes [start, stop), as far as they are held."""
+
+    @abstractmethod
+    def spans(self, log: int, start: int, stop: int, limit: int | None = None) -> list[Span]:
+        """The spans that cover [start, stop) as `spans_within` gives them; only the first `limit` where it is given."""
+
+    @abstractmethod
+    def offset_of_tail(self, log: int, lines: int) -> int:
+        """Where the last `lines` lines begin; a last line without a newline counts as one."""
+
+    @abstractmethod
+    def remove(self, log: int) -> None:
+        """Forget the log, bytes and spans; one that is not there is no error."""

@@ -1,0 +1,154 @@
+"""The two files of a log on disk, open: bytes, and spans as records of 20 bytes."""
+
+from __future__ import annotations
+
+import os
+import threading
+import zlib
+from bisect import bisect_right
+from collections.abc import Sequence
+from pathlib import Path
+
+from tailrace.domain.errors import NotFound
+from tailrace.domain.spans import SPAN_BYTES, Span, pack_spans, unpack_spans
+
+_BLOCK = 1024 * 1024
+
+
+class OpenLog:
+    """A log's files, opened and made consistent.
+
+    Its size is the size of the file of bytes. Spans are written before the bytes in which they begin, so a process that
+    dies between the two leaves spans at or past the end: opening drops them, and a torn record.
+
+    `size` and `span_count` move only after a write is complete and never back: readers need no lock.
+    """
+
+    def __init__(self, log: int, bytes_path: Path, spans_path: Path) -> None:
+        """Raises NotFound when the files are not there."""
+        self.lock = threading.Lock()  # held by appends and by verify
+        self.crc32 = 0  # of the bytes before `crc_end`
+        self.crc_end = 0
+        self._log = log
+        try:
+            self._bytes = os.open(bytes_path, os.O_RDWR | os.O_CLOEXEC)
+        except FileNotFoundError:
+            raise NotFound("log", log) from None
+        try:
+            self._spans = os.open(spans_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except BaseException:
+            os.close(self._bytes)
+            raise
+        self.size: int = os.fstat(self._bytes).st_size
+        self.span_count = self._recover_spans()
+
+    def close(self) -> None:
+        os.close(self._bytes)
+        os.close(self._spans)
+
+    def append(self, spans: Sequence[Span], data: bytes | memoryview) -> None:
+        """Write at the end; the caller holds the lock. Raises OSError and leaves the log as it was when there is no room."""
+        spans_end = self.span_count * SPAN_BYTES
+        try:
+            if spans:
+                _write_all(self._spans, pack_spans(spans), spans_end)
+            _write_all(self._bytes, data, self.size)
+        except OSError:
+            os.ftruncate(self._bytes, self.size)
+            os.ftruncate(self._spans, spans_end)
+            raise
+        if self.crc_end == self.size:
+            self.crc32 = zlib.crc32(data, self.crc32)
+            self.crc_end += len(data)
+        self.span_count += len(spans)
+        self.size += len(data)
+
+    def sync(self) -> int:
+        """Make durable what is written, spans first; returns the durable end."""
+        size = self.size
+        os.fdatasync(self._spans)
+        os.fdatasync(self._bytes)
+        return size
+
+    def checksum(self) -> int:
+        """The CRC-32 of the whole log; reads what was written before this process opened it. The caller holds the lock."""
+        while self.crc_end < self.size:
+            block = os.pread(self._bytes, min(_BLOCK, self.size - self.crc_end), self.crc_end)
+            if not block:
+                raise OSError(
+                    f"log {self._log} is shorter on disk than the {self.size} bytes that were written"
+                )
+            self.crc32 = zlib.crc32(block, self.crc32)
+            self.crc_end += len(block)
+        return self.crc32
+
+    def read(self, start: int, stop: int) -> bytes:
+        start, stop = max(start, 0), min(stop, self.size)
+        if start >= stop:
+            return b""
+        data = os.pread(self._bytes, stop - start, start)
+        if len(data) == stop - start:
+            return data
+        parts = [data]
+        start += len(data)
+        while start < stop and (data := os.pread(self._bytes, stop - start, start)):
+            parts.append(data)
+            start += len(data)
+        return b"".join(parts)
+
+    def spans(self, start: int, stop: int, limit: int | None) -> list[Span]:
+        start, stop = max(start, 0), min(stop, self.size)
+        count = self.span_count
+        if start >= stop or count == 0:
+            return []
+        first = max(self._first_after(start, count) - 1, 0)
+        last = self._first_after(stop - 1, count)
+        if limit is not None:
+            last = min(last, first + limit)
+        within = unpack_spans(os.pread(self._spans, (last - first) * SPAN_BYTES, first * SPAN_BYTES))
+        if within and within[0].offset < start:
+            within[0] = within[0]._replace(offset=start)
+        return within
+
+    def offset_of_tail(self, lines: int) -> int:
+        """Where the last `lines` lines begin, reading backwards."""
+        size = self.size
+        if lines <= 0 or size == 0:
+            return size
+        wanted = lines
+        stop = size - 1  # a newline that ends the log begins no line
+        while stop > 0:
+            start = max(stop - _BLOCK // 16, 0)
+            block = self.read(start, stop)
+            found = block.count(b"\n")
+            if found < wanted:
+                wanted -= found
+                stop = start
+                continue
+            at = len(block)
+            for _ in range(wanted):
+                at = block.rfind(b"\n", 0, at)
+            return start + at + 1
+        return 0
+
+    def _first_after(self, offset: int, count: int) -> int:
+        """The index of the first of `count` spans that begins after `offset`."""
+        return bisect_right(range(count), offset, key=self._span_offset)
+
+    def _span_offset(self, index: int) -> int:
+        return int.from_bytes(os.pread(self._spans, 8, index * SPAN_BYTES), "little")
+
+    def _recover_spans(self) -> int:
+        held = os.fstat(self._spans).st_size
+        count = bisect_right(range(held // SPAN_BYTES), self.size - 1, key=self._span_offset)
+        if held != count * SPAN_BYTES:
+            os.ftruncate(self._spans, count * SPAN_BYTES)
+        return count
+
+
+def _write_all(file: int, data: bytes | memoryview, offset: int) -> None:
+    written = os.pwrite(file, data, offset)
+    if written < len(data):
+        view = memoryview(data)
+        while written < len(data):
+            written += os.pwrite(file, view[written:], offset + written)
