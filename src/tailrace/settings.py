@@ -206,9 +206,8 @@ def _check_file() -> None:
         found = tomllib.loads(path.read_text())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise Invalid(f"{path}: {error}") from None
-    known = sorted(
-        set().union(*(kind.model_fields for kind in (ServerSettings, AgentSettings, ClientSettings)))
-    )
+    kinds: tuple[type[BaseSettings], ...] = (ServerSettings, AgentSettings, ClientSettings)
+    known = sorted({name for kind in kinds for name in kind.model_fields})
     unknown = sorted(set(found) - set(known))
     if unknown:
         raise Invalid(f"{path}: unknown setting {', '.join(unknown)}; allowed are {', '.join(known)}")

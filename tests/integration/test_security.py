@@ -51,8 +51,8 @@ def test_websockets_ask_too(home: House, path: str) -> None:
     address = home.url.replace("http", "ws") + path
     with pytest.raises(websockets.exceptions.InvalidStatus):
         websockets.sync.client.connect(address).close()
+    headers = {"Authorization": "Bearer wrong"}
     with pytest.raises(websockets.exceptions.InvalidStatus):
-        headers = {"Authorization": "Bearer wrong"}
         websockets.sync.client.connect(address, additional_headers=headers).close()
 
 
@@ -145,7 +145,7 @@ def test_a_preset_token_is_the_admins_and_no_file_holds_it(home: House) -> None:
 def test_an_agents_credential_opens_nothing_but_its_own_socket(home: House) -> None:
     """It is no token of the API; a registration token works once."""
     token = home.post("/api/agent-tokens")["token"]
-    body = {"token": token, "name": "other", "labels": [], "capacity": 1, "version": "1"}
+    body: dict[str, object] = {"token": token, "name": "other", "capacity": 1, "version": "1"}
     with stranger(home) as client:
         credential = client.post("/api/agents/register", json=body).json()["credential"]
         assert client.post("/api/agents/register", json=body).status_code == 401

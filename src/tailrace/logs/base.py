@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
+from tailrace.domain.errors import NotFound
 from tailrace.domain.spans import Span
 
 
@@ -62,3 +63,11 @@ class LogStore(ABC):
     @abstractmethod
     def remove(self, log: int) -> None:
         """Forget the log, bytes and spans; one that is not there is no error."""
+
+
+def end_of(logs: LogStore, log: int) -> int:
+    """The number of bytes held; 0 for a log whose first byte has not come yet, so that nothing was created."""
+    try:
+        return logs.end(log)
+    except NotFound:
+        return 0

@@ -30,7 +30,7 @@ from tailrace.steps.command import Place
 from tailrace.steps.environment import environment
 from tailrace.steps.script import run_script
 
-_PASSED = Outcome(state=AttemptState.PASSED)
+_PASSED = Outcome(state=AttemptState.PASSED, exit_code=0)
 
 
 async def carry(folder: AttemptFolder, lock: RunnerLock | None = None) -> Outcome:
