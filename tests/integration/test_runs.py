@@ -187,3 +187,23 @@ def test_many_runs_at_once_all_end(home: House) -> None:
         attempt = home.wait_log(run)
         assert attempt["number"] == 1
         assert home.output(attempt["log"], "stdout") == f"run {run}\n".encode()
+
+
+def test_an_agent_with_nothing_to_do_sleeps(home: House) -> None:
+    """After its jobs have ended and their folders are gone, it takes hardly any processor time."""
+    import time
+
+    import psutil
+
+    run = home.run(home.script_plan("true"))
+    home.wait_state(run, "passed")
+    home.wait_log(run)
+    attempts = home.data / "agent" / "attempts"
+    wait_for(lambda: not list(attempts.iterdir()), "the attempt's folder to be removed")
+    (agent,) = (
+        child for child in psutil.Process(home.processes[0].pid).children() if "agent" in child.cmdline()
+    )
+    began, before = time.monotonic(), sum(agent.cpu_times()[:2])
+    wait_for(lambda: time.monotonic() - began > 1, "a second to pass")
+    share = (sum(agent.cpu_times()[:2]) - before) / (time.monotonic() - began)
+    assert share < 0.25

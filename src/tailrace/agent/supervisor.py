@@ -249,11 +249,11 @@ class Supervisor:
                 self._report(attempt)
 
     def _advance(self, attempt: Attempt) -> None:
-        """Take the next step with this attempt, if one is due."""
+        """Take the next step with this attempt, if one is due; one that was removed has none."""
         try:
-            if attempt.dropped is not None:
+            if attempt in self._dropped:
                 self._end_dropped(attempt)
-            else:
+            elif self._held.get(attempt.id) is attempt:
                 self._advance_held(attempt)
         except (OSError, ValueError, Conflict) as error:
             self._complain(f"attempt {attempt.lease.folder}: {error}; trying again", attempt)
