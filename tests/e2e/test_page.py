@@ -102,6 +102,7 @@ def test_following_stops_when_one_scrolls_up_and_resumes_on_a_button(
     console(page).hover()
     page.mouse.wheel(0, -1500)
     expect(button).to_be_visible()
+    wait_lines(page, lines_of(page) + 50)  # the browser scrolls smoothly: let it come to rest
     first = page.get_by_test_id("console-line").first.get_attribute("data-line")
     wait_lines(page, lines_of(page) + 200)
     assert page.get_by_test_id("console-line").first.get_attribute("data-line") == first
