@@ -9,14 +9,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
-from tests.unit.agent.peer import Peer, until
-
 from tailrace.agent.connection import Connection
 from tailrace.agent.supervisor import Supervisor
 from tailrace.domain.lease import Lease
 from tailrace.runner.family import Family
 from tailrace.runner.folder import AttemptFolder
 from tailrace.runner.warm import WarmParent
+from tests.unit.agent.peer import Peer, until
 
 
 def end_runners(agent_folder: Path) -> None:

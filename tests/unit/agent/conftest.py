@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
+
 from tests.unit.agent.bench import Bench
 from tests.unit.agent.peer import Peer
 

@@ -4,13 +4,13 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from tests.unit.agent.bench import Bench
-from tests.unit.agent.peer import Peer, lease_of, until
 
 from tailrace.agent.connection import Connection, socket_url
 from tailrace.agent.link import Link
 from tailrace.domain.errors import Invalid, Unauthorised
 from tailrace.domain.wire import Abort, Hello, ServerMessage
+from tests.unit.agent.bench import Bench
+from tests.unit.agent.peer import Peer, lease_of, until
 
 
 class Listener:

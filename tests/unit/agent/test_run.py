@@ -10,12 +10,12 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
-from tests.unit.agent.bench import end_runners
-from tests.unit.agent.peer import Held, Peer, lease_of, until
 
 from tailrace.agent.credential import CredentialFile
 from tailrace.domain.spans import Stream
 from tailrace.domain.states import AttemptState
+from tests.unit.agent.bench import end_runners
+from tests.unit.agent.peer import Held, Peer, lease_of, until
 
 _AGENT = """
 import asyncio, sys

@@ -6,8 +6,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.unit.agent.bench import Bench
-from tests.unit.agent.peer import Held, Peer, lease_of, until
 
 from tailrace.domain.facts import Finished
 from tailrace.domain.outcome import Reason
@@ -16,6 +14,8 @@ from tailrace.domain.states import AttemptState
 from tailrace.domain.wire import Leased
 from tailrace.runner.folder import AttemptFolder
 from tailrace.runner.recover import finish_dead
+from tests.unit.agent.bench import Bench
+from tests.unit.agent.peer import Held, Peer, lease_of, until
 
 
 async def completed(held: Held) -> Finished:
