@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import os
 from pathlib import Path
 from typing import Any, cast
@@ -98,7 +99,10 @@ def is_loopback(url: str) -> bool:
         host = httpx2.URL(url).host
     except httpx2.InvalidURL:
         return False
-    return host in ("localhost", "::1") or host.startswith("127.")
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _credential(server_url: str, answer: httpx2.Response) -> Credential:

@@ -44,15 +44,15 @@ class Runners:
     def start(self, attempt: Attempt, folder: AttemptFolder) -> None:
         """Start the attempt's runner; where that fails, the journal says so."""
         attempt.runner = True
-        self._do(attempt, self._start(attempt, folder))
+        self._do(attempt, lambda: self._start(attempt, folder))
 
     def finish(self, attempt: Attempt, folder: AttemptFolder) -> None:
         """End the attempt for its dead runner."""
-        self._do(attempt, self._finish(attempt, folder))
+        self._do(attempt, lambda: self._finish(attempt, folder))
 
     def remove(self, attempt: Attempt, folder: AttemptFolder, removed: Callable[[Attempt], None]) -> None:
         """Remove the folder of an attempt whose runner is gone, then tell `removed`."""
-        self._do(attempt, self._remove(attempt, folder, removed))
+        self._do(attempt, lambda: self._remove(attempt, folder, removed))
 
     def abort(self, attempt: Attempt, folder: AttemptFolder, by: str) -> None:
         """Tell the runner, as soon as it listens, unless it ends before."""
@@ -104,13 +104,13 @@ class Runners:
             await asyncio.sleep(_AGAIN_S)
             attempt.look()
 
-    def _do(self, attempt: Attempt, work: Coroutine[Any, Any, None]) -> None:
+    def _do(self, attempt: Attempt, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         attempt.busy = True
         self._run(self._guard(attempt, work))
 
-    async def _guard(self, attempt: Attempt, work: Coroutine[Any, Any, None]) -> None:
+    async def _guard(self, attempt: Attempt, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         try:
-            await work
+            await work()
         except OSError as error:
             self._trouble(f"attempt {attempt.lease.folder}: {error}; trying again", attempt)
         finally:

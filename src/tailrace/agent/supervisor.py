@@ -211,7 +211,7 @@ class Supervisor:
             case Watch():
                 uploader.watch(message.log, message.watched)
             case Ack() if upload is not None:
-                upload.acknowledge(message.received, message.durable)
+                upload.acknowledge(message.received)  # the spool stays whole until its log is closed
             case Rewind() if upload is not None:
                 upload.rewind(message.end)
             case _:

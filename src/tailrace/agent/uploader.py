@@ -39,7 +39,6 @@ class Upload:
         self.spool = spool
         self.sent = end
         self.received = end
-        self.durable = 0
         self.size = spool.size()
         self.final: int | None = None
         self.closing = False
@@ -67,10 +66,9 @@ class Upload:
         self.size = size
         self.final = final
 
-    def acknowledge(self, received: int, durable: int) -> None:
-        """The server has this much, and this much for certain; what it said later counts, so neither goes back."""
+    def acknowledge(self, received: int) -> None:
+        """The server has this much; it may say less later, when it tells what is durable, but nothing beyond what was sent."""
         self.received = max(self.received, min(received, self.sent))
-        self.durable = max(self.durable, durable)
         while self._flights and self._flights[0] < self.received:
             self._flights.popleft()
 
