@@ -228,12 +228,13 @@ async def test_sigterm_to_the_runner_is_an_abort_by_its_machine(bench: Bench) ->
 
 async def test_daemons_do_not_survive_the_job(bench: Bench) -> None:
     """Not by a double fork, not in a session of their own, not without the cookie in their environment."""
+    seconds = str(1_000_000 + int.from_bytes(os.urandom(3)))
     attempt = bench.attempt(
-        f"{DAEMON}\nenv -i setsid sleep 4242 >/dev/null 2>&1 </dev/null &\nsleep 0.1", "true"
+        f"{DAEMON}\nenv -i setsid sleep {seconds} >/dev/null 2>&1 </dev/null &\nsleep 0.1", "true"
     )
     assert (await bench.carry(attempt)).outcome.state == "passed"
     assert attempt.processes == []
-    assert b"sleep\x004242" not in b"".join(_command_lines())
+    assert f"sleep\0{seconds}\0".encode() not in _command_lines()
     assert "processes that the steps left running" in attempt.system
 
 

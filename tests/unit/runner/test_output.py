@@ -25,6 +25,20 @@ def python(code: str) -> str:
     return f"exec {PYTHON} -I - <<'END'\nimport os, sys, time\n{code}\nEND\n"
 
 
+_WRITES_UNTIL_BLOCKED = """
+rest, refused = b"y" * 600000 + b"end\\n", 0
+os.set_blocking(1, False)
+while rest:
+    try:
+        rest, refused = rest[os.write(1, rest[:4096]):], 0
+    except BlockingIOError:
+        refused += 1
+        if refused == 30:
+            open({blocked!r}, "w").close()
+        time.sleep(0.02)
+"""
+
+
 async def test_both_streams_are_exact(bench: Bench) -> None:
     """Every byte value, on both streams, no more and no fewer; size and CRC-32 are those of the spool."""
     attempt = bench.attempt(
@@ -144,9 +158,11 @@ async def test_a_full_disk_delays_output_and_loses_none(tmp_path: Path) -> None:
         ballast.write_bytes(bytes(600_000))
         warm = WarmParent(place)
         bench = Bench(place, warm)
-        attempt = bench.attempt("head -c 600000 /dev/zero | tr '\\0' y; echo end")
+        blocked = tmp_path / "blocked"
+        attempt = bench.attempt(python(_WRITES_UNTIL_BLOCKED.format(blocked=str(blocked))))
         await bench.start(attempt)
-        await until(lambda: attempt.folder.spool.exists() and shutil.disk_usage(place).free == 0)
+        await until(blocked.exists)
+        assert shutil.disk_usage(place).free == 0
         assert attempt.finished is None
         ballast.unlink()
         finished = await bench.end(attempt)

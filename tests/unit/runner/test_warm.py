@@ -24,6 +24,13 @@ def parent_of(folder: Path) -> int:
         return int(json.loads(greeting.readline())["pid"])
 
 
+def connections(pid: int) -> int:
+    """How many agents are connected to this parent."""
+    listed = [line.split() for line in Path("/proc/net/unix").read_text().splitlines()]
+    ours = [fields for fields in listed if fields[-1].endswith(f".warm.sock.{pid}")]
+    return sum(fields[5] == "03" for fields in ours)
+
+
 def ended(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b") ")[2][:1] == b"Z"
@@ -92,9 +99,11 @@ async def test_runners_go_on_when_the_agent_is_gone(tmp_path: Path) -> None:
     other = WarmParent(tmp_path)
     await other.ensure()
     assert parent_of(tmp_path) == pid
+    assert connections(pid) > 0
     assert (await Bench(tmp_path, other).carry(bench.attempt("true"))).outcome.state == "passed"
     await other.close(leave=False)
-    assert not ended(pid)
+    await until(lambda: connections(pid) == 0)
+    assert parent_of(tmp_path) == pid
     go.touch()
     finished = await bench.end(attempt)
     assert finished.outcome.state == "passed"
