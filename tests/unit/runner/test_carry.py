@@ -174,6 +174,16 @@ async def test_an_abort_lets_a_step_clean_up(bench: Bench) -> None:
     assert attempt.processes == []
 
 
+async def test_a_suspended_step_can_heed_an_abort(bench: Bench) -> None:
+    """It is woken for its SIGTERM."""
+    attempt = bench.attempt("trap 'echo bye; exit 3' TERM; echo ready; kill -STOP $$; sleep 1000")
+    await bench.start(attempt)
+    await until(lambda: attempt.stdout == b"ready\n")
+    assert await send_abort(attempt.folder, "kim")
+    await bench.end(attempt)
+    assert attempt.stdout == b"ready\nbye\n"
+
+
 async def test_an_abort_kills_what_ignores_sigterm(bench: Bench) -> None:
     """Everything is dead after the grace."""
     attempt = bench.attempt(f"{DAEMON}\n{IGNORES_TERM}", grace_s=0.1)

@@ -131,11 +131,13 @@ async def test_asked_to_leave_with_runners_it_makes_room(tmp_path: Path) -> None
     old = parent_of(tmp_path)
     await warm.close(leave=True)
     await warm.ensure()
-    assert parent_of(tmp_path) != old
+    new = parent_of(tmp_path)
+    assert new != old
     await until(lambda: attempt.begun)
     assert await send_abort(attempt.folder, "kim")
     await bench.end(attempt)
     await until(lambda: ended(old))
+    assert parent_of(tmp_path) == new
     await bench.carry(bench.attempt("true"))
     await warm.close(leave=True)
 
