@@ -9,12 +9,12 @@ import subprocess
 import sys
 import tempfile
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tailrace.domain.spans import Stream
-from tailrace.runner.warm import WarmParent
 from tests.unit.runner.bench import Bench, until
 
 PYTHON = sys.executable
@@ -146,18 +146,19 @@ async def test_what_a_background_child_says_in_time_is_kept(bench: Bench) -> Non
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small disk")
-async def test_a_full_disk_delays_output_and_loses_none(tmp_path: Path) -> None:
+async def test_a_full_disk_delays_output_and_loses_none(
+    bench_in: Callable[[Path], Bench], tmp_path: Path
+) -> None:
     """The runner stops reading while there is no room, and goes on when there is."""
     place = Path(tempfile.mkdtemp())
     mounted = subprocess.run(("mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(place)), check=False)
     if mounted.returncode != 0:
         place.rmdir()
         pytest.skip("this machine does not let root mount")
+    bench = bench_in(place)
     try:
         ballast = place / "ballast"
         ballast.write_bytes(bytes(600_000))
-        warm = WarmParent(place)
-        bench = Bench(place, warm)
         blocked = tmp_path / "blocked"
         attempt = bench.attempt(python(_WRITES_UNTIL_BLOCKED.format(blocked=str(blocked))))
         await bench.start(attempt)
@@ -168,7 +169,7 @@ async def test_a_full_disk_delays_output_and_loses_none(tmp_path: Path) -> None:
         finished = await bench.end(attempt)
         assert finished.outcome.state == "passed"
         assert attempt.stdout == b"y" * 600_000 + b"end\n"
-        await warm.close(leave=True)
     finally:
+        bench.clear()
         subprocess.run(("umount", "-l", str(place)), check=True)
         place.rmdir()

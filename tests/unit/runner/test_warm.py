@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-import tailrace
 from tailrace.runner.command import send_abort
 from tailrace.runner.sockets import connect, listen
 from tailrace.runner.warm import RunnerNotStarted, WarmParent
@@ -86,10 +85,9 @@ async def test_a_folder_that_does_not_exist(own: Bench) -> None:
     await own.carry(own.attempt("true"))
 
 
-async def test_runners_go_on_when_the_agent_is_gone(tmp_path: Path) -> None:
+async def test_runners_go_on_when_the_agent_is_gone(own: Bench, tmp_path: Path) -> None:
     """The connection breaks; the runner ends its job; another agent finds the same parent; then the parent leaves."""
-    warm = WarmParent(tmp_path)
-    bench = Bench(tmp_path, warm)
+    bench, warm = own, own.warm
     go = tmp_path / "go"
     attempt = bench.attempt(f"until [ -e {go} ]; do sleep 0.01; done; echo went on")
     await bench.start(attempt)
@@ -122,10 +120,9 @@ async def test_asked_to_leave_it_is_gone_at_once(tmp_path: Path) -> None:
     assert not (tmp_path / "warm.sock").exists()
 
 
-async def test_asked_to_leave_with_runners_it_makes_room(tmp_path: Path) -> None:
+async def test_asked_to_leave_with_runners_it_makes_room(own: Bench, tmp_path: Path) -> None:
     """The next agent gets a new parent; the old one ends with its last runner."""
-    warm = WarmParent(tmp_path)
-    bench = Bench(tmp_path, warm)
+    bench, warm = own, own.warm
     attempt = bench.attempt("sleep 1000", grace_s=0.1)
     await bench.start(attempt)
     old = parent_of(tmp_path)
@@ -139,7 +136,6 @@ async def test_asked_to_leave_with_runners_it_makes_room(tmp_path: Path) -> None
     await until(lambda: ended(old))
     assert parent_of(tmp_path) == new
     await bench.carry(bench.attempt("true"))
-    await warm.close(leave=True)
 
 
 async def test_a_parent_that_was_killed_is_replaced(own: Bench) -> None:
@@ -183,8 +179,8 @@ async def test_a_parent_that_cannot_start_says_why(tmp_path: Path) -> None:
 
 
 async def test_a_new_agent_of_this_version_speaks_to_the_same_parent(own: Bench) -> None:
-    """The greeting names version and process."""
-    assert tailrace.__version__
+    """One that was there before is found, and signals of a terminal do not end it."""
+    await own.warm.ensure()
     first = parent_of(own.folder)
     other = WarmParent(own.folder)
     await other.ensure()
