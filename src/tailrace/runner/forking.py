@@ -108,7 +108,7 @@ class Parent:
                         self._wake.recv(4096)
                 elif key.fileobj is self._server:
                     self._accept()
-                else:
+                elif key.fd in self._agents:  # not what an earlier one of this round has closed
                     forked = self._hear(self._agents[key.fd])
                     if forked is not None:
                         return forked
@@ -188,6 +188,8 @@ class Parent:
         agent.answer(runners=len(self._runners))
 
     def _give_up_place(self) -> None:
+        if self._server is None:
+            return  # given up before: the inode's number may be another socket's by now
         with _place_lock(self._path), suppress(FileNotFoundError):
             if self._path.stat().st_ino == self._inode:  # else another version's parent has taken it
                 self._path.unlink()

@@ -4,7 +4,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from pathlib import Path
 
 import pytest
@@ -57,11 +57,21 @@ async def bench(agent_folder: Path) -> AsyncGenerator[Bench, None]:
 
 
 @pytest.fixture
-async def own(tmp_path: Path) -> AsyncGenerator[Bench, None]:
+async def bench_in() -> AsyncGenerator[Callable[[Path], Bench], None]:
+    """Makes benches in folders, each with a warm parent of its own that starts when it is needed."""
+    made: list[Bench] = []
+
+    def make(folder: Path) -> Bench:
+        made.append(Bench(folder, WarmParent(folder)))
+        return made[-1]
+
+    yield make
+    for bench in made:
+        bench.clear()
+        await bench.warm.close(leave=True)
+
+
+@pytest.fixture
+def own(tmp_path: Path, bench_in: Callable[[Path], Bench]) -> Bench:
     """A bench whose warm parent is this test's alone."""
-    warm = WarmParent(tmp_path)
-    await warm.ensure()
-    bench = Bench(tmp_path, warm)
-    yield bench
-    bench.clear()
-    await warm.close(leave=True)
+    return bench_in(tmp_path)

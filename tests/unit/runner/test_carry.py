@@ -12,6 +12,7 @@ import pytest
 
 from tailrace.domain.facts import Started
 from tailrace.domain.outcome import Outcome
+from tailrace.domain.states import AttemptState
 from tailrace.runner.command import send_abort
 from tailrace.runner.sockets import address
 from tests.unit.runner.bench import PATIENCE_S, Bench, Carried, until
@@ -24,7 +25,7 @@ async def test_a_job_that_passes(bench: Bench) -> None:
     """Started, each step begun and ended, Finished last; the workspace is gone, lease and log remain."""
     attempt = bench.attempt("echo 1", "echo 2")
     finished = await bench.carry(attempt)
-    assert finished.outcome == Outcome(state="passed")  # type: ignore[arg-type]
+    assert finished.outcome == Outcome(state=AttemptState.PASSED, exit_code=0)
     assert isinstance(attempt.facts[0], Started)
     assert [fact.kind for fact in attempt.facts] == [
         "started", "step_began", "step_ended", "step_began", "step_ended", "finished",
@@ -152,10 +153,10 @@ async def test_a_timeout_kills_what_ignores_sigterm(bench: Bench) -> None:
 
 async def test_the_timeout_is_for_the_whole_attempt(bench: Bench) -> None:
     """Steps that are short one by one are too long together."""
-    attempt = bench.attempt("sleep 0.6", "sleep 0.6", "echo never", timeout_s=1)
+    attempt = bench.attempt(*["sleep 0.5"] * 5, timeout_s=1)
     outcome = (await bench.carry(attempt)).outcome
     assert outcome.reason == "timeout"
-    assert attempt.begun == ["one", "two"]
+    assert attempt.steps[-1] == ("five", "skipped", None)
 
 
 async def test_an_abort_lets_a_step_clean_up(bench: Bench) -> None:
@@ -172,6 +173,16 @@ async def test_an_abort_lets_a_step_clean_up(bench: Bench) -> None:
     assert attempt.stdout == b"ready\nbye\n"
     assert attempt.steps == [("one", "aborted", 3), ("two", "skipped", None)]
     assert attempt.processes == []
+
+
+async def test_a_suspended_step_can_heed_an_abort(bench: Bench) -> None:
+    """It is woken for its SIGTERM."""
+    attempt = bench.attempt("trap 'echo bye; exit 3' TERM; echo ready; kill -STOP $$; sleep 1000")
+    await bench.start(attempt)
+    await until(lambda: attempt.stdout == b"ready\n")
+    assert await send_abort(attempt.folder, "kim")
+    await bench.end(attempt)
+    assert attempt.stdout == b"ready\nbye\n"
 
 
 async def test_an_abort_kills_what_ignores_sigterm(bench: Bench) -> None:
@@ -228,12 +239,13 @@ async def test_sigterm_to_the_runner_is_an_abort_by_its_machine(bench: Bench) ->
 
 async def test_daemons_do_not_survive_the_job(bench: Bench) -> None:
     """Not by a double fork, not in a session of their own, not without the cookie in their environment."""
+    seconds = str(1_000_000 + int.from_bytes(os.urandom(3)))
     attempt = bench.attempt(
-        f"{DAEMON}\nenv -i setsid sleep 4242 >/dev/null 2>&1 </dev/null &\nsleep 0.1", "true"
+        f"{DAEMON}\nenv -i setsid sleep {seconds} >/dev/null 2>&1 </dev/null &\nsleep 0.1", "true"
     )
     assert (await bench.carry(attempt)).outcome.state == "passed"
     assert attempt.processes == []
-    assert b"sleep\x004242" not in b"".join(_command_lines())
+    assert f"sleep\0{seconds}\0".encode() not in _command_lines()
     assert "processes that the steps left running" in attempt.system
 
 

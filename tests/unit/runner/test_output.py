@@ -9,13 +9,17 @@ import subprocess
 import sys
 import tempfile
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tailrace.domain.spans import Stream
-from tailrace.runner.warm import WarmParent
-from tests.unit.runner.bench import Bench, until
+from tailrace.runner.folder import AttemptFolder
+from tailrace.runner.output import Output, Pipe
+from tailrace.runner.spool import SpoolWriter
+from tailrace.runner.wake import Wake
+from tests.unit.runner.bench import Bench, Carried, until
 
 PYTHON = sys.executable
 
@@ -23,6 +27,20 @@ PYTHON = sys.executable
 def python(code: str) -> str:
     """A script that runs Python code."""
     return f"exec {PYTHON} -I - <<'END'\nimport os, sys, time\n{code}\nEND\n"
+
+
+_WRITES_UNTIL_BLOCKED = """
+rest, refused = b"y" * 600000 + b"end\\n", 0
+os.set_blocking(1, False)
+while rest:
+    try:
+        rest, refused = rest[os.write(1, rest[:4096]):], 0
+    except BlockingIOError:
+        refused += 1
+        if refused == 30:
+            open({blocked!r}, "w").close()
+        time.sleep(0.02)
+"""
 
 
 async def test_both_streams_are_exact(bench: Bench) -> None:
@@ -67,17 +85,24 @@ async def test_order_within_a_stream_and_of_steps(bench: Bench) -> None:
     } == {0}
 
 
-async def test_a_character_is_not_cut_by_the_other_stream(bench: Bench, tmp_path: Path) -> None:
+async def test_a_character_is_not_cut_by_the_other_stream(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The two halves of a character are one piece, though stderr wrote between them."""
-    attempt = bench.attempt(
-        python(
-            "os.write(1, b'a\\xe8'); time.sleep(0.02); os.write(2, b'err\\n'); time.sleep(0.02); os.write(1, b'\\xaa\\x9eb\\n')"
-        )
-    )
-    await bench.carry(attempt)
-    assert attempt.stdout == "a語b\n".encode()
-    assert attempt.stderr == b"err\n"
-    assert "語".encode() in attempt.whole[1]
+    monkeypatch.setattr("tailrace.runner.output.HOLD_S", 1e6)  # however slow this machine is
+    seen = Carried(AttemptFolder(tmp_path))
+    spool, wake = SpoolWriter.open(seen.folder), Wake(seen.folder)
+    output = Output(spool, wake)
+    out, err = Pipe(output, Stream.STDOUT, 0), Pipe(output, Stream.STDERR, 0)
+    os.write(out.writer, b"a\xe8")
+    await until(lambda: seen.stdout == b"a")
+    os.write(err.writer, b"err\n")
+    await until(lambda: seen.stderr == b"err\n")
+    os.write(out.writer, b"\xaa\x9eb\n")
+    await until(lambda: seen.stdout == "a語b\n".encode())
+    assert seen.whole[1] == "aerr\n語b\n".encode()
+    for opened in (out, err, wake, spool):
+        opened.close()
 
 
 async def test_half_a_character_does_not_wait_for_ever(bench: Bench, tmp_path: Path) -> None:
@@ -125,34 +150,37 @@ async def test_a_daemon_in_its_own_session_cannot_hold_the_step(bench: Bench) ->
 
 async def test_what_a_background_child_says_in_time_is_kept(bench: Bench) -> None:
     """Output after the end of the step's own process belongs to the step too."""
-    attempt = bench.attempt("(sleep 0.1; echo late) & echo early")
+    attempt = bench.attempt("(while kill -0 $$ 2>/dev/null; do sleep 0.01; done; echo late) & echo early")
     await bench.carry(attempt)
     assert attempt.stdout == b"early\nlate\n"
     assert "killed" not in attempt.system
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small disk")
-async def test_a_full_disk_delays_output_and_loses_none(tmp_path: Path) -> None:
+async def test_a_full_disk_delays_output_and_loses_none(
+    bench_in: Callable[[Path], Bench], tmp_path: Path
+) -> None:
     """The runner stops reading while there is no room, and goes on when there is."""
     place = Path(tempfile.mkdtemp())
     mounted = subprocess.run(("mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(place)), check=False)
     if mounted.returncode != 0:
         place.rmdir()
         pytest.skip("this machine does not let root mount")
+    bench = bench_in(place)
     try:
         ballast = place / "ballast"
         ballast.write_bytes(bytes(600_000))
-        warm = WarmParent(place)
-        bench = Bench(place, warm)
-        attempt = bench.attempt("head -c 600000 /dev/zero | tr '\\0' y; echo end")
+        blocked = tmp_path / "blocked"
+        attempt = bench.attempt(python(_WRITES_UNTIL_BLOCKED.format(blocked=str(blocked))))
         await bench.start(attempt)
-        await until(lambda: attempt.folder.spool.exists() and shutil.disk_usage(place).free == 0)
+        await until(blocked.exists)
+        assert shutil.disk_usage(place).free == 0
         assert attempt.finished is None
         ballast.unlink()
         finished = await bench.end(attempt)
         assert finished.outcome.state == "passed"
         assert attempt.stdout == b"y" * 600_000 + b"end\n"
-        await warm.close(leave=True)
     finally:
+        bench.clear()
         subprocess.run(("umount", "-l", str(place)), check=True)
         place.rmdir()
