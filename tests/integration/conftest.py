@@ -1,4 +1,4 @@
-"""A real Tailrace for each test that asks for one."""
+"""A real Tailrace: one for all tests that only use it, one of its own for each that stops or starts something."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from tests.support.house import House
 
 @pytest.fixture
 def house(tmp_path: Path) -> Generator[House]:
-    """A house in which nothing runs yet."""
+    """A house of the test's own, in which nothing runs yet."""
     with House(tmp_path) as house:
         yield house
 
 
-@pytest.fixture
-def home(house: House) -> House:
-    """A house with `tailrace up` running."""
-    house.up()
-    return house
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Generator[House]:
+    """A house with `tailrace up` running, shared: each test makes its own project."""
+    with House(tmp_path_factory.mktemp("home")) as home:
+        home.up()
+        yield home

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import stat
+from collections.abc import Generator
+from contextlib import contextmanager
 
 import httpx2
 import pytest
@@ -20,13 +22,14 @@ def stranger(house: House) -> httpx2.Client:
     return httpx2.Client(base_url=house.url, timeout=30)
 
 
-def signed_in(house: House) -> httpx2.Client:
+@contextmanager
+def signed_in(house: House) -> Generator[httpx2.Client]:
     """A client with a session, as a browser has it."""
-    client = stranger(house)
-    client.headers["Origin"] = house.url
-    code = house.post("/api/login-codes")["code"]
-    assert client.post("/api/sessions", json={"code": code}).status_code == 200
-    return client
+    with stranger(house) as client:
+        client.headers["Origin"] = house.url
+        code = house.post("/api/login-codes")["code"]
+        assert client.post("/api/sessions", json={"code": code}).status_code == 200
+        yield client
 
 
 def test_every_route_of_the_api_asks_who_calls(home: House) -> None:
@@ -80,7 +83,7 @@ def test_a_sign_in_link_leads_to_our_own_pages_only(home: House) -> None:
 
 def test_a_session_acts_for_our_own_pages_only(home: House) -> None:
     """The cookie alone is not enough for anything that changes something, nor for a WebSocket."""
-    wish = {"name": "x", "repository": "/r"}
+    wish = {"name": "of-a-session", "repository": "/r"}
     with signed_in(home) as client:
         for origin in ("https://evil.example", "null", f"http://localhost:{home.port}"):
             assert client.post("/api/projects", json=wish, headers={"Origin": origin}).status_code == 401

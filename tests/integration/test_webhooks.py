@@ -29,7 +29,7 @@ def deliver(
     *,
     key: str | None = None,
     secret: str = SECRET,
-    project: str = "demo",
+    project: int,
 ) -> Any:
     """Post a webhook as GitHub does; the answer."""
     headers = {
@@ -48,14 +48,14 @@ def test_a_git_push_ends_as_a_passed_run(home: House, tmp_path: Path) -> None:
     subprocess.run(["git", "clone", "-q", "--bare", str(work), str(bare)], check=True)
     shutil.copy(HOOK, bare / "hooks" / "post-receive")
     (bare / "hooks" / "post-receive").chmod(0o755)
-    for name, value in (("hook-url", f"{home.url}/hooks/github/demo"), ("hook-secret", SECRET)):
+    project = home.project(repository=str(bare), secret=SECRET)
+    for name, value in (("hook-url", f"{home.url}/hooks/github/{project}"), ("hook-secret", SECRET)):
         subprocess.run(["git", "-C", str(bare), "config", f"tailrace.{name}", value], check=True)
-    home.project(repository=str(bare), secret=SECRET)
     git = ["git", "-C", str(work), "-c", "user.name=Ada", "-c", "user.email=ada@example.org"]
     (work / "word").write_text("pushed again\n")
     subprocess.run([*git, "commit", "-qam", "A change"], check=True)
     subprocess.run([*git, "push", "-q", str(bare), "main"], check=True)
-    (run,) = home.get("/api/runs")["items"]
+    (run,) = home.get("/api/runs", project=project)["items"]
     shown = home.wait_state(run["id"], "passed")
     assert (shown["title"], shown["branch"], shown["trigger"]["event"]) == ("A change", "main", "push")
     assert home.output(home.wait_log(run["id"])["log"], "stdout").endswith(b"pushed again\n")
@@ -63,47 +63,48 @@ def test_a_git_push_ends_as_a_passed_run(home: House, tmp_path: Path) -> None:
 
 def test_the_same_delivery_twice_makes_one_run(home: House) -> None:
     """The sender's id of the delivery decides."""
-    home.script_plan("true", project=home.project(secret=SECRET))
+    project = home.project(secret=SECRET)
+    home.script_plan("true", project=project)
     body = (PAYLOADS / "push_branch.json").read_bytes()
-    first = deliver(home, body, key="the-same")
-    again = deliver(home, body, key="the-same")
+    first = deliver(home, body, key="the-same", project=project)
+    again = deliver(home, body, key="the-same", project=project)
     assert (first.status_code, again.status_code) == (202, 202)
     assert first.json()["runs"] == again.json()["runs"]
     assert len(first.json()["runs"]) == 1
-    assert len(home.get("/api/runs")["items"]) == 1
-    assert len(home.get("/api/deliveries")["items"]) == 1
+    assert len(home.get("/api/runs", project=project)["items"]) == 1
+    assert len(home.get("/api/deliveries", project=project)["items"]) == 1
 
 
 def test_deliveries_at_once_with_one_id_make_one_run(home: House) -> None:
     """Also when they arrive at the same moment."""
     from concurrent.futures import ThreadPoolExecutor
 
-    home.script_plan("true", project=home.project(secret=SECRET))
+    project = home.project(secret=SECRET)
+    home.script_plan("true", project=project)
     body = (PAYLOADS / "push_branch.json").read_bytes()
     with ThreadPoolExecutor(8) as pool:
-        posted = [pool.submit(deliver, home, body, key="at-once") for _ in range(8)]
+        posted = [pool.submit(deliver, home, body, key="at-once", project=project) for _ in range(8)]
         answers = [one.result() for one in posted]
     assert {answer.status_code for answer in answers} == {202}
     assert len({tuple(answer.json()["runs"]) for answer in answers}) == 1
-    assert len(home.get("/api/runs")["items"]) == 1
+    assert len(home.get("/api/runs", project=project)["items"]) == 1
 
 
 def test_a_wrong_signature_is_refused_and_no_body_is_kept(home: House) -> None:
     """401; nothing of what a stranger sent is in the inbox or in the data directory."""
-    home.project(secret=SECRET)
+    project = home.project(secret=SECRET)
     body = json.dumps({"stranger": "k" * 50 + "needle-in-the-body"}).encode()
-    answer = deliver(home, body, secret="not the secret")
+    answer = deliver(home, body, secret="not the secret", project=project)
     assert answer.status_code == 401
     assert answer.headers["content-type"] == "application/problem+json"
-    assert home.get("/api/deliveries")["items"] == []
+    assert home.get("/api/deliveries", project=project)["items"] == []
     kept = b"".join(path.read_bytes() for path in home.data.rglob("*") if path.is_file())
     assert b"needle-in-the-body" not in kept
 
 
 def test_a_project_without_a_secret_refuses(home: House) -> None:
     """Also a body that is signed with an empty secret."""
-    home.project()
-    answer = deliver(home, b"{}", secret="")
+    answer = deliver(home, b"{}", secret="", project=home.project())
     assert answer.status_code == 401
     assert "no webhook secret" in answer.json()["detail"]
 
@@ -114,14 +115,14 @@ def test_a_project_without_a_secret_refuses(home: House) -> None:
 )
 def test_what_is_signed_but_wrong_is_kept_and_explained(home: House, body: bytes, words: str) -> None:
     """400 with what is wrong, kept as an invalid delivery; nothing runs."""
-    home.project(secret=SECRET)
-    answer = deliver(home, body)
+    project = home.project(secret=SECRET)
+    answer = deliver(home, body, project=project)
     assert answer.status_code == 400
     assert words in answer.json()["detail"]
-    (delivery,) = home.get("/api/deliveries")["items"]
+    (delivery,) = home.get("/api/deliveries", project=project)["items"]
     assert delivery["state"] == "invalid"
     assert words in delivery["detail"]
-    assert home.get("/api/runs")["items"] == []
+    assert home.get("/api/runs", project=project)["items"] == []
 
 
 @pytest.mark.parametrize(
@@ -138,36 +139,37 @@ def test_what_is_signed_but_wrong_is_kept_and_explained(home: House, body: bytes
 )
 def test_each_event_is_understood(home: House, payload: str, event: str, runs: int) -> None:
     """What starts a run starts one; what does not says why."""
-    home.script_plan("true", project=home.project(secret=SECRET))
-    answer = deliver(home, (PAYLOADS / f"{payload}.json").read_bytes(), event)
+    project = home.project(secret=SECRET)
+    home.script_plan("true", project=project)
+    answer = deliver(home, (PAYLOADS / f"{payload}.json").read_bytes(), event, project=project)
     assert answer.status_code == 202
     assert len(answer.json()["runs"]) == runs
-    (delivery,) = home.get("/api/deliveries")["items"]
+    (delivery,) = home.get("/api/deliveries", project=project)["items"]
     assert delivery["state"] == ("accepted" if runs else "ignored")
     assert bool(delivery["detail"]) == (not runs)
 
 
 def test_a_body_that_is_too_large_is_refused(home: House) -> None:
     """413, before it is read to its end."""
-    home.project(secret=SECRET)
-    assert deliver(home, b" " * (25 * 1024 * 1024 + 1)).status_code == 413
+    project = home.project(secret=SECRET)
+    assert deliver(home, b" " * (25 * 1024 * 1024 + 1), project=project).status_code == 413
 
 
 def test_a_large_body_is_kept_in_a_file(home: House) -> None:
     """Bodies that do not compress away lie beside the database, not in it."""
     import secrets
 
-    home.project(secret=SECRET)
+    project = home.project(secret=SECRET)
     payload = json.loads((PAYLOADS / "ping.json").read_bytes())
     payload["noise"] = secrets.token_hex(200_000)
-    assert deliver(home, json.dumps(payload).encode(), "ping").status_code == 202
+    assert deliver(home, json.dumps(payload).encode(), "ping", project=project).status_code == 202
     assert len(list((home.data / "deliveries").iterdir())) == 1
 
 
 def test_a_repository_that_cannot_be_reached_ends_the_run_with_that_reason(home: House) -> None:
     """`source_unreachable`, and the detail names the repository."""
-    home.project(repository="/there/is/nothing.git", secret=SECRET)
-    answer = deliver(home, (PAYLOADS / "push_branch.json").read_bytes())
+    project = home.project(repository="/there/is/nothing.git", secret=SECRET)
+    answer = deliver(home, (PAYLOADS / "push_branch.json").read_bytes(), project=project)
     shown = home.wait_state(answer.json()["runs"][0], "failed")
     assert shown["reason"] == "source_unreachable"
     assert "/there/is/nothing.git" in shown["detail"]
@@ -189,7 +191,7 @@ def test_a_wrong_plan_file_ends_the_run_with_every_fault(home: House, tmp_path: 
 
 def test_a_project_without_plans_follows_its_repository(home: House, tmp_path: Path) -> None:
     """The first push makes the plan `default`."""
-    home.project(repository=str(tmp_path / "nothing"), secret=SECRET)
-    deliver(home, (PAYLOADS / "push_branch.json").read_bytes())
-    plans = wait_for(lambda: home.get("/api/plans")["items"], "the plan")
+    project = home.project(repository=str(tmp_path / "nothing"), secret=SECRET)
+    deliver(home, (PAYLOADS / "push_branch.json").read_bytes(), project=project)
+    plans = wait_for(lambda: home.get("/api/plans", project=project)["items"], "the plan")
     assert [(plan["name"], plan["path"]) for plan in plans] == [("default", ".tailrace.yml")]

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -158,8 +159,11 @@ class House:
         assert answer.is_success, answer.text
         return answer.json()
 
-    def project(self, name: str = "demo", repository: str = "/nowhere", secret: str | None = None) -> int:
-        body: dict[str, Any] = {"name": name, "repository": repository}
+    def project(
+        self, name: str | None = None, repository: str = "/nowhere", secret: str | None = None
+    ) -> int:
+        """The id of a new project; tests that share a house each have their own."""
+        body: dict[str, Any] = {"name": name or f"demo-{uuid.uuid4().hex[:8]}", "repository": repository}
         return self.post("/api/projects", body | ({"webhook_secret": secret} if secret else {}))["id"]
 
     def plan(self, definition: str, project: int | None = None, name: str = "plan") -> int:
