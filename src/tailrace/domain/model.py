@@ -5,19 +5,21 @@ Times are ms since the epoch here and ISO 8601 in UTC with ms in JSON.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, PlainSerializer
 
 from tailrace.domain.states import AttemptState, JobState, LogState, RunState, StepState
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
 
 def iso_time(ms: int | None) -> str | None:
     """`2026-11-21T04:16:10.123Z`."""
     if ms is None:
         return None
-    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return (_EPOCH + timedelta(milliseconds=ms)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 Time = Annotated[int, PlainSerializer(iso_time, return_type=str, when_used="json")]
