@@ -6,6 +6,8 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
 
+from tailrace.domain.text import Text
+
 
 class EventKind(StrEnum):
     PUSH = "push"
@@ -25,14 +27,14 @@ class Event(BaseModel):
 
     model_config = ConfigDict(frozen=True)
     kind: EventKind
-    ref: str | None = None
-    branch: str | None = None
-    revision: str | None = None
-    title: str | None = None
-    author: str | None = None
+    ref: Text | None = None
+    branch: Text | None = None
+    revision: Text | None = None
+    title: Text | None = None
+    author: Text | None = None
     deleted: bool = False
-    action: str | None = None
+    action: Text | None = None
     pull_request: int | None = None
-    base: str | None = None
+    base: Text | None = None
     from_fork: bool = False
-    url: str | None = None
+    url: Text | None = None

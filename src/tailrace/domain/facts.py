@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, field_validator
 
 from tailrace.domain.outcome import Outcome
 from tailrace.domain.states import StepState
+from tailrace.domain.text import Text
+
+StepIndex = Annotated[int, Field(ge=0, le=0xFFFF)]  # what a span has room for
+_STEP_ENDED = (StepState.PASSED, StepState.FAILED, StepState.ABORTED, StepState.SKIPPED)
 
 
 class _Fact(BaseModel):
@@ -25,18 +29,25 @@ class StepBegan(_Fact):
     """A step has begun; `step` is its index (0 is the checkout where there is one)."""
 
     kind: Literal["step_began"] = "step_began"
-    step: int
-    name: str
+    step: StepIndex
+    name: Text
 
 
 class StepEnded(_Fact):
     """A step has ended; `state` is passed, failed, aborted or skipped."""
 
     kind: Literal["step_ended"] = "step_ended"
-    step: int
-    name: str
+    step: StepIndex
+    name: Text
     state: StepState
-    exit_code: int | None = None
+    exit_code: int | None = Field(default=None, ge=-(2**31), lt=2**31)
+
+    @field_validator("state")
+    @classmethod
+    def _has_ended(cls, state: StepState) -> StepState:
+        if state not in _STEP_ENDED:
+            raise ValueError(f"a step ends as {', '.join(_STEP_ENDED)}; found {state}")
+        return state
 
 
 class Finished(_Fact):
@@ -44,8 +55,8 @@ class Finished(_Fact):
 
     kind: Literal["finished"] = "finished"
     outcome: Outcome
-    size: int
-    crc32: int
+    size: int = Field(ge=0)
+    crc32: int = Field(ge=0, le=0xFFFFFFFF)
 
 
 Fact = Annotated[Started | StepBegan | StepEnded | Finished, Field(discriminator="kind")]

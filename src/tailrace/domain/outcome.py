@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from tailrace.domain.states import AttemptState
+from tailrace.domain.states import ATTEMPT_ENDED, AttemptState
+from tailrace.domain.text import Text
 
 
 class Reason(StrEnum):
@@ -32,6 +33,13 @@ class Outcome(BaseModel):
 
     model_config = ConfigDict(frozen=True)
     state: AttemptState
-    reason: str | None = None
-    detail: str | None = None
-    exit_code: int | None = None
+    reason: Text | None = Field(default=None, max_length=60)
+    detail: Text | None = None
+    exit_code: int | None = Field(default=None, ge=-(2**31), lt=2**31)
+
+    @field_validator("state")
+    @classmethod
+    def _has_ended(cls, state: AttemptState) -> AttemptState:
+        if state not in ATTEMPT_ENDED:
+            raise ValueError(f"an outcome is {', '.join(sorted(ATTEMPT_ENDED))}; found {state}")
+        return state

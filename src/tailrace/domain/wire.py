@@ -18,12 +18,16 @@ from tailrace.domain.errors import Invalid
 from tailrace.domain.facts import Fact
 from tailrace.domain.lease import Lease
 from tailrace.domain.spans import SPAN_BYTES, Span, pack_spans, unpack_spans
+from tailrace.domain.text import Text
 
 PROTOCOL = 1
 MAX_CHUNK_BYTES = 256 * 1024
 MAX_CHUNK_SPANS = 4096
 WINDOW_BYTES = 4 * 1024 * 1024
 """How many unacknowledged log bytes a connection may have on the way."""
+
+Id = Annotated[int, Field(ge=1, lt=2**63)]  # what the store's ids have room for
+Count = Annotated[int, Field(ge=0, lt=2**63)]
 
 
 class _Message(BaseModel):
@@ -33,7 +37,7 @@ class _Message(BaseModel):
 class Held(_Message):
     """An attempt whose runner or whose unsent output is on the agent."""
 
-    attempt: int
+    attempt: Id
     cookie: str
 
 
@@ -42,9 +46,9 @@ class Hello(_Message):
 
     kind: Literal["hello"] = "hello"
     protocol: int = PROTOCOL
-    version: str
-    labels: tuple[str, ...]
-    capacity: int
+    version: Text
+    labels: tuple[Text, ...]
+    capacity: int = Field(ge=0, lt=2**31)
     holds: tuple[Held, ...] = ()
 
 
@@ -52,7 +56,7 @@ class Ready(_Message):
     """The agent could take this many more attempts now; replaces what it said before."""
 
     kind: Literal["ready"] = "ready"
-    free: int
+    free: int = Field(ge=0, lt=2**31)
 
 
 class Beat(_Message):
@@ -65,8 +69,8 @@ class Said(_Message):
     """A fact from an attempt's journal; `index` is its line there. Sent again after each reconnect until it is noted."""
 
     kind: Literal["said"] = "said"
-    attempt: int
-    index: int
+    attempt: Id
+    index: Count
     fact: Fact
 
 
@@ -74,18 +78,18 @@ class CloseLog(_Message):
     """All bytes of the log were sent: it is `size` bytes with this CRC-32."""
 
     kind: Literal["close_log"] = "close_log"
-    attempt: int
-    log: int
-    size: int
-    crc32: int
+    attempt: Id
+    log: Id
+    size: Count
+    crc32: int = Field(ge=0, le=0xFFFFFFFF)
 
 
 class Trouble(_Message):
     """An error of the agent's own, for the people who run it."""
 
     kind: Literal["trouble"] = "trouble"
-    message: str
-    attempt: int | None = None
+    message: Text
+    attempt: Id | None = None
 
 
 class Welcome(_Message):

@@ -1,0 +1,92 @@
+"""Jobs move each other on until all have ended, whatever their graph and whatever becomes of each."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tailrace.domain.progress import JobProgress, Moves, progress
+from tailrace.domain.states import JOB, JOB_ENDED, RUN, RUN_ENDED, JobState, RunState, derive_run_state
+
+Graph = dict[str, tuple[str, ...]]
+
+
+@st.composite
+def graphs(draw: st.DrawFn) -> Graph:
+    """Needs by name, without a cycle, in an order of their own."""
+    names = [f"job-{n}" for n in range(draw(st.integers(1, 8)))]
+    needs = {
+        name: tuple(draw(st.lists(st.sampled_from(names[:n]), unique=True, max_size=3))) if n else ()
+        for n, name in enumerate(names)
+    }
+    return {name: needs[name] for name in draw(st.permutations(names))}
+
+
+def _progress(graph: Graph, states: dict[str, JobState]) -> Moves:
+    return progress([JobProgress(name, needs, states[name]) for name, needs in graph.items()])
+
+
+def _settle(graph: Graph, states: dict[str, JobState]) -> None:
+    """Do what progress says, and check that it may be said."""
+    before = dict(states)
+    moves = _progress(graph, states)
+    for name in moves.ready:
+        assert all(before[need] is JobState.PASSED for need in graph[name])
+        states[name] = JOB.after(states[name], "ready")
+    for name, need in moves.skip:
+        states[name] = JOB.after(states[name], "skip")
+        assert need in graph[name]
+    for name, state in states.items():
+        broken = {need for need in graph[name] if states[need] in JOB_ENDED - {JobState.PASSED}}
+        assert (state is JobState.SKIPPED) <= bool(broken)
+        if state is JobState.WAITING:
+            assert not broken, "a job with a broken need is skipped in the same answer"
+            assert any(states[need] is not JobState.PASSED for need in graph[name])
+    assert all(states[need] in JOB_ENDED - {JobState.PASSED} for _, need in moves.skip)
+    assert _progress(graph, states) == Moves((), ()), "one answer says all"
+
+
+@given(graph=graphs(), data=st.data())
+def test_whatever_happens_all_jobs_end_and_the_run_follows_its_table(
+    graph: Graph, data: st.DataObject
+) -> None:
+    states = dict.fromkeys(graph, JobState.WAITING)
+    run = RunState.PENDING
+    _settle(graph, states)
+    while active := [name for name, state in states.items() if state not in JOB_ENDED | {JobState.WAITING}]:
+        name = data.draw(st.sampled_from(active))
+        verbs = sorted(verb for state, verb in JOB.moves if state is states[name] and verb != "retry")
+        states[name] = JOB.after(states[name], data.draw(st.sampled_from(verbs)))
+        _settle(graph, states)
+        now = derive_run_state(states.values())
+        if now is not run:
+            assert now in {after for (before, _), after in RUN.moves.items() if before is run}
+            run = now
+    assert all(state in JOB_ENDED for state in states.values())
+    assert run in RUN_ENDED
+
+
+@given(graph=graphs())
+def test_where_everything_passes_nothing_is_skipped(graph: Graph) -> None:
+    states = dict.fromkeys(graph, JobState.WAITING)
+    for _ in graph:
+        moves = _progress(graph, states)
+        assert moves.skip == ()
+        states |= dict.fromkeys(moves.ready, JobState.PASSED)
+    assert set(states.values()) == {JobState.PASSED}
+
+
+def test_a_skipped_job_skips_those_that_need_it_and_each_knows_its_own_need() -> None:
+    graph: Graph = {"deploy": ("image",), "image": ("lint", "test"), "test": (), "lint": ()}
+    states = {
+        "deploy": JobState.WAITING,
+        "image": JobState.WAITING,
+        "test": JobState.FAILED,
+        "lint": JobState.RUNNING,
+    }
+    assert _progress(graph, states) == Moves((), (("image", "test"), ("deploy", "image")))
+
+
+def test_an_aborted_need_is_a_broken_one() -> None:
+    graph: Graph = {"a": (), "b": ("a",)}
+    assert _progress(graph, {"a": JobState.ABORTED, "b": JobState.WAITING}).skip == (("b", "a"),)
