@@ -14,8 +14,7 @@ from tailrace.store.clock import read_clock
 from tailrace.store.tables import agent as agents
 from tailrace.store.tables import agent_token as tokens
 from tailrace.store.tables import attempt as attempts
-
-_HELD = (AttemptState.LEASED.value, AttemptState.RUNNING.value)
+from tailrace.store.tables import attempt_held
 
 
 class HeldAttempt(NamedTuple):
@@ -124,7 +123,7 @@ def held_attempts(connection: Connection, agent_id: int) -> list[HeldAttempt]:
     """All that belongs to an agent and has not ended."""
     rows = connection.execute(
         select(attempts.c.id, attempts.c.run_id, attempts.c.cookie, attempts.c.log_id, attempts.c.state)
-        .where(attempts.c.agent_id == agent_id, attempts.c.state.in_(_HELD))
+        .where(attempts.c.agent_id == agent_id, attempt_held)
         .order_by(attempts.c.id)
     )
     return [HeldAttempt(*row[:4], AttemptState(row.state)) for row in rows]
@@ -135,7 +134,7 @@ def list_agents(connection: Connection, lease_ms: int) -> list[AgentView]:
     now = read_clock(connection)
     busy = (
         select(attempts.c.agent_id, func.count().label("busy"))
-        .where(attempts.c.state.in_(_HELD))
+        .where(attempt_held)
         .group_by(attempts.c.agent_id)
         .subquery()
     )

@@ -17,6 +17,7 @@ from tailrace.store.tables import plan as plans
 from tailrace.store.tables import plan_version as versions
 from tailrace.store.tables import project as projects
 from tailrace.store.tables import run as runs
+from tailrace.store.tables import run_planning
 
 
 class PlanningWork(NamedTuple):
@@ -48,7 +49,7 @@ def claim_planning(connection: Connection, claim_ms: int, limit: int) -> list[Pl
     free = or_(runs.c.claimed_until.is_(None), runs.c.claimed_until < now)
     candidates = (
         select(runs.c.id)
-        .where(runs.c.state == RunState.PLANNING.value, free)
+        .where(run_planning, free)
         .order_by(runs.c.id)
         .limit(limit)
         .with_for_update(skip_locked=True)

@@ -21,6 +21,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    literal_column,
     text,
 )
 
@@ -154,6 +155,7 @@ delivery = Table(
     CheckConstraint("state IN ('accepted', 'ignored', 'invalid')", name="state"),
     CheckConstraint("(body IS NULL) <> (body_file IS NULL)", name="body"),
     UniqueConstraint("project_id", "source", "key"),
+    Index(None, "project_id", "id"),
     sqlite_autoincrement=True,
 )
 
@@ -307,8 +309,8 @@ attempt = Table(
         "ix_attempt_held",
         "agent_id",
         "id",
-        sqlite_where=text("state IN ('leased', 'running')"),
-        postgresql_where=text("state IN ('leased', 'running')"),
+        sqlite_where=text("lease_until IS NOT NULL"),
+        postgresql_where=text("lease_until IS NOT NULL"),
     ),
     Index(
         "ix_attempt_lease",
@@ -379,3 +381,8 @@ server = Table(
     Column("id", String(32), primary_key=True),
     Column("seen_at", Ms, nullable=False),
 )
+
+# The conditions of partial indexes: in these words, because SQLite uses none of them for a state that is a parameter.
+run_planning = run.c.state == literal_column("'planning'")
+attempt_pending = attempt.c.state == literal_column("'pending'")
+attempt_held = attempt.c.lease_until.is_not(None)  # leased or running, says a CHECK

@@ -152,6 +152,9 @@ def upgrade() -> None:
         sa.UniqueConstraint("project_id", "source", "key", name=op.f("uq_delivery_project_id_source_key")),
         sqlite_autoincrement=True,
     )
+    with op.batch_alter_table("delivery", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_delivery_project_id_id"), ["project_id", "id"], unique=False)
+
     op.create_table(
         "plan",
         sa.Column(
@@ -366,8 +369,8 @@ def upgrade() -> None:
             "ix_attempt_held",
             ["agent_id", "id"],
             unique=False,
-            sqlite_where=sa.text("state IN ('leased', 'running')"),
-            postgresql_where=sa.text("state IN ('leased', 'running')"),
+            sqlite_where=sa.text("lease_until IS NOT NULL"),
+            postgresql_where=sa.text("lease_until IS NOT NULL"),
         )
         batch_op.create_index(
             "ix_attempt_lease",
@@ -427,8 +430,8 @@ def downgrade() -> None:
         )
         batch_op.drop_index(
             "ix_attempt_held",
-            sqlite_where=sa.text("state IN ('leased', 'running')"),
-            postgresql_where=sa.text("state IN ('leased', 'running')"),
+            sqlite_where=sa.text("lease_until IS NOT NULL"),
+            postgresql_where=sa.text("lease_until IS NOT NULL"),
         )
 
     op.drop_table("attempt")
@@ -463,6 +466,9 @@ def downgrade() -> None:
         )
 
     op.drop_table("plan")
+    with op.batch_alter_table("delivery", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_delivery_project_id_id"))
+
     op.drop_table("delivery")
     op.drop_table("token")
     op.drop_table("session")

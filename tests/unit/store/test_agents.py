@@ -1,0 +1,99 @@
+"""Agents: registered with a one-time token, known by their credential, shown with what they do."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from sqlalchemy import Connection
+
+from tailrace.domain.errors import Unauthorised
+from tailrace.store import Store
+from tailrace.store.agents import (
+    add_agent_token,
+    agent_came,
+    agent_left,
+    find_agent,
+    list_agents,
+    note_trouble,
+    register_agent,
+)
+from tailrace.store.leases import renew_leases
+from tests.unit.store.world import LEASE_MS, a_job, a_run, an_agent, finish, lease
+
+
+def register(connection: Connection, token: str, credential: str = "c") -> int:
+    return register_agent(
+        connection, token, credential, name="host-1", labels=["linux", "gpu"], capacity=2, version="1.0"
+    )
+
+
+def came(connection: Connection, id: int, *labels: str) -> frozenset[str]:
+    return agent_came(connection, id, labels=labels, capacity=3, version="2.0", address="10.0.0.1")
+
+
+def test_a_token_registers_one_agent_with_its_labels(connection: Connection) -> None:
+    add_agent_token(connection, "t", ["prod", "linux"], LEASE_MS)
+    id = register(connection, "t")
+    assert find_agent(connection, "c") == id
+    assert find_agent(connection, "other") is None
+    (agent,) = list_agents(connection, LEASE_MS)
+    assert (agent.id, agent.name, agent.labels, agent.capacity, agent.state) == (
+        id,
+        "host-1",
+        ("gpu", "linux", "prod"),
+        2,
+        "offline",
+    )
+    with pytest.raises(Unauthorised):
+        register(connection, "t", "c2")
+
+
+@pytest.mark.parametrize("token", ["expired", "unknown"])
+def test_a_token_that_is_no_good_is_refused_with_what_to_do(connection: Connection, token: str) -> None:
+    add_agent_token(connection, "expired", [], -1)
+    with pytest.raises(Unauthorised, match="tailrace agent-token"):
+        register(connection, token)
+    assert list_agents(connection, LEASE_MS) == []
+
+
+async def test_a_token_that_is_used_twice_at_once_registers_one_agent(store: Store) -> None:
+    await store.write(add_agent_token, "t", [], LEASE_MS)
+    answers = await asyncio.gather(
+        *(store.write(register, "t", f"c{n}") for n in range(8)), return_exceptions=True
+    )
+    assert len([answer for answer in answers if isinstance(answer, int)]) == 1
+    assert len([answer for answer in answers if isinstance(answer, Unauthorised)]) == 7
+
+
+def test_an_agent_is_online_while_it_is_connected_and_heard_of(connection: Connection) -> None:
+    id = an_agent(connection, "linux")
+    assert came(connection, id, "b", "a", "b") == {"a", "b"}
+    (agent,) = list_agents(connection, LEASE_MS)
+    assert (agent.state, agent.labels, agent.capacity, agent.version, agent.address) == (
+        "online",
+        ("a", "b"),
+        3,
+        "2.0",
+        "10.0.0.1",
+    )
+    assert list_agents(connection, -LEASE_MS)[0].state == "offline", "not heard of for longer than a lease"
+    agent_left(connection, id)
+    assert list_agents(connection, LEASE_MS)[0].state == "offline"
+    renew_leases(connection, id, LEASE_MS)
+    assert list_agents(connection, LEASE_MS)[0].state == "online", (
+        "an old connection may end after a new one began"
+    )
+
+
+def test_an_agent_shows_how_much_it_holds_and_its_last_trouble(connection: Connection) -> None:
+    busy, idle = an_agent(connection, name="busy"), an_agent(connection, name="idle")
+    a_run(connection, a_job("a"), a_job("b"), a_job("c"))
+    held = lease(connection, busy, free=3)
+    finish(connection, busy, held[0].attempt)
+    note_trouble(connection, idle, "first")
+    note_trouble(connection, idle, "disk full")
+    assert [(agent.name, agent.busy, agent.trouble) for agent in list_agents(connection, LEASE_MS)] == [
+        ("busy", 2, None),
+        ("idle", 0, "disk full"),
+    ]

@@ -1,0 +1,137 @@
+"""Migrations make the tables that the code describes, on both databases, also when two servers start at once."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, inspect, text
+
+from tailrace.domain.errors import Invalid
+from tailrace.store import open_store
+from tailrace.store.migrate import migrate
+from tailrace.store.tables import metadata
+from tests.unit.store.conftest import engine_of
+
+TABLES = {*metadata.tables, "alembic_version"}
+
+
+def _tables(url: str) -> set[str]:
+    engine = engine_of(url)
+    found = set(inspect(engine).get_table_names())
+    engine.dispose()
+    return found - {"sqlite_sequence"}
+
+
+def test_the_migrated_schema_is_the_one_in_the_code(database_url: str) -> None:
+    migrate(database_url)
+    assert _tables(database_url) == TABLES
+    engine = engine_of(database_url)
+    with engine.connect() as connection:
+        context = MigrationContext.configure(
+            connection, opts={"compare_type": True, "compare_server_default": True}
+        )
+        assert compare_metadata(context, metadata) == []
+    engine.dispose()
+
+
+def test_checks_and_partial_indexes_are_migrated_too(database_url: str) -> None:
+    """Alembic compares neither, so they are compared with a database that the code's tables made."""
+    migrate(database_url)
+    engine = engine_of(database_url)
+    with engine.connect() as connection:
+        migrated = _rules(connection)
+        metadata.drop_all(connection)
+        metadata.create_all(connection)
+        assert migrated == _rules(connection)
+        assert any("end" in name for name in migrated)
+    engine.dispose()
+
+
+def _rules(connection: Connection) -> dict[str, str]:
+    """Checks and indexes by name, as the database describes them."""
+    inspector = inspect(connection)
+    rules: dict[str, str] = {}
+    for table in metadata.tables:
+        for check in inspector.get_check_constraints(table):
+            rules[f"{table}.{check['name']}"] = check["sqltext"]
+    if connection.dialect.name == "sqlite":
+        query = "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL"
+    else:
+        query = "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'"
+    for name, sql in connection.execute(text(query)):
+        if name != "alembic_version_pkc":
+            rules[name] = " ".join(sql.split())
+    return rules
+
+
+def test_migrating_again_changes_nothing(database_url: str) -> None:
+    migrate(database_url)
+    engine = engine_of(database_url)
+    with engine.connect() as connection:
+        connection.execute(text("INSERT INTO server (id, seen_at) VALUES ('a', 1)"))
+        connection.commit()
+    migrate(database_url)
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT id FROM server")).scalars().all() == ["a"]
+    engine.dispose()
+
+
+def test_down_to_nothing_and_up_again(database_url: str) -> None:
+    migrate(database_url)
+    migrate(database_url, "base")
+    assert _tables(database_url) == {"alembic_version"}
+    migrate(database_url)
+    assert _tables(database_url) == TABLES
+
+
+def test_processes_that_migrate_at_once_wait_for_each_other(database_url: str) -> None:
+    program = (
+        "import sys\nfrom tailrace.store.migrate import migrate\n"
+        "print('ready', flush=True)\nsys.stdin.read()\nmigrate(sys.argv[1])"
+    )
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", program, database_url],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        )
+        for _ in range(3)
+    ]
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.close()
+        process.stdin = None
+    for process in processes:
+        _, errors = process.communicate(timeout=60)
+        assert process.returncode == 0, errors.decode()
+    assert _tables(database_url) == TABLES
+
+
+def test_a_database_file_is_for_its_owner_alone(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "tailrace.db"
+    migrate(f"sqlite:///{path}")
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+async def test_a_path_may_hold_any_character(tmp_path: Path) -> None:
+    path = tmp_path / "a?b %41 ü" / "tailrace.db"
+    store = await open_store(f"sqlite:///{path}")
+    await store.close()
+    assert path.exists()
+
+
+@pytest.mark.parametrize("url", ["mysql://host/db", "tailrace.db", "sqlite://relative"])
+async def test_another_kind_of_database_is_refused_with_what_is_allowed(url: str) -> None:
+    with pytest.raises(Invalid, match="allowed are sqlite:///FILE and postgresql://"):
+        await open_store(url)

@@ -1,0 +1,99 @@
+"""Planning: a run is claimed by one server at a time, and planned or ended once."""
+
+from __future__ import annotations
+
+import asyncio
+
+from sqlalchemy import Connection
+
+from tailrace.domain.outcome import Reason
+from tailrace.domain.states import RunState
+from tailrace.store import Store
+from tailrace.store.aborts import abort_run
+from tailrace.store.planning import PlanningWork, Resolved, claim_planning, end_planning, plan_run
+from tailrace.store.plans import create_plan
+from tailrace.store.runs import get_run
+from tests.unit.store.world import PUSH, a_job, a_plan, a_planning_run, a_project, a_run, states
+
+RESOLVED = Resolved("c" * 40, "refs/heads/x", "x", "Title", "Eve")
+
+
+def claim(connection: Connection, claim_ms: int = 60_000, limit: int = 10) -> list[PlanningWork]:
+    return claim_planning(connection, claim_ms, limit)
+
+
+def test_planning_runs_are_claimed_oldest_first_and_once(connection: Connection) -> None:
+    a_run(connection)
+    runs = [a_planning_run(connection) for _ in range(3)]
+    assert [work.run_id for work in claim(connection, limit=2)] == runs[:2]
+    assert [work.run_id for work in claim(connection)] == runs[2:]
+    assert claim(connection) == []
+
+
+def test_a_claim_that_ran_out_can_be_claimed_again(connection: Connection) -> None:
+    run = a_planning_run(connection)
+    assert [work.run_id for work in claim(connection, claim_ms=-1000)] == [run]
+    assert [work.run_id for work in claim(connection)] == [run]
+
+
+def test_the_work_says_where_to_read(connection: Connection) -> None:
+    project = a_project(connection)
+    kept = a_planning_run(connection, plan_id=a_plan(connection, project, "kept"))
+    path = create_plan(connection, project, "path", path="ci.yml").id
+    found = a_planning_run(connection, plan_id=path)
+    first, second = claim(connection)
+    assert (first.run_id, first.path, first.definition) == (kept, None, "jobs: {}")
+    assert first.version_id is not None
+    assert second == (
+        found,
+        path,
+        "https://example.org/r.git",
+        "ci.yml",
+        None,
+        None,
+        "a" * 40,
+        "refs/heads/main",
+    )
+
+
+async def test_servers_that_claim_at_once_share_the_work(store: Store) -> None:
+    plan = await store.write(a_plan)
+    runs = {await store.write(a_planning_run, plan_id=plan) for _ in range(12)}
+    claimed = await asyncio.gather(*(store.write(claim, limit=3) for _ in range(6)))
+    ids = [work.run_id for works in claimed for work in works]
+    assert len(ids) == len(set(ids))
+    assert runs == set(ids)
+
+
+def test_a_planned_run_has_its_version_commit_and_jobs(connection: Connection) -> None:
+    path = create_plan(connection, a_project(connection), "path", path="ci.yml").id
+    event = PUSH.model_copy(update={"revision": None, "title": None})
+    run = a_planning_run(connection, plan_id=path, event=event)
+    (work,) = claim(connection)
+    assert plan_run(connection, work, "text", [a_job("a"), a_job("b", needs=["a"])], RESOLVED)
+    view = get_run(connection, run)
+    assert states(view) == {"run": "pending", "a": "pending", "b": "waiting"}
+    assert view.plan_version == 1
+    assert (view.revision, view.title) == ("c" * 40, "Title"), "found in the repository"
+    assert (view.branch, view.author) == ("main", "Ada"), "what the event said stands"
+    assert not plan_run(connection, work, "text", [a_job("a")], RESOLVED), "it is planned once"
+    assert not end_planning(connection, run, "fail", Reason.PLAN_INVALID, "late")
+    assert claim(connection, claim_ms=-1) == []
+
+
+def test_a_run_that_was_aborted_meanwhile_is_not_planned(connection: Connection) -> None:
+    run = a_planning_run(connection)
+    (work,) = claim(connection)
+    assert abort_run(connection, run, "Ada") == []
+    assert not plan_run(connection, work, "text", [a_job("a")], RESOLVED)
+    assert get_run(connection, run).state is RunState.ABORTED
+
+
+def test_planning_ends_with_a_reason(connection: Connection) -> None:
+    failed, skipped = a_planning_run(connection), a_planning_run(connection)
+    assert end_planning(connection, failed, "fail", Reason.PLAN_INVALID, "line 3")
+    assert end_planning(connection, skipped, "skip", Reason.PLAN_MISSING, "no file")
+    for id, state, reason in ((failed, "failed", "plan_invalid"), (skipped, "skipped", "plan_missing")):
+        view = get_run(connection, id)
+        assert (view.state, view.reason) == (state, reason)
+        assert view.finished_at is not None

@@ -1,0 +1,328 @@
+"""The queries that run per job or per page are served by an index, also when there are thousands of rows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, event, insert
+
+from tailrace.domain.facts import Finished, Started, StepBegan, StepEnded
+from tailrace.domain.outcome import Outcome
+from tailrace.domain.states import AttemptState, RunState, StepState
+from tailrace.store.aborts import abort_run, attempts_to_abort
+from tailrace.store.agents import held_attempts, list_agents
+from tailrace.store.deliveries import find_delivery, list_deliveries
+from tailrace.store.facts import apply_fact
+from tailrace.store.jobs import get_job, jobs_of_run
+from tailrace.store.leases import Offer, end_lapsed, find_lapsed, lease_attempts, renew_leases
+from tailrace.store.logs import close_log, find_log, find_owner
+from tailrace.store.migrate import migrate
+from tailrace.store.planning import Resolved, claim_planning, end_planning, plan_run
+from tailrace.store.plans import add_version, webhook_plans
+from tailrace.store.runs import RunFilter, create_run, get_run, list_runs, summaries
+from tailrace.store.servers import stamp_server
+from tailrace.store.sqlite import sqlite_engine
+from tailrace.store.tables import attempt, delivery, job, log, project, run, step
+from tests.unit.store.world import a_job, a_plan, a_project, an_agent, new_run
+
+RUNS = 3000
+LARGE = {"run", "job", "attempt", "step", "log", "delivery", "plan_version"}
+SMALL_INDEXES = {"ix_attempt_queue", "ix_attempt_held", "ix_attempt_lease", "ix_run_planning"}
+"""They hold only the rows of the moment, whatever the history."""
+
+FEW_ROWS = (
+    "WHERE job.run_id = ?",
+    "WHERE attempt.run_id IN",
+    "WHERE attempt.job_id = ?",
+    "WHERE run.delivery_id IN",
+    "WHERE attempt.run_id = ?",
+)
+"""What belongs to one run or to one page: to sort it costs the same however long the history is."""
+
+
+class World:
+    """A database with a history, and an eye on what is asked of it."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.project = a_project(connection)
+        self.plan = a_plan(connection, self.project)
+        self.agent = an_agent(connection, "linux")
+        self._fill()
+
+    def _fill(self) -> None:
+        """Run n has job n with attempt n and log n, from delivery n; the last hundred have not ended."""
+        numbers = range(1, RUNS + 1)
+        fresh = RUNS - 100
+
+        def state(n: int) -> tuple[RunState, AttemptState]:
+            if n <= fresh:
+                return RunState.PASSED, AttemptState.PASSED
+            if n <= fresh + 40:
+                return RunState.PENDING, AttemptState.PENDING
+            if n <= fresh + 60:
+                return RunState.PENDING, AttemptState.LEASED
+            return RunState.RUNNING, AttemptState.RUNNING
+
+        spec = a_job("test").model_dump(mode="json")
+        c = self.connection
+        c.execute(
+            insert(delivery),
+            [
+                {
+                    "id": n,
+                    "project_id": self.project,
+                    "source": "github",
+                    "key": str(n),
+                    "headers": {},
+                    "body": b"",
+                    "state": "accepted",
+                    "received_at": n,
+                }
+                for n in numbers
+            ],
+        )
+        c.execute(
+            insert(run),
+            [
+                {
+                    "id": n,
+                    "number": n,
+                    "project_id": self.project,
+                    "plan_id": self.plan,
+                    "delivery_id": n,
+                    "trigger_kind": "webhook",
+                    "trigger_event": "push",
+                    "branch": f"branch-{n % 7}",
+                    "variables": {},
+                    "state": state(n)[0],
+                    "created_at": n,
+                    "finished_at": n if n <= fresh else None,
+                }
+                for n in numbers
+            ],
+        )
+        c.execute(
+            insert(job),
+            [
+                {
+                    "id": n,
+                    "run_id": n,
+                    "position": 0,
+                    "name": "test",
+                    "spec": spec,
+                    "state": "passed" if n <= fresh else state(n)[0],
+                    "created_at": n,
+                    "finished_at": n if n <= fresh else None,
+                }
+                for n in numbers
+            ],
+        )
+        c.execute(insert(log), [{"id": n, "state": "open", "created_at": n} for n in numbers])
+        c.execute(
+            insert(attempt),
+            [
+                {
+                    "id": n,
+                    "run_id": n,
+                    "job_id": n,
+                    "number": 1,
+                    "log_id": n,
+                    "cookie": str(n),
+                    "labels": "linux" if n % 2 else "",
+                    "state": state(n)[1],
+                    "agent_id": None if state(n)[1] is AttemptState.PENDING else self.agent,
+                    "leased_at": n,
+                    "lease_until": n if fresh + 40 < n else None,
+                    "created_at": n,
+                    "finished_at": n if n <= fresh else None,
+                }
+                for n in numbers
+            ],
+        )
+        c.execute(
+            insert(step),
+            [{"attempt_id": n, "position": 0, "name": "make", "state": "passed"} for n in numbers],
+        )
+        c.execute(project.update().values(run_count=RUNS + 20))
+        c.execute(run.update().where(run.c.id > RUNS - 10).values(state="planning"))
+        c.execute(
+            insert(run),
+            [
+                {
+                    "number": RUNS + n,
+                    "project_id": self.project,
+                    "plan_id": self.plan,
+                    "trigger_kind": "webhook",
+                    "trigger_event": "push",
+                    "variables": {},
+                    "state": "planning",
+                    "created_at": n,
+                }
+                for n in range(1, 20)
+            ],
+        )
+
+    def plans_of(self, act: Callable[[Connection], Any]) -> dict[str, list[str]]:
+        """What SQLite does for each statement of `act`, which is then undone."""
+        asked: list[tuple[str, Any]] = []
+
+        def note(_c: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, many: bool) -> None:
+            if statement.split()[0] in ("SELECT", "UPDATE", "DELETE") and not many:
+                asked.append((statement, parameters))
+
+        self.connection.exec_driver_sql("SAVEPOINT look")
+        event.listen(self.connection, "before_cursor_execute", note)
+        try:
+            act(self.connection)
+        finally:
+            event.remove(self.connection, "before_cursor_execute", note)
+        assert asked, "it asked nothing: the test would prove nothing"
+        plans = {
+            statement: [
+                row[3]
+                for row in self.connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+            ]
+            for statement, parameters in asked
+        }
+        self.connection.exec_driver_sql("ROLLBACK TO look")
+        self.connection.exec_driver_sql("RELEASE look")
+        return plans
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    path: Path = tmp_path_factory.mktemp("plans") / "tailrace.db"
+    migrate(f"sqlite:///{path}")
+    engine = sqlite_engine(path)
+    with engine.connect() as connection:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        yield World(connection)
+        connection.exec_driver_sql("ROLLBACK")
+    engine.dispose()
+
+
+def complaints(plans: dict[str, list[str]], *, pages: bool = False) -> list[str]:
+    """Steps that take longer the longer the history is; `pages`: ids from the newest on are scanned, up to a limit."""
+    found: list[str] = []
+    for statement, steps in plans.items():
+        for said in steps:
+            scan = re.match(r"SCAN (\w+)(?: USING (?:COVERING )?INDEX (\w+))?", said)
+            newest_first = pages and said.split() == ["SCAN", "run"] and "LIMIT" in statement
+            newest_first |= pages and said.split() == ["SCAN", "delivery"] and "LIMIT" in statement
+            if scan and scan[1] in LARGE and scan[2] not in SMALL_INDEXES and not newest_first:
+                found.append(f"{said}: {statement}")
+            if "USE TEMP B-TREE" in said and not any(rows in statement for rows in FEW_ROWS):
+                found.append(f"{said}: {statement}")
+    return found
+
+
+AT = 10**6
+HELD, RUNNING = RUNS - 50, RUNS - 20
+STEP_ENDED = StepEnded(time=AT, step=1, name="s", state=StepState.PASSED)
+FINISHED = Finished(time=AT, outcome=Outcome(state=AttemptState.PASSED), size=0, crc32=0)
+
+
+def _lapse(connection: Connection) -> None:
+    for lapsed in find_lapsed(connection)[:30]:
+        end_lapsed(connection, lapsed, 0)
+
+
+def _plan(connection: Connection) -> None:
+    first, second, *_ = claim_planning(connection, 1000, 20)[10:]
+    assert plan_run(connection, first, "text", [a_job("a")], Resolved("a" * 40, None, None, None, None))
+    assert end_planning(connection, second.run_id, "fail", "plan_invalid", "x")
+
+
+PER_JOB: dict[str, Callable[[World], Callable[[Connection], Any]]] = {
+    "lease_attempts": lambda w: lambda c: lease_attempts(c, [Offer(w.agent, frozenset({"linux"}), 4)], 1000),
+    "renew_leases": lambda w: lambda c: renew_leases(c, w.agent, 1000),
+    "held_attempts": lambda w: lambda c: held_attempts(c, w.agent),
+    "attempts_to_abort": lambda w: lambda c: attempts_to_abort(c, w.agent),
+    "find_lapsed and end_lapsed": lambda w: _lapse,
+    "claim_planning and plan_run": lambda w: _plan,
+    "started": lambda w: lambda c: apply_fact(c, w.agent, HELD, Started(time=AT)),
+    "step began": lambda w: lambda c: apply_fact(c, w.agent, RUNNING, StepBegan(time=AT, step=1, name="s")),
+    "step ended": lambda w: lambda c: apply_fact(c, w.agent, RUNNING, STEP_ENDED),
+    "finished": lambda w: lambda c: apply_fact(c, w.agent, RUNNING, FINISHED),
+    "abort_run": lambda w: lambda c: abort_run(c, RUNNING, "Ada"),
+    "create_run": lambda w: lambda c: create_run(c, new_run(c, [a_job("a"), a_job("b")], plan_id=w.plan)),
+    "webhook_plans": lambda w: lambda c: webhook_plans(c, w.project),
+    "add_version": lambda w: lambda c: add_version(c, w.plan, "text"),
+    "stamp_server": lambda w: lambda c: stamp_server(c, "a", 1000),
+    "find_delivery": lambda w: lambda c: find_delivery(c, w.project, "github", "17"),
+    "close_log": lambda w: lambda c: close_log(c, 17, 0, 0),
+    "find_log": lambda w: lambda c: find_log(c, 17),
+    "find_owner": lambda w: lambda c: find_owner(c, 17),
+}
+PER_PAGE: dict[str, Callable[[World], Callable[[Connection], Any]]] = {
+    **{
+        f"list_runs {' '.join(names) or 'all'}": (
+            lambda w, names=names: (
+                lambda c: list_runs(
+                    c,
+                    RunFilter(
+                        **{
+                            name: {
+                                "state": RunState.RUNNING,
+                                "project": w.project,
+                                "plan": w.plan,
+                                "branch": "branch-3",
+                                "before": 2000,
+                            }[name]
+                            for name in names
+                        }  # type: ignore[arg-type]
+                    ),
+                )
+            )
+        )
+        for names in (
+            (),
+            ("before",),
+            ("state",),
+            ("project",),
+            ("plan",),
+            ("branch",),
+            ("state", "before"),
+            ("project", "before"),
+            ("plan", "before"),
+            ("branch", "before"),
+            ("project", "state", "before"),
+            ("project", "branch"),
+            ("plan", "state"),
+        )
+    },
+    "get_run": lambda w: lambda c: get_run(c, 17),
+    "summaries": lambda w: lambda c: summaries(c, [3, 17, 5]),
+    "jobs_of_run": lambda w: lambda c: jobs_of_run(c, 17),
+    "get_job": lambda w: lambda c: get_job(c, 17),
+    "list_deliveries": lambda w: lambda c: list_deliveries(c),
+    "list_deliveries before": lambda w: lambda c: list_deliveries(c, before=2000),
+    "list_deliveries of a project": lambda w: lambda c: list_deliveries(c, w.project, before=2000),
+    "list_agents": lambda w: lambda c: list_agents(c, 1000),
+}
+
+
+@pytest.mark.parametrize("act", PER_JOB.values(), ids=PER_JOB)
+def test_what_runs_per_job(world: World, act: Callable[[World], Callable[[Connection], Any]]) -> None:
+    assert complaints(world.plans_of(act(world))) == []
+
+
+@pytest.mark.parametrize("act", PER_PAGE.values(), ids=PER_PAGE)
+def test_what_runs_per_page(world: World, act: Callable[[World], Callable[[Connection], Any]]) -> None:
+    assert complaints(world.plans_of(act(world)), pages=True) == []
+
+
+def test_a_query_without_an_index_would_be_noticed(world: World) -> None:
+    def scan(connection: Connection) -> None:
+        connection.execute(attempt.select().where(attempt.c.cookie == "17"))
+
+    def sort(connection: Connection) -> None:
+        connection.execute(run.select().where(run.c.project_id == 1).order_by(run.c.title).limit(5))
+
+    for act in (scan, sort):
+        assert len(complaints(world.plans_of(act), pages=True)) == 1
