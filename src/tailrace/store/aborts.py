@@ -8,11 +8,12 @@ from sqlalchemy import Connection, select, update
 
 from tailrace.domain.errors import MoveRefused
 from tailrace.domain.outcome import Reason
-from tailrace.domain.states import ATTEMPT, JOB, LOG, RUN, RUN_ENDED, AttemptState, JobState, RunState
+from tailrace.domain.states import ATTEMPT, JOB, LOG, RUN, RUN_ENDED, JobState, RunState
 from tailrace.store.clock import read_clock
 from tailrace.store.jobs import advance_run, lock_run
 from tailrace.store.moves import move, move_all
 from tailrace.store.tables import attempt as attempts
+from tailrace.store.tables import attempt_held, attempt_pending
 from tailrace.store.tables import job as jobs
 from tailrace.store.tables import log as logs
 from tailrace.store.tables import run as runs
@@ -40,18 +41,18 @@ def abort_run(connection: Connection, run_id: int, by: str) -> list[int]:
         return []
     waiting = select(jobs.c.id).where(jobs.c.run_id == run_id, jobs.c.state == JobState.WAITING.value)
     move_all(connection, jobs, JOB, connection.execute(waiting).scalars(), "abort", **cause)
+    # Locked, because a lease does not take the run's row: what is being leased is no longer queued.
     queued = connection.execute(
-        select(attempts.c.id, attempts.c.job_id, attempts.c.log_id).where(
-            attempts.c.run_id == run_id, attempts.c.state == AttemptState.PENDING.value
-        )
+        select(attempts.c.id, attempts.c.job_id, attempts.c.log_id)
+        .where(attempts.c.run_id == run_id, attempt_pending)
+        .with_for_update()
     ).all()
     move_all(connection, attempts, ATTEMPT, [row.id for row in queued], "abort", **cause)
     move_all(connection, jobs, JOB, [row.job_id for row in queued], "abort", **cause)
     move_all(connection, logs, LOG, [row.log_id for row in queued], "close", size=0, crc32=0, closed_at=now)
-    held = attempts.c.state.in_((AttemptState.LEASED.value, AttemptState.RUNNING.value))
     told = connection.execute(
         update(attempts)
-        .where(attempts.c.run_id == run_id, held, attempts.c.abort_by.is_(None))
+        .where(attempts.c.run_id == run_id, attempt_held, attempts.c.abort_by.is_(None))
         .values(abort_by=by)
         .returning(attempts.c.agent_id)
     ).scalars()
@@ -64,9 +65,7 @@ def attempts_to_abort(connection: Connection, agent_id: int) -> list[ToAbort]:
     """What this agent has to end."""
     rows = connection.execute(
         select(attempts.c.id, attempts.c.abort_by).where(
-            attempts.c.agent_id == agent_id,
-            attempts.c.state.in_((AttemptState.LEASED.value, AttemptState.RUNNING.value)),
-            attempts.c.abort_by.is_not(None),
+            attempts.c.agent_id == agent_id, attempt_held, attempts.c.abort_by.is_not(None)
         )
     )
     return [ToAbort(row.id, row.abort_by) for row in rows]

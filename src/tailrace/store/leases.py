@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from sqlalchemy import Connection, select, update
@@ -17,13 +17,12 @@ from tailrace.store.jobs import advance_run, lock_run
 from tailrace.store.moves import move, move_all
 from tailrace.store.tables import agent as agents
 from tailrace.store.tables import attempt as attempts
+from tailrace.store.tables import attempt_held, attempt_pending
 from tailrace.store.tables import job as jobs
 from tailrace.store.tables import log as logs
 from tailrace.store.tables import plan as plans
 from tailrace.store.tables import project as projects
 from tailrace.store.tables import run as runs
-
-_HELD = (AttemptState.LEASED.value, AttemptState.RUNNING.value)
 
 
 class Offer(NamedTuple):
@@ -64,45 +63,70 @@ def lease_attempts(connection: Connection, offers: Sequence[Offer], lease_ms: in
     labels = {offer.agent_id: offer.labels for offer in offers}
     if not room:
         return []
-    pending = attempts.c.state == AttemptState.PENDING.value
-    wanted = connection.execute(select(attempts.c.labels).where(pending).distinct()).scalars().all()
+    wanted = connection.execute(select(attempts.c.labels).where(attempt_pending).distinct()).scalars().all()
     fits = {
         key: [agent for agent in room if labels[agent].issuperset(key.split("\n") if key else ())]
         for key in wanted
     }
+    fits = {key: fit for key, fit in fits.items() if fit}
+    granted: list[Granted] = []
+    tried: set[int] = set()
+    while chosen := _choose(connection, fits, dict(room), tried):
+        # Only what is chosen is locked: what this transaction does not take, another may take meanwhile.
+        lock = select(attempts.c.id).where(attempt_pending, attempts.c.id.in_(list(chosen)))
+        ours = set(connection.execute(lock.with_for_update(skip_locked=True)).scalars())
+        for agent in room:
+            ids = [id for id, taker in chosen.items() if taker == agent and id in ours]
+            room[agent] -= len(ids)
+            granted += _take(connection, agent, ids, lease_ms)
+        if len(ours) == len(chosen):
+            break
+        tried |= chosen.keys()
+    return granted
+
+
+def _choose(
+    connection: Connection, fits: Mapping[str, Sequence[int]], room: dict[int, int], without: set[int]
+) -> dict[int, int]:
+    """The oldest pending attempts that fit, each with the agent that has the most room; `fits` is by label set."""
     # A query for each label set, so that each is served by the index in order, however long the queue is.
     queues = [
         connection.execute(
             select(attempts.c.id, attempts.c.labels)
-            .where(pending, attempts.c.labels == key)
+            .where(
+                attempt_pending,
+                attempts.c.labels == key,
+                *([attempts.c.id.not_in(without)] if without else []),
+            )
             .order_by(attempts.c.id)
             .limit(sum(room[agent] for agent in fit))
-            .with_for_update(skip_locked=True)
         ).all()
         for key, fit in fits.items()
-        if fit
     ]
-    taken: dict[int, list[int]] = {}
+    chosen: dict[int, int] = {}
     for attempt_id, key in heapq.merge(*queues):
         agent = max(fits[key], key=lambda agent: room[agent])
         if room[agent] > 0:
             room[agent] -= 1
-            taken.setdefault(agent, []).append(attempt_id)
-    granted: list[Granted] = []
-    for agent, ids in taken.items():
-        now = read_clock(connection)
-        moved = move_all(
-            connection,
-            attempts,
-            ATTEMPT,
-            ids,
-            "lease",
-            agent_id=agent,
-            leased_at=now,
-            lease_until=now + lease_ms,
-        )
-        granted += [Granted(agent, lease) for lease in read_leases(connection, moved)]
-    return granted
+            chosen[attempt_id] = agent
+    return chosen
+
+
+def _take(connection: Connection, agent: int, ids: Sequence[int], lease_ms: int) -> list[Granted]:
+    if not ids:
+        return []
+    now = read_clock(connection)
+    moved = move_all(
+        connection,
+        attempts,
+        ATTEMPT,
+        ids,
+        "lease",
+        agent_id=agent,
+        leased_at=now,
+        lease_until=now + lease_ms,
+    )
+    return [Granted(agent, lease) for lease in read_leases(connection, moved)]
 
 
 def read_leases(connection: Connection, ids: Sequence[int]) -> list[Lease]:
@@ -157,7 +181,7 @@ def renew_leases(connection: Connection, agent_id: int, lease_ms: int) -> None:
     now = read_clock(connection)
     connection.execute(
         update(attempts)
-        .where(attempts.c.agent_id == agent_id, attempts.c.state.in_(_HELD))
+        .where(attempts.c.agent_id == agent_id, attempt_held)
         .values(lease_until=now + lease_ms)
     )
     connection.execute(update(agents).where(agents.c.id == agent_id).values(last_seen_at=now, online=True))
@@ -181,7 +205,10 @@ def end_lapsed(
     None when the agent was quicker and renewed. `returned`: the agent is back, but without the attempt.
     """
     lock_run(connection, lapsed.run_id)
-    row = connection.execute(select(attempts).where(attempts.c.id == lapsed.attempt_id)).one()
+    # Locked, because a renewal does not take the run's row.
+    row = connection.execute(
+        select(attempts).where(attempts.c.id == lapsed.attempt_id).with_for_update()
+    ).one()
     still = row.agent_id == lapsed.agent_id and row.state == lapsed.state.value
     if not still or (not returned and row.lease_until >= read_clock(connection)):
         return None
@@ -210,7 +237,8 @@ def end_lapsed(
         lease_until=None,
         finished_at=now,
     )
-    move(connection, logs, LOG, lapsed.log_id, "truncate", size=log_size, closed_at=now)
+    # A log that was closed already is whole, although nobody heard of the attempt's end.
+    move_all(connection, logs, LOG, [lapsed.log_id], "truncate", size=log_size, closed_at=now)
     job_verb = "abort" if verb == "abort" else "fail"
     move(connection, jobs, JOB, row.job_id, job_verb, reason=reason, detail=detail, finished_at=now)
     return Ended(lapsed.run_id, advance_run(connection, lapsed.run_id))
