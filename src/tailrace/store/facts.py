@@ -33,7 +33,7 @@ def apply_fact(connection: Connection, agent_id: int, attempt_id: int, fact: Fac
             raise LeaseLost(attempt_id, "it ended as agent_lost when its lease expired")
         return Ended(run_id, False)
     # The runner's clock tells when it happened, also when the server was away; it may be wrong, so it is bounded.
-    at = min(max(fact.time, row.leased_at), read_clock(connection))
+    at = min(max(fact.time, row.started_at or row.leased_at), read_clock(connection))
     match fact:
         case Started():
             return Ended(run_id, _start(connection, row, at))
@@ -45,7 +45,11 @@ def apply_fact(connection: Connection, agent_id: int, attempt_id: int, fact: Fac
                 _add_step(connection, attempt_id, fact, state=fact.state)
             connection.execute(
                 update(steps)
-                .where(steps.c.attempt_id == attempt_id, steps.c.position == fact.step)
+                .where(
+                    steps.c.attempt_id == attempt_id,
+                    steps.c.position == fact.step,
+                    steps.c.ended_at.is_(None),
+                )
                 .values(state=fact.state, exit_code=fact.exit_code, ended_at=at)
             )
         case Finished():

@@ -34,20 +34,19 @@ _RUN_VERBS = {
 def create_jobs(connection: Connection, run_id: int, specs: Sequence[JobSpec]) -> None:
     """The jobs of a run, those without needs in the queue at once."""
     now = read_clock(connection)
-    connection.execute(
-        insert(jobs),
-        [
-            {
-                "run_id": run_id,
-                "position": position,
-                "name": spec.name,
-                "spec": spec.model_dump(mode="json"),
-                "state": JobState.WAITING,
-                "created_at": now,
-            }
-            for position, spec in enumerate(specs)
-        ],
-    )
+    rows = [
+        {
+            "run_id": run_id,
+            "position": position,
+            "name": spec.name,
+            "spec": spec.model_dump(mode="json"),
+            "state": JobState.WAITING,
+            "created_at": now,
+        }
+        for position, spec in enumerate(specs)
+    ]
+    if rows:
+        connection.execute(insert(jobs), rows)
     advance_run(connection, run_id)
 
 
@@ -111,7 +110,10 @@ def _follow(connection: Connection, run_id: int, before: RunState, now: RunState
             .order_by(jobs.c.finished_at, jobs.c.id)
             .limit(1)
         ).one()
-        values |= {"reason": cause.reason, "detail": f"job {cause.name}: {cause.detail}"}
+        values |= {
+            "reason": cause.reason,
+            "detail": f"job {cause.name}: {cause.detail or cause.reason or now.value}",
+        }
     move(connection, runs, RUN, run_id, _RUN_VERBS[now], **values)
 
 
