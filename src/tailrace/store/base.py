@@ -18,12 +18,26 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
+def call(
+    function: Callable[Concatenate[Connection, P], T],
+    connection: Connection,
+    *args: P.args,
+    **kwargs: P.kwargs,
+) -> T:
+    """Call a transaction. StopIteration, which no future takes, becomes RuntimeError, as it does in a coroutine."""
+    try:
+        return function(connection, *args, **kwargs)
+    except StopIteration as error:
+        raise RuntimeError("a transaction raised StopIteration") from error
+
+
 class Store(ABC):
     """Runs transactions in threads.
 
     A write that returns is committed. A write that raises has changed nothing, and so has one whose commit fails.
-    A cancelled call may still commit. Functions may be called more than once (a deadlock is tried again), so they
-    touch nothing but their connection.
+    A cancelled call may still commit. Functions may be called more than once (a deadlock is tried again, and so is a
+    unique name or number that another transaction was quicker to take), so they touch nothing but their connection.
+    After `close` a call raises RuntimeError.
     """
 
     @abstractmethod

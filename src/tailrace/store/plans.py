@@ -67,6 +67,7 @@ def create_plan(
 
 def add_version(connection: Connection, plan_id: int, definition: str) -> int:
     """The id of the plan's version with this definition: the one that has it already, or a new one."""
+    connection.execute(select(plans.c.id).where(plans.c.id == plan_id).with_for_update())
     same = select(versions.c.id).where(
         versions.c.plan_id == plan_id, versions.c.sha256 == _sha256(definition)
     )
@@ -173,16 +174,26 @@ def webhook_plans(connection: Connection, project_id: int) -> list[PlanSource]:
 
     A project without any plan follows its repository's plan file: the first event makes that plan.
     """
-    ids = connection.execute(
+    ids = _webhook_triggers(connection, project_id)
+    if not ids:
+        # Locked, so that two first events do not both make it.
+        connection.execute(select(projects.c.id).where(projects.c.id == project_id).with_for_update())
+        ids = _webhook_triggers(connection, project_id)
+    if not ids:
+        ids = [(create_plan(connection, project_id, "default", path=REPOSITORY_PLAN).id, True)]
+    return [plan_source(connection, plan_id) for plan_id, enabled in ids if enabled]
+
+
+def _webhook_triggers(connection: Connection, project_id: int) -> list[tuple[int, bool]]:
+    """Plans and whether their trigger is enabled."""
+    rows = connection.execute(
         select(triggers.c.plan_id, triggers.c.enabled)
         .where(
             triggers.c.project_id == project_id, triggers.c.kind == "webhook", triggers.c.removed_at.is_(None)
         )
         .order_by(triggers.c.id)
-    ).all()
-    if not ids:
-        ids = [(create_plan(connection, project_id, "default", path=REPOSITORY_PLAN).id, True)]
-    return [plan_source(connection, plan_id) for plan_id, enabled in ids if enabled]
+    )
+    return [(row.plan_id, row.enabled) for row in rows]
 
 
 def _plans() -> Select[*tuple[object, ...]]:

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import random
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 
-from tailrace.store.base import Store
+from tailrace.store.base import Store, call
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 THREADS = 10
 TRIES = 5
-_AGAIN = ("40001", "40P01")  # serialization failure, deadlock
+_AGAIN = (
+    "40001",  # serialization failure
+    "40P01",  # deadlock
+    "23505",  # unique violation: another was quicker; the function looks again and says so in its own words
+)
 
 
 def postgres_engine(url: str, size: int = THREADS) -> Engine:
@@ -45,10 +51,12 @@ class PostgresStore(Store):
             for left in reversed(range(TRIES)):
                 try:
                     with self._engine.begin() as connection:
-                        return function(connection, *args, **kwargs)
-                except OperationalError as error:
+                        return call(function, connection, *args, **kwargs)
+                except DBAPIError as error:
                     if left == 0 or getattr(error.orig, "sqlstate", None) not in _AGAIN:
                         raise
+                # Two that fell over each other, and begin again at once, do so again.
+                time.sleep(random.uniform(0, 0.1))  # noqa: S311
             raise AssertionError("the last try returns or raises")
 
         return await asyncio.get_running_loop().run_in_executor(self._threads, transaction)
@@ -62,7 +70,7 @@ class PostgresStore(Store):
                     isolation_level="REPEATABLE READ", postgresql_readonly=True
                 )
                 with connection.begin():
-                    return function(connection, *args, **kwargs)
+                    return call(function, connection, *args, **kwargs)
 
         return await asyncio.get_running_loop().run_in_executor(self._threads, transaction)
 

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.pool import NullPool
 
-from tailrace.store.base import Store
+from tailrace.store.base import Store, call
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -33,7 +33,7 @@ def sqlite_engine(path: Path) -> Engine:
     The driver's own transactions lose updates: they begin at the first write, after the reads it depends on.
     """
     engine = create_engine(
-        f"sqlite:///{path}",
+        URL.create("sqlite", database=str(path)),  # a path may hold ? and %
         poolclass=NullPool,
         isolation_level="AUTOCOMMIT",
         connect_args={"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False},
@@ -69,6 +69,8 @@ class SqliteStore(Store):
     def __init__(self, path: Path) -> None:
         self._engine = sqlite_engine(path)
         self._wishes: queue.SimpleQueue[_Wish | None] = queue.SimpleQueue()
+        self._closing = threading.Lock()
+        self._closed = False
         self._local = threading.local()
         self._reading: list[Connection] = []
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="store-read")
@@ -80,7 +82,12 @@ class SqliteStore(Store):
     ) -> T:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
-        self._wishes.put(_Wish(lambda connection: function(connection, *args, **kwargs), loop, future))
+        with self._closing:  # what is queued behind the end would never be answered
+            if self._closed:
+                raise RuntimeError("the store is closed")
+            self._wishes.put(
+                _Wish(lambda connection: call(function, connection, *args, **kwargs), loop, future)
+            )
         return await future
 
     async def read(
@@ -90,14 +97,16 @@ class SqliteStore(Store):
             connection = self._reading_connection()
             connection.exec_driver_sql("BEGIN")
             try:
-                return function(connection, *args, **kwargs)
+                return call(function, connection, *args, **kwargs)
             finally:
                 connection.exec_driver_sql("ROLLBACK")
 
         return await asyncio.get_running_loop().run_in_executor(self._readers, transaction)
 
     async def close(self) -> None:
-        self._wishes.put(None)
+        with self._closing:
+            self._closed = True
+            self._wishes.put(None)
         await asyncio.to_thread(self._writer.join)
         await asyncio.to_thread(self._readers.shutdown)
         for connection in self._reading:
@@ -108,6 +117,7 @@ class SqliteStore(Store):
         connection: Connection | None = getattr(self._local, "connection", None)
         if connection is None:
             connection = self._local.connection = self._engine.connect()
+            connection.exec_driver_sql("PRAGMA query_only = ON")
             self._reading.append(connection)
         return connection
 
@@ -135,6 +145,8 @@ def _commit_together(connection: Connection, batch: list[_Wish]) -> list[tuple[A
             try:
                 answers.append((wish.function(connection), None))
             except Exception as error:
+                if not _in_transaction(connection):
+                    raise  # a full disk has undone the whole transaction, and no savepoint is left
                 answers.append((None, error))
                 connection.exec_driver_sql("ROLLBACK TO wish")
             connection.exec_driver_sql("RELEASE wish")
@@ -142,9 +154,14 @@ def _commit_together(connection: Connection, batch: list[_Wish]) -> list[tuple[A
     except Exception as error:
         # A full disk or a locked database fails the whole batch: nobody may be told that it was kept.
         answers = [(None, error)] * len(batch)
-        if connection.connection.dbapi_connection.in_transaction:  # pyright: ignore
+        if _in_transaction(connection):
             connection.exec_driver_sql("ROLLBACK")
     return answers
+
+
+def _in_transaction(connection: Connection) -> bool:
+    driver: Any = connection.connection.dbapi_connection
+    return driver.in_transaction
 
 
 def _answer(batch: list[_Wish], answers: list[tuple[Any, BaseException | None]]) -> None:

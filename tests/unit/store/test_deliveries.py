@@ -1,0 +1,100 @@
+"""The inbox: deliveries are kept, the last hundred refusals too."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import Connection, select
+from sqlalchemy.exc import IntegrityError
+
+from tailrace.store import Store
+from tailrace.store.deliveries import (
+    NewDelivery,
+    add_delivery,
+    add_refusal,
+    count_refusals,
+    find_delivery,
+    list_deliveries,
+)
+from tailrace.store.runs import create_run
+from tailrace.store.tables import refusal as refusals
+from tests.unit.store.conftest import attempt_at, overlapping
+from tests.unit.store.world import a_job, a_plan, a_project, new_run
+
+
+def a_delivery(project_id: int, key: str | None = "k") -> NewDelivery:
+    return NewDelivery(
+        project_id=project_id,
+        source="github",
+        key=key,
+        event="push",
+        headers={"X-GitHub-Event": "push"},
+        body=b"zlib",
+        body_file=None,
+        state="accepted",
+        detail=None,
+    )
+
+
+def test_a_delivery_is_found_by_its_key_with_its_runs(connection: Connection) -> None:
+    project = a_project(connection)
+    plan = a_plan(connection, project)
+    id = add_delivery(connection, a_delivery(project))
+    runs = tuple(
+        create_run(connection, new_run(connection, [a_job("a")], plan_id=plan, delivery_id=id))
+        for _ in range(2)
+    )
+    found = find_delivery(connection, project, "github", "k")
+    assert found is not None
+    assert (found.id, found.runs, found.state, found.event) == (id, runs, "accepted", "push")
+    assert find_delivery(connection, project, "gitlab", "k") is None
+    assert find_delivery(connection, project, "github", "other") is None
+    assert find_delivery(connection, a_project(connection), "github", "k") is None
+
+
+def test_a_key_comes_once_in_a_project_and_no_key_often(connection: Connection) -> None:
+    project = a_project(connection)
+    add_delivery(connection, a_delivery(project))
+    add_delivery(connection, a_delivery(a_project(connection)))
+    with pytest.raises(IntegrityError), attempt_at(connection):
+        add_delivery(connection, a_delivery(project))
+    for _ in range(2):
+        add_delivery(connection, a_delivery(project, key=None))
+
+
+async def test_a_delivery_that_comes_twice_at_once_is_kept_once(store: Store) -> None:
+    project = await store.write(a_project)
+
+    def accept(connection: Connection) -> int:
+        found = find_delivery(connection, project, "github", "k")
+        return found.id if found else add_delivery(connection, a_delivery(project))
+
+    one, two = await overlapping(store, accept, accept)
+    assert one == two
+
+
+def test_deliveries_are_listed_newest_first(connection: Connection) -> None:
+    one, two = a_project(connection), a_project(connection)
+    ids = [add_delivery(connection, a_delivery(one if n % 2 else two, key=str(n))) for n in range(6)]
+    newest = ids[::-1]
+    assert [delivery.id for delivery in list_deliveries(connection)] == newest
+    assert [delivery.id for delivery in list_deliveries(connection, limit=2)] == newest[:2]
+    assert [delivery.id for delivery in list_deliveries(connection, before=newest[1])] == newest[2:]
+    assert [delivery.id for delivery in list_deliveries(connection, one)] == newest[::2]
+
+
+def test_a_body_lies_in_one_place(connection: Connection) -> None:
+    new = a_delivery(a_project(connection))
+    add_delivery(connection, replace(new, body=None, body_file="1.z", key="in a file"))
+    for body, body_file in ((None, None), (b"x", "1.z")):
+        with pytest.raises(IntegrityError), attempt_at(connection):
+            add_delivery(connection, replace(new, body=body, body_file=body_file, key=None))
+
+
+def test_the_last_hundred_refusals_are_kept(connection: Connection) -> None:
+    for n in range(130):
+        add_refusal(connection, "tailrace", "github", f"reason {n}", {"n": str(n)})
+    assert count_refusals(connection) == 100
+    kept = connection.execute(select(refusals.c.why).order_by(refusals.c.id)).scalars().all()
+    assert kept == [f"reason {n}" for n in range(30, 130)]
