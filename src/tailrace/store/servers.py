@@ -16,9 +16,12 @@ def stamp_server(connection: Connection, id: str, tick_ms: int) -> int:
 
     Returns the time (ms) by which leases were extended.
     """
+    away = _away(connection, tick_ms)
+    if away:
+        # Another server may be back at the same moment: the first to lock the stamps extends, the others see its stamp.
+        connection.execute(select(servers.c.id).order_by(servers.c.id).with_for_update())
+        away = _away(connection, tick_ms)
     now = read_clock(connection)
-    last = connection.execute(select(func.max(servers.c.seen_at))).scalar()
-    away = now - last if last is not None and now - last > 2 * tick_ms else 0
     if away:
         connection.execute(
             update(attempts)
@@ -29,3 +32,11 @@ def stamp_server(connection: Connection, id: str, tick_ms: int) -> int:
     if connection.execute(update(servers).where(servers.c.id == id).values(seen_at=now)).rowcount == 0:
         connection.execute(insert(servers).values(id=id, seen_at=now))
     return away
+
+
+def _away(connection: Connection, tick_ms: int) -> int:
+    last = connection.execute(select(func.max(servers.c.seen_at))).scalar()
+    if last is None:
+        return 0
+    away = read_clock(connection) - last
+    return away if away > 2 * tick_ms else 0
