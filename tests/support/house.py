@@ -121,10 +121,17 @@ class House:
         return process
 
     def up(self, *arguments: str) -> Process:
-        """`tailrace up`, once it answers."""
+        """`tailrace up`, once it answers and its agent is there."""
         process = self.start("up", *arguments)
         self.wait_until_up(process)
+        self.wait_agent()
         return process
+
+    def wait_agent(self) -> None:
+        """Until an agent is connected."""
+        wait_for(
+            lambda: any(agent["state"] == "online" for agent in self.get("/api/agents")["items"]), "an agent"
+        )
 
     def server(self) -> Process:
         """`tailrace server`, once it answers."""

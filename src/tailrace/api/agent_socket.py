@@ -183,6 +183,7 @@ class AgentSocket:
                 if self._heard and loop.time() - renewed >= self._desk.lease_ms / 4000:
                     self._heard, renewed = False, loop.time()
                     await self._session.renew()
+                    await self._session.check()  # a wake may have been lost
             except Exception as error:
                 _log.error("an agent's session could not be kept up; trying again", error=str(error))
 

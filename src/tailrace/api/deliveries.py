@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from tailrace.api.lists import Cursor, Limit, Page, page
+from tailrace.api.numbers import RowId
 from tailrace.domain.model import DeliveryView
 from tailrace.store import Store
 from tailrace.store.deliveries import list_deliveries
@@ -18,7 +19,7 @@ def deliveries_router(store: Store) -> APIRouter:
 
     @router.get("/api/deliveries")
     async def show_all(
-        project: Annotated[int | None, Query()] = None, limit: Limit = 50, cursor: Cursor = None
+        project: Annotated[RowId | None, Query()] = None, limit: Limit = 50, cursor: Cursor = None
     ) -> Page[DeliveryView]:
         found = await store.read(list_deliveries, project, cursor, limit + 1)
         return page(found, limit, [delivery.id for delivery in found])

@@ -7,10 +7,12 @@ from typing import Annotated, Generic, TypeVar
 from fastapi import Query
 from pydantic import BaseModel
 
+from tailrace.api.numbers import LARGEST
+
 T = TypeVar("T")
 
 Limit = Annotated[int, Query(ge=1, le=500, description="How many items at most.")]
-Cursor = Annotated[int | None, Query(ge=0, description="`next` of the page before.")]
+Cursor = Annotated[int | None, Query(ge=0, le=LARGEST, description="`next` of the page before.")]
 
 
 class Page(BaseModel, Generic[T]):

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from tailrace.api.hangup import Hangup
-from tailrace.api.numbers import number_in
+from tailrace.api.numbers import RowId, number_in
 from tailrace.domain.errors import Invalid, NotFound
 from tailrace.domain.spans import STREAMS_BY_WORD, Span, Stream
 from tailrace.live.hub import Describe, LogView
@@ -63,7 +63,7 @@ def logs_router(logs: LogStore, describe: Describe) -> APIRouter:
         ]
     }
 
-    async def read_log(log: int, request: Request) -> Response:
+    async def read_log(log: RowId, request: Request) -> Response:
         """The log's bytes, with its size (X-Log-Size) and state (X-Log-State)."""
         return await reader.raw(log, request)
 
@@ -79,7 +79,7 @@ def logs_router(logs: LogStore, describe: Describe) -> APIRouter:
             "parameters": [_FROM, _TO, _parameter("limit", f"At most so many spans, and {MOST_SPANS}.")]
         },
     )
-    async def read_spans(log: int, request: Request) -> Response:
+    async def read_spans(log: RowId, request: Request) -> Response:
         """`items` are `[offset, time in ms, stream, step]`; `next` is the `from` of the next page, or null."""
         return await reader.spans(log, request)
 

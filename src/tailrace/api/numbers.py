@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Annotated
+
+from pydantic import Field
 
 from tailrace.domain.errors import Invalid
 
 LARGEST = 2**63 - 1
+
+RowId = Annotated[int, Field(ge=0, le=LARGEST)]
+"""The id of a row, no larger than a column holds."""
 
 
 def whole_number(text: str, name: str, most: int = LARGEST) -> int:

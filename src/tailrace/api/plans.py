@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from tailrace.api.lists import Cursor, Limit, Page, page
+from tailrace.api.numbers import RowId
 from tailrace.api.projects import Name
 from tailrace.domain.model import PlanView
 from tailrace.domain.plan import parse_plan
@@ -21,7 +22,7 @@ class PlanWish(BaseModel):
     """Either `definition` (a plan file's text, kept here) or `path` (a plan file in the repository)."""
 
     model_config = ConfigDict(extra="forbid")
-    project: int
+    project: RowId
     name: Name
     definition: Definition | None = None
     path: Annotated[str, Field(min_length=1, max_length=500)] | None = None
@@ -48,7 +49,7 @@ def plans_router(store: Store) -> APIRouter:
 
     @router.get("/api/plans")
     async def show_all(
-        project: Annotated[int | None, Query()] = None, limit: Limit = 100, cursor: Cursor = None
+        project: Annotated[RowId | None, Query()] = None, limit: Limit = 100, cursor: Cursor = None
     ) -> Page[PlanView]:
         found = await store.read(list_plans, project, cursor or 0, limit + 1)
         return page(found, limit, [plan.id for plan in found])
@@ -62,17 +63,17 @@ def plans_router(store: Store) -> APIRouter:
         )
 
     @router.get("/api/plans/{id}")
-    async def show(id: int) -> PlanView:
+    async def show(id: RowId) -> PlanView:
         return await store.read(get_plan, id)
 
     @router.put("/api/plans/{id}")
-    async def change(id: int, wish: PlanChange) -> PlanView:
+    async def change(id: RowId, wish: PlanChange) -> PlanView:
         if wish.definition is not None:
             parse_plan(wish.definition, "definition")
         return await store.write(change_plan, id, name=wish.name, definition=wish.definition)
 
     @router.delete("/api/plans/{id}", status_code=204)
-    async def remove(id: int) -> None:
+    async def remove(id: RowId) -> None:
         await store.write(remove_plan, id)
 
     return router

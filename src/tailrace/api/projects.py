@@ -8,6 +8,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from tailrace.api.lists import Cursor, Limit, Page, page
+from tailrace.api.numbers import RowId
 from tailrace.domain.model import Project
 from tailrace.sources.address import check_address
 from tailrace.store import Store
@@ -64,11 +65,11 @@ def projects_router(store: Store, key: SealingKey) -> APIRouter:
         return await keep_secret(project.id, wish.webhook_secret)
 
     @router.get("/api/projects/{id}")
-    async def show(id: int) -> Project:
+    async def show(id: RowId) -> Project:
         return await store.read(get_project, id)
 
     @router.patch("/api/projects/{id}")
-    async def change(id: int, wish: ProjectChange) -> Project:
+    async def change(id: RowId, wish: ProjectChange) -> Project:
         if wish.repository is not None:
             check_address(wish.repository)
         project = await store.write(change_project, id, name=wish.name, repository=wish.repository)
@@ -77,7 +78,7 @@ def projects_router(store: Store, key: SealingKey) -> APIRouter:
         return await keep_secret(id, wish.webhook_secret)
 
     @router.delete("/api/projects/{id}", status_code=204)
-    async def remove(id: int) -> None:
+    async def remove(id: RowId) -> None:
         await store.write(remove_project, id)
 
     async def keep_secret(project_id: int, secret: str | None) -> Project:

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from tailrace.api.lists import Cursor, Limit, Page, page
+from tailrace.api.numbers import RowId
 from tailrace.dispatch.why import explain
 from tailrace.domain.errors import Invalid
 from tailrace.domain.model import JobView, RunSummary, RunView
@@ -30,7 +31,7 @@ class RunWish(BaseModel):
     """`revision` is a commit, branch or tag; the default branch when it is left out."""
 
     model_config = ConfigDict(extra="forbid")
-    plan: int
+    plan: RowId
     revision: Annotated[str, Field(pattern=r"^[^-\s~^:?*\[\\][^\s~^:?*\[\\]{0,255}$")] | None = None
     variables: Annotated[dict[str, str], Field(max_length=MAX_VARIABLES)] = {}
 
@@ -113,8 +114,8 @@ def runs_router(runs: Runs, store: Store) -> APIRouter:
     @router.get("/api/runs")
     async def show_all(
         state: Annotated[str | None, Query()] = None,
-        project: Annotated[int | None, Query()] = None,
-        plan: Annotated[int | None, Query()] = None,
+        project: Annotated[RowId | None, Query()] = None,
+        plan: Annotated[RowId | None, Query()] = None,
         branch: Annotated[str | None, Query()] = None,
         limit: Limit = 50,
         cursor: Cursor = None,
@@ -128,19 +129,19 @@ def runs_router(runs: Runs, store: Store) -> APIRouter:
         return await runs.start(wish, request.state.name)
 
     @router.get("/api/runs/{id}")
-    async def show(id: int) -> RunView:
+    async def show(id: RowId) -> RunView:
         return await runs.show(id)
 
     @router.post("/api/runs/{id}/abort")
-    async def abort(id: int, request: Request) -> RunView:
+    async def abort(id: RowId, request: Request) -> RunView:
         return await runs.abort(id, request.state.name)
 
     @router.post("/api/runs/{id}/rerun", status_code=201)
-    async def rerun(id: int, request: Request) -> RunView:
+    async def rerun(id: RowId, request: Request) -> RunView:
         return await runs.start_again(id, request.state.name)
 
     @router.get("/api/jobs/{id}")
-    async def show_job(id: int) -> JobView:
+    async def show_job(id: RowId) -> JobView:
         return await runs.show_job(id)
 
     return router

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, func, select, update
 
 from tailrace.domain.errors import MoveRefused
 from tailrace.domain.outcome import Reason
@@ -52,8 +52,8 @@ def abort_run(connection: Connection, run_id: int, by: str) -> list[int]:
     move_all(connection, logs, LOG, [row.log_id for row in queued], "close", size=0, crc32=0, closed_at=now)
     told = connection.execute(
         update(attempts)
-        .where(attempts.c.run_id == run_id, attempt_held, attempts.c.abort_by.is_(None))
-        .values(abort_by=by)
+        .where(attempts.c.run_id == run_id, attempt_held)
+        .values(abort_by=func.coalesce(attempts.c.abort_by, by))
         .returning(attempts.c.agent_id)
     ).scalars()
     agents = sorted(set(told))

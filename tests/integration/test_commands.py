@@ -1,0 +1,157 @@
+"""The commands, as a shell sees them: what they print, where, and their exit status."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.integration.test_restarts import counting_run
+from tests.support.house import House
+from tests.support.waiting import wait_for
+
+
+def tailrace(house: House, *arguments: str, given: str | None = None) -> subprocess.CompletedProcess[str]:
+    """A command, run to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "tailrace", *arguments],
+        env={**os.environ, **house.environment},
+        input=given,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def test_run_follow_shows_both_streams_and_exits_as_the_job(home: House) -> None:
+    """stdout to stdout, stderr and system text to stderr, the job's exit status as its own."""
+    plan = home.script_plan("echo to stdout; echo 'to stderr 水' >&2; exit 7")
+    done = tailrace(home, "run", str(plan), "--follow")
+    assert done.returncode == 7
+    assert done.stdout == "to stdout\n"
+    assert "to stderr 水\n" in done.stderr
+    assert "failed" in done.stderr
+    passed = tailrace(home, "run", str(home.script_plan("echo fine")), "-f")
+    assert (passed.returncode, passed.stdout) == (0, "fine\n")
+
+
+def test_run_follow_tells_several_jobs_apart(home: House) -> None:
+    """Each line names its job."""
+    plan = home.plan(
+        "jobs: {one: {checkout: false, steps: [{run: echo first}]},"
+        " two: {checkout: false, needs: [one], steps: [{run: printf second}]}}"
+    )
+    done = tailrace(home, "run", str(plan), "--follow")
+    assert done.returncode == 0
+    assert {"one | first", "two | second"} & set(done.stdout.splitlines()) >= {"two | second"}
+
+
+def test_follow_survives_a_restart_of_the_server(house: House, tmp_path: Path) -> None:
+    """It resumes at its offset: no byte twice, none missing."""
+    server = house.server()
+    house.agent()
+    run, gate, kept = counting_run(house, tmp_path)
+    output = tmp_path / "followed"
+    with output.open("wb") as file:
+        follower = subprocess.Popen(
+            [sys.executable, "-m", "tailrace", "logs", str(run)],
+            env={**os.environ, **house.environment},
+            stdout=file,
+            stderr=subprocess.DEVNULL,
+        )
+    wait_for(lambda: b"line 50 " in output.read_bytes(), "the follower to show lines")
+    server.kill()
+    house.server()
+    gate.touch()
+    assert follower.wait(60) == 0
+    assert output.read_bytes() == kept.read_bytes()
+
+
+def test_an_aborted_run_exits_with_130(home: House) -> None:
+    """As after Ctrl-C in a shell."""
+    run = home.run(home.script_plan("echo on; sleep 600"))
+    home.wait_output(run, b"on")
+    assert tailrace(home, "abort", str(run)).returncode == 0
+    assert tailrace(home, "logs", str(run)).returncode == 130
+
+
+def test_projects_and_plans_are_made_and_listed(home: House) -> None:
+    """Secrets and definitions come on standard input; lists are JSON on demand."""
+    added = tailrace(
+        home, "project", "add", "cli-shop", "/srv/shop.git", "--webhook-secret", "-", given="a-long-secret\n"
+    )
+    assert added.returncode == 0, added.stderr
+    projects = json.loads(tailrace(home, "project", "list", "--json").stdout)
+    (shop,) = (project for project in projects if project["name"] == "cli-shop")
+    assert shop["has_webhook_secret"]
+    assert added.stdout.strip() == str(shop["id"])
+    definition = "jobs: {greet: {checkout: false, steps: [{run: echo good day}]}}"
+    assert tailrace(home, "plan", "add", "cli-shop", "greet", "-", given=definition).returncode == 0
+    assert tailrace(home, "run", "cli-shop/greet", "--follow").stdout == "good day\n"
+    assert "cli-shop" in tailrace(home, "plan", "list").stdout
+    assert tailrace(home, "project", "remove", "cli-shop").returncode == 0
+
+
+def test_a_plan_file_is_checked_without_a_server(house: House) -> None:
+    """Every fault with its place; exit status 1."""
+    wrong = tailrace(house, "plan", "check", "-", given="jobs:\n  a:\n    stepz: 1\n")
+    assert wrong.returncode == 1
+    assert "-:3:5: " in wrong.stderr
+    assert tailrace(house, "plan", "check", str(Path(__file__).parents[2] / ".tailrace.yml")).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["up", "--listen", "nonsense"], "listen (TAILRACE_LISTEN): expected HOST:PORT"),
+        (["server", "--database-url", "mysql://x"], "sqlite:///FILE and postgresql://"),
+    ],
+)
+def test_settings_that_cannot_be_are_named_at_the_start(
+    house: House, arguments: list[str], words: str
+) -> None:
+    """Exit status 2, one clear line, no traceback."""
+    done = tailrace(house, *arguments)
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_port_that_is_taken_is_named(home: House, house: House) -> None:
+    """What to do is said."""
+    done = tailrace(house, "server", "--listen", f"127.0.0.1:{home.port}")
+    assert done.returncode == 2
+    assert "cannot be used" in done.stderr
+
+
+def test_a_server_that_is_not_there_is_named(house: House) -> None:
+    """Exit status 2, the address, no traceback."""
+    done = tailrace(house, "runs")
+    assert done.returncode == 2
+    assert house.url in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_up_registers_a_checkout_and_runs_its_plan(house: House, tmp_path: Path) -> None:
+    """What `make run` does: the link leads to the run."""
+    from tests.integration.test_runs import make_repository
+
+    repository = tmp_path / "checkout"
+    make_repository(repository, {".tailrace.yml": 'jobs: {look: {steps: [{run: "ls"}]}}', "a-file": ""})
+    up = house.up("--project", str(repository))
+    wait_for(lambda: "Tailrace is ready: " in up.messages(), "the link")
+    (run,) = house.get("/api/runs")["items"]
+    assert f"&next=/runs/{run['id']}" in up.messages()
+    house.wait_state(run["id"], "passed")
+    assert b"a-file\n" in house.output(house.wait_log(run["id"])["log"], "stdout")
+    up.send(signal.SIGTERM)
+    assert up.wait() == 0
+    again = house.up("--project", str(repository))
+    wait_for(lambda: "Tailrace is ready: " in again.messages(), "the link")
+    assert len(house.get("/api/projects")["items"]) == 1
+    assert len(house.get("/api/plans")["items"]) == 1
