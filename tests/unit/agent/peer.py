@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import http
+import secrets
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -61,7 +62,9 @@ def lease_of(attempt: int, *scripts: str, **more: Any) -> Lease:
     words: dict[str, Any] = {
         "attempt": attempt,
         "number": 1,
-        "cookie": f"{attempt:032x}",
+        "cookie": secrets.token_hex(
+            16
+        ),  # processes are found by it, machine-wide: two tests at once must not share it
         "log": attempt + 1000,
         "run": 1,
         "run_number": 1,

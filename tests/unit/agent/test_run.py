@@ -91,11 +91,12 @@ async def counting(peer: Peer, tmp_path: Path, attempt: int = 1) -> tuple[Held, 
 
 
 def assert_counted(held: Held, tmp_path: Path) -> None:
+    assert held.finished is not None
+    outcome = held.finished.outcome
+    assert (outcome.state, outcome.detail) == (AttemptState.PASSED, None)
+    assert held.kinds == ["started", "step_began", "step_ended", "finished"]
     count = int((tmp_path / "count").read_text())
     assert held.output(Stream.STDOUT).decode().splitlines() == [str(number) for number in range(count)]
-    assert held.kinds == ["started", "step_began", "step_ended", "finished"]
-    assert held.finished is not None
-    assert held.finished.outcome.state is AttemptState.PASSED
 
 
 async def test_a_killed_agent_loses_nothing(agents: Agents, peer: Peer, tmp_path: Path) -> None:
@@ -158,8 +159,8 @@ async def test_a_second_ctrl_c_does_not_wait(agents: Agents, peer: Peer, tmp_pat
     """A job that does not heed SIGTERM ends without this agent; the next one tells of it."""
     agent = await agents.connected()
     ready = tmp_path / "ready"
-    stubborn = f"trap 'touch {tmp_path}/asked' TERM; touch {ready}; while :; do sleep 0.1; done"
-    held = await peer.lease(lease_of(1, stubborn, grace_s=3.0))
+    stubborn = f"trap 'touch {tmp_path}/asked' TERM; touch {ready}; while :; do sleep 0.1 || true; done"
+    held = await peer.lease(lease_of(1, stubborn, grace_s=4.0))
     await until(ready.exists, "the job to begin")
     agent.send_signal(signal.SIGINT)
     await until((tmp_path / "asked").exists, "the job to be asked")

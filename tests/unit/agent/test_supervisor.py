@@ -236,18 +236,38 @@ async def test_a_new_agent_finishes_what_died_meanwhile(bench: Bench, peer: Peer
 
 
 async def test_a_folder_that_was_never_started_starts_when_the_server_says_so(
-    bench: Bench, peer: Peer
+    bench: Bench, peer: Peer, tmp_path: Path
 ) -> None:
-    """An agent that was killed between the lease and the start; what the server gave to others meanwhile is not run."""
+    """An agent that was killed between lease and start; what the server gave to others meanwhile is not run, but has its place
+    until the server says so."""
     await bench.stop()
-    ours, lost = lease_of(1, "echo one"), lease_of(2, "echo two")
+    ours, lost = lease_of(1, "echo one"), lease_of(2, f"touch {tmp_path}/ran")
     held = peer.attempts[1] = Held(ours)
     for lease in (ours, lost):
         AttemptFolder.create(bench.folder / "attempts", lease)
+    free = len(peer.free)
     await bench.start()
     await completed(held)
     assert held.output(Stream.STDOUT) == b"one\n"
     await bench.gone(lost)
+    assert not (tmp_path / "ran").exists()
+    assert peer.free[free] == 0
+
+
+async def test_a_folder_stays_while_its_runner_lives(bench: Bench, peer: Peer) -> None:
+    """A runner has things to clean up after its last word."""
+    await bench.stop()
+    held = peer.attempts[1] = Held(lease_of(1, "true"))
+    folder = AttemptFolder.create(bench.folder / "attempts", held.lease)
+    finish_dead(folder, 1)
+    with folder.take_lock():
+        await bench.start()
+        await completed(held)
+        other = await peer.lease(lease_of(2, "true"))
+        await completed(other)
+        await bench.gone(other.lease)
+        assert folder.path.exists()
+    await bench.gone(held.lease)
 
 
 async def test_an_attempt_of_another_life_gives_way(bench: Bench, peer: Peer, tmp_path: Path) -> None:
