@@ -10,6 +10,7 @@ import asyncio
 import subprocess
 import sys
 from collections.abc import Callable
+from typing import cast
 
 import uvloop
 
@@ -23,9 +24,9 @@ class Watcher(asyncio.Protocol):
         self._came = came
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        transport.write(GREETING)
-        self._came(transport)
+        line = cast(asyncio.Transport, transport)  # uvloop's is one in all but its bases
+        line.write(GREETING)
+        self._came(line)
 
 
 class Output(asyncio.Protocol):

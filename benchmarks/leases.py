@@ -34,7 +34,7 @@ ANY_LABELS: frozenset[str] = frozenset()
 
 async def measure(folder: Path, quick: bool) -> Report:
     """Leases a second, for agents that ask one by one and for agents with room for eight."""
-    rounds, size = (1, ASKING) if quick else (5, 10 * ASKING)
+    rounds, size = (1, ASKING) if quick else (3, 8 * ASKING)
     url = f"sqlite:///{folder / 'leases.db'}"
     store = await open_store(url)
     try:

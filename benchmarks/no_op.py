@@ -19,7 +19,7 @@ from benchmarks.harness import Report, Row, compare, median
 from benchmarks.load import Submitter, Watch
 from tests.support.house import House
 
-FILES = 100
+FILES = 20
 COMMITS = 20
 FILE_BYTES = 4000
 
