@@ -16,6 +16,7 @@ from itertools import count
 from pathlib import Path
 
 from benchmarks.harness import Report, Row, percentile, take_turns
+from benchmarks.load import start
 from tests.support.house import ADMIN_TOKEN, House
 from tests.support.waiting import wait_for
 
@@ -30,7 +31,7 @@ async def measure(folder: Path, quick: bool) -> Report:
     rows: list[Row] = []
     notes: list[str] = []
     with House(folder) as house:
-        house.up()
+        start(house)
         bench = Bench(house, folder, lines)
         for watchers in crowds:
             ours, baseline = await take_turns(

@@ -13,6 +13,15 @@ from typing import Any, Self
 from websockets.asyncio.client import ClientConnection, connect
 
 from tests.support.house import ADMIN_TOKEN, ENDED, House
+from tests.support.waiting import wait_for
+
+
+def start(house: House) -> None:
+    """`tailrace up`, with its agent connected."""
+    house.up()
+    wait_for(
+        lambda: any(agent["state"] == "online" for agent in house.get("/api/agents")["items"]), "an agent"
+    )
 
 
 class Submitter:

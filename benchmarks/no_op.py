@@ -16,7 +16,7 @@ from pathlib import Path
 
 from benchmarks.bare import carry_all
 from benchmarks.harness import Report, Row, compare, median
-from benchmarks.load import Submitter, Watch
+from benchmarks.load import Submitter, Watch, start
 from tests.support.house import House
 
 FILES = 20
@@ -33,7 +33,7 @@ async def measure(folder: Path, quick: bool) -> Report:
     notes: tuple[str, ...] = ()
     for capacity in (8,) if quick else (8, default):
         with House(_new(folder / f"house-{capacity}"), TAILRACE_CAPACITY=str(capacity)) as house:
-            house.up()
+            start(house)
             bench = await Bench.begin(house, source, _new(folder / "bare"))
             try:
                 if capacity == 8:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from benchmarks.bare import SHELL
 from benchmarks.harness import Report, Row, median, take_turns
-from benchmarks.load import Submitter, Watch
+from benchmarks.load import Submitter, Watch, start
 from tests.support.house import House
 
 LINE = "0123456789" * 9 + "012345678"
@@ -29,7 +29,7 @@ async def measure(folder: Path, quick: bool) -> Report:
     # `yes` is ended by SIGPIPE: a failure by the rules of pipefail, but not by ours.
     script = f"set +o pipefail\nyes {LINE} | head -c {size}\n"
     with House(folder) as house:
-        house.up()
+        start(house)
         plan = house.script_plan(script, project=house.project())
         wanted = hash_of_lines(size)
         executing: list[float] = []
