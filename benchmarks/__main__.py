@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import signal
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from types import FrameType
 
 from benchmarks import latency, leases, no_op, output_100mb
 from benchmarks.harness import Measure, Report
@@ -27,6 +29,7 @@ BENCHMARKS: dict[str, Measure] = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the benchmarks that were asked for; all of them when none was."""
     wish = _parse(arguments)
+    signal.signal(signal.SIGTERM, _exit)  # so that what was started is ended too
     machine = this_machine()
     date = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     names = [name for name in BENCHMARKS if name in wish.names] if wish.names else list(BENCHMARKS)
@@ -46,6 +49,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         found = as_json(reports, machine, date, command)
         wish.json.write_text(json.dumps(found, indent=2, ensure_ascii=False) + "\n")
     return 0
+
+
+def _exit(_number: int, _frame: FrameType | None) -> None:
+    sys.exit(1)
 
 
 class _Wish(argparse.Namespace):

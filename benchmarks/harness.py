@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ class Row:
     ours: float
     baseline: float
     unit: str
+    rounds: int
 
     @property
     def ratio(self) -> float:
@@ -56,11 +58,15 @@ def median(samples: Sequence[float]) -> float:
 
 
 async def take_turns(
-    rounds: int, ours: Callable[[], Awaitable[T]], baseline: Callable[[], Awaitable[T]]
+    rounds: int, ours: Callable[[], Awaitable[T]], baseline: Callable[[], Awaitable[T]], within_s: float = 15
 ) -> tuple[list[T], list[T]]:
-    """The samples of both, measured in turns: what disturbs the machine for a while disturbs both."""
+    """The samples of both, measured in turns: what disturbs the machine for a while disturbs both.
+
+    No round but the first begins after `within_s` seconds, so that a slow machine makes fewer rounds and no long wait.
+    """
     samples: tuple[list[T], list[T]] = ([], [])
-    for _ in range(rounds):
+    began = time.monotonic()
+    while len(samples[0]) < rounds and (not samples[0] or time.monotonic() - began < within_s):
         samples[0].append(await ours())
         samples[1].append(await baseline())
     return samples
@@ -75,4 +81,4 @@ async def compare(
 ) -> Row:
     """A row of two medians, measured in turns."""
     samples = await take_turns(rounds, ours, baseline)
-    return Row(name, median(samples[0]), median(samples[1]), unit)
+    return Row(name, median(samples[0]), median(samples[1]), unit, len(samples[0]))

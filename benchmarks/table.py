@@ -12,7 +12,8 @@ from pathlib import Path
 
 from benchmarks.harness import Report, Row
 
-HEAD = ("benchmark", "ours", "baseline", "ratio", "unit")
+HEAD = ("benchmark", "ours", "baseline", "ratio", "unit", "rounds")
+NUMBERS = (1, 2, 3, 5)
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ def table(rows: Sequence[Row]) -> str:
     cells = [HEAD, *(_cells(row) for row in rows)]
     widths = [max(len(line[column]) for line in cells) for column in range(len(HEAD))]
     rule = tuple(
-        "-" * (width - (0 < column < 4)) + ":" * (0 < column < 4) for column, width in enumerate(widths)
+        "-" * (width - 1) + (":" if column in NUMBERS else "-") for column, width in enumerate(widths)
     )
     lines = [cells[0], rule, *cells[1:]]
     return "\n".join(_line(line, widths) for line in lines)
@@ -83,6 +84,7 @@ def as_json(reports: dict[str, Report], machine: Machine, date: str, command: st
                 "baseline": row.baseline,
                 "ratio": row.ratio if math.isfinite(row.ratio) else None,
                 "unit": row.unit,
+                "rounds": row.rounds,
             }
             for name, report in reports.items()
             for row in report.rows
@@ -92,12 +94,12 @@ def as_json(reports: dict[str, Report], machine: Machine, date: str, command: st
 
 
 def _cells(row: Row) -> tuple[str, ...]:
-    return (row.name, figure(row.ours), figure(row.baseline), figure(row.ratio), row.unit)
+    return (row.name, figure(row.ours), figure(row.baseline), figure(row.ratio), row.unit, str(row.rounds))
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
     padded = [
-        cell.rjust(width) if 0 < column < 4 else cell.ljust(width)
+        cell.rjust(width) if column in NUMBERS else cell.ljust(width)
         for column, (cell, width) in enumerate(zip(cells, widths, strict=True))
     ]
     return f"| {' | '.join(padded)} |"
