@@ -64,9 +64,19 @@ async def measure(folder: Path, quick: bool) -> Report:
         await store.close()
     return Report(
         (
-            Row(f"leases: one each, {ASKING} asking at once", median(ours), median(alone), "leases/s"),
             Row(
-                f"leases: {AT_ONCE} for one agent at once", median(together), median(alone_again), "leases/s"
+                f"leases: one each, {ASKING} asking at once",
+                median(ours),
+                median(alone),
+                "leases/s",
+                len(ours),
+            ),
+            Row(
+                f"leases: {AT_ONCE} for one agent at once",
+                median(together),
+                median(alone_again),
+                "leases/s",
+                len(together),
             ),
         )
     )

@@ -25,7 +25,7 @@ LOG_CLOSED_WITHIN_S = 120
 
 async def measure(folder: Path, quick: bool) -> Report:
     """Seconds until the log is readable, and until it is read back."""
-    size, rounds = (QUICK_BYTES, 1) if quick else (FULL_BYTES, 3)
+    size, rounds = (QUICK_BYTES, 1) if quick else (FULL_BYTES, 5)
     # `yes` is ended by SIGPIPE: a failure by the rules of pipefail, but not by ours.
     script = f"set +o pipefail\nyes {LINE} | head -c {size}\n"
     with House(folder) as house:
@@ -57,7 +57,7 @@ async def measure(folder: Path, quick: bool) -> Report:
         f"Of the seconds of {name}, the job itself ran for {median(executing):.2f} (it waits for whoever reads its output);"
         f" reading the output back through the API took {median(reading):.2f} more, not counted."
     )
-    return Report((Row(name, median(samples[0]), median(samples[1]), "s"),), (note,))
+    return Report((Row(name, median(samples[0]), median(samples[1]), "s", len(samples[0])),), (note,))
 
 
 async def _until_readable(house: House, plan: int) -> tuple[float, int]:

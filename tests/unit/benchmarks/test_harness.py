@@ -64,6 +64,13 @@ async def test_ours_and_the_baseline_take_turns() -> None:
     assert order == ["ours", "baseline"] * 3
 
 
+async def test_a_slow_machine_makes_fewer_rounds_but_always_one() -> None:
+    async def one() -> int:
+        return 1
+
+    assert await take_turns(3, one, one, within_s=0) == ([1], [1])
+
+
 async def test_a_comparison_is_a_row_of_medians() -> None:
     ours, baseline = iter([30.0, 10.0, 20.0]), iter([4.0, 5.0, 600.0])
 
@@ -74,9 +81,9 @@ async def test_a_comparison_is_a_row_of_medians() -> None:
         return next(baseline)
 
     row = await compare("one", "ms", 3, next_of_ours, next_of_baseline)
-    assert row == Row("one", 20, 5, "ms")
+    assert row == Row("one", 20, 5, "ms", 3)
     assert row.ratio == 4
 
 
 def test_the_ratio_to_nothing_is_infinite() -> None:
-    assert Row("one", 1, 0, "ms").ratio == math.inf
+    assert Row("one", 1, 0, "ms", 1).ratio == math.inf
