@@ -20,7 +20,7 @@ from benchmarks.load import Submitter, Watch, start
 from tests.support.house import House
 
 FILES = 20
-COMMITS = 20
+COMMITS = 5
 FILE_BYTES = 4000
 
 
