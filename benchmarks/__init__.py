@@ -1,0 +1,1 @@
+"""Benchmarks of a real Tailrace, each beside its baseline in the same run."""
