@@ -22,9 +22,9 @@ ARGUMENTS = [
 ]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def browser() -> Generator[Browser]:
-    """One Chromium for the session."""
+    """A Chromium for the test: while one is open, its thread counts as one with a running loop, which breaks other tests."""
     chromium = require("chromium")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)

@@ -53,7 +53,7 @@ def test_what_an_agent_holds_ends_by_the_agents_word(connection: Connection, beg
     assert attempts_to_abort(connection, agent) == [(held.attempt, "Ada")]
     job = "running" if begun else "pending"
     assert states(get_run(connection, run)) == {"run": "running", "a": job, "b": "aborted"}
-    assert abort_run(connection, run, "Bob") == [], "it was asked for already"
+    assert abort_run(connection, run, "Bob") == [agent], "asking again wakes again, and keeps the first word"
     assert attempts_to_abort(connection, agent) == [(held.attempt, "Ada")]
     finish(connection, agent, held.attempt, AttemptState.ABORTED)
     assert states(get_run(connection, run)) == {"run": "aborted", "a": "aborted", "b": "aborted"}
