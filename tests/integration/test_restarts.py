@@ -130,6 +130,21 @@ def test_ctrl_c_aborts_what_runs_and_ends_everything(house: House, tmp_path: Pat
     assert house.wait_log(run)["log_state"] == "closed"
 
 
+def test_ctrl_c_does_not_wait_for_a_job_that_will_not_end(house: House, tmp_path: Path) -> None:
+    """A job that ignores SIGTERM is killed before `tailrace up` has gone, and its end is stored."""
+    up = house.up()
+    pid = tmp_path / "pid"
+    run = house.run(
+        house.script_plan(f"trap '' TERM; echo $$ > {pid}; echo begun; while :; do sleep 0.1; done")
+    )
+    house.wait_output(run, b"begun")
+    up.send(signal.SIGINT)
+    assert up.wait() == 0
+    assert not Path(f"/proc/{pid.read_text().strip()}").exists()
+    house.server()
+    assert house.wait_state(run, "aborted")["reason"] == "aborted_by"
+
+
 def test_an_agent_that_never_comes_back_ends_its_job_as_lost(tmp_path: Path) -> None:
     """The lease runs out; the log that arrived stays readable and says that it is cut."""
     with House(tmp_path, TAILRACE_LEASE_S="2") as house:

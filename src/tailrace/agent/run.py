@@ -22,6 +22,8 @@ from tailrace.runner.warm import RunnerNotStarted, WarmParent
 
 WIND_UP_S = 5.0
 """After Ctrl-C, how long outcomes and logs of the aborted attempts may take to reach the server."""
+HURRY_S = 2.0
+"""After Ctrl-C, how long a job that was told to end may take before it is killed: a person waits."""
 _PR_SET_PDEATHSIG = 1
 _log = structlog.get_logger("agent")
 
@@ -130,7 +132,7 @@ class _Running:
     async def _wind_up(self) -> None:
         """Abort all, until the server knows all, or for as long as a person at a terminal waits."""
         supervisor = self._supervisor
-        supervisor.abort_all("the agent (Ctrl-C)")
+        supervisor.abort_all("the agent (Ctrl-C)", HURRY_S)
         loop = asyncio.get_running_loop()
         end, said = loop.time() + WIND_UP_S, (0, 0)
         while supervisor.unsettled and self._signals.empty() and loop.time() < end:

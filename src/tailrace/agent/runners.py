@@ -54,11 +54,11 @@ class Runners:
         """Remove the folder of an attempt whose runner is gone, then tell `removed`."""
         self._do(attempt, lambda: self._remove(attempt, folder, removed))
 
-    def abort(self, attempt: Attempt, folder: AttemptFolder, by: str) -> None:
+    def abort(self, attempt: Attempt, folder: AttemptFolder, by: str, grace_s: float | None = None) -> None:
         """Tell the runner, as soon as it listens, unless it ends before."""
         if not attempt.ordering:
             attempt.ordering = True
-            self._run(self._abort(attempt, folder, by))
+            self._run(self._abort(attempt, folder, by, grace_s))
 
     async def close(self) -> None:
         """Leave undone what is under way: the next agent finds it on disk."""
@@ -92,14 +92,14 @@ class Runners:
         attempt.close()
         removed(attempt)
 
-    async def _abort(self, attempt: Attempt, folder: AttemptFolder, by: str) -> None:
+    async def _abort(self, attempt: Attempt, folder: AttemptFolder, by: str, grace_s: float | None) -> None:
         _log.info("aborting", attempt=folder.path.name, by=by)
         while attempt.finished is None:
             if not attempt.busy:
                 if not folder.is_alive():
                     return
                 with suppress(OSError):
-                    if await send_abort(folder, by):
+                    if await send_abort(folder, by, grace_s):
                         return
             await asyncio.sleep(_AGAIN_S)
             attempt.look()

@@ -100,11 +100,11 @@ class Supervisor:
         """How many attempts have not ended yet."""
         return sum(attempt.finished is None for attempt in self._held.values())
 
-    def abort_all(self, by: str) -> None:
-        """Abort every attempt and take no more."""
+    def abort_all(self, by: str, grace_s: float) -> None:
+        """Abort every attempt, with no more than this grace, and take no more."""
         self._stopping = True
         for attempt in list(self._held.values()):
-            self._abort(attempt, by)
+            self._abort(attempt, by, grace_s)
         self._tell_free()
 
     async def close(self) -> None:
@@ -287,12 +287,12 @@ class Supervisor:
         else:
             self._remove(attempt)
 
-    def _abort(self, attempt: Attempt, by: str) -> None:
+    def _abort(self, attempt: Attempt, by: str, grace_s: float | None = None) -> None:
         if attempt.abort_by is not None or attempt.finished is not None:
             return
         attempt.abort_by = by
         if attempt.runner and attempt.folder is not None:
-            self._runners.abort(attempt, attempt.folder, by)
+            self._runners.abort(attempt, attempt.folder, by, grace_s)
         else:
             self._advance(attempt)
 

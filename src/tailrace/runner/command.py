@@ -1,6 +1,7 @@
 """Commands to a running attempt, each with its cause, on a socket in the attempt's folder.
 
-A connection carries one line of JSON each way: `{"abort": "who"}`, answered by `{"taken": true}`.
+A connection carries one line of JSON each way: `{"abort": "who", "grace_s": 2}`, answered by `{"taken": true}`. The grace is
+null where the lease's own will do.
 """
 
 from __future__ import annotations
@@ -19,8 +20,10 @@ PATIENCE_S = 2.0
 """How long a runner that lives but does not listen yet is waited for, and how long an answer."""
 
 
-async def send_abort(folder: AttemptFolder, by: str) -> bool:
-    """Ask the folder's runner to end its attempt; False when none took it (it is not alive, or it has finished).
+async def send_abort(folder: AttemptFolder, by: str, grace_s: float | None = None) -> bool:
+    """Ask the folder's runner to end its attempt, with no more than this grace.
+
+    False when none took it (it is not alive, or it has finished).
 
     A runner holds its lock a moment before it listens: while it does, this waits for it.
     """
@@ -36,7 +39,7 @@ async def send_abort(folder: AttemptFolder, by: str) -> bool:
     connection.setblocking(False)
     reader, writer = await asyncio.open_unix_connection(sock=connection)
     try:
-        writer.write(json.dumps({"abort": by}).encode() + b"\n")
+        writer.write(json.dumps({"abort": by, "grace_s": grace_s}).encode() + b"\n")
         async with asyncio.timeout(PATIENCE_S):
             return bool(await reader.readline())
     except (OSError, TimeoutError):
@@ -53,7 +56,9 @@ async def take_commands(folder: AttemptFolder, stop: Stop) -> AsyncGenerator[Non
         with suppress(OSError, ValueError):
             message: object = json.loads(await reader.readline())
             if isinstance(message, dict) and "abort" in message:
-                stop.abort(str(cast(dict[str, object], message)["abort"]))
+                wish = cast(dict[str, object], message)
+                grace_s = wish.get("grace_s")
+                stop.abort(str(wish["abort"]), grace_s if isinstance(grace_s, int | float) else None)
                 writer.write(b'{"taken": true}\n')
                 await writer.drain()
         writer.close()

@@ -105,8 +105,9 @@ class Executor:
         self._output.say(step, f"{outcome.detail if outcome else 'stopping'}; ending the step's processes")
         if child.signal_group(signal.SIGTERM):
             child.signal_group(signal.SIGCONT)  # a suspended process could not heed it
-        if not await self._group_ends(child, self._grace_s):
-            self._output.say(step, f"still running {self._grace_s:g} s after SIGTERM: killed")
+        grace_s = self._stop.grace_s(self._grace_s)
+        if not await self._group_ends(child, grace_s):
+            self._output.say(step, f"still running {grace_s:g} s after SIGTERM: killed")
             child.signal_group(signal.SIGKILL)
         await self._family.end()
         await _first(asyncio.gather(child.exited, *(pipe.ended for pipe in pipes)), within_s=_CLOSE_S)

@@ -12,6 +12,7 @@ class Stop:
     """At most one cause; `asked` is done as soon as there is one."""
 
     def __init__(self) -> None:
+        self._hurry_s: float | None = None
         self.asked: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
 
     @property
@@ -19,11 +20,17 @@ class Stop:
         """How the attempt ends by this cause, where there is one."""
         return self.asked.result() if self.asked.done() else None
 
-    def abort(self, by: str) -> None:
-        """Somebody wants it."""
+    def abort(self, by: str, grace_s: float | None = None) -> None:
+        """Somebody wants it, and may be in a hurry."""
+        if grace_s is not None:
+            self._hurry_s = grace_s
         self._ask(
             Outcome(state=AttemptState.ABORTED, reason=Reason.ABORTED_BY, detail=f"aborted by {by}"),
         )
+
+    def grace_s(self, usual_s: float) -> float:
+        """The time between SIGTERM and SIGKILL: the usual one, or less when whoever asked is in a hurry."""
+        return usual_s if self._hurry_s is None else min(usual_s, self._hurry_s)
 
     def time_out(self, timeout_s: float) -> None:
         """The job has used up its time."""
