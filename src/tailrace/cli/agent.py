@@ -29,13 +29,20 @@ def agent(
 
     Parameters
     ----------
-    server: The server's address (TAILRACE_SERVER; http://127.0.0.1:8000).
-    token: A registration token, needed once; `-` reads it from standard input (TAILRACE_AGENT_TOKEN).
-    name: The agent's name (TAILRACE_AGENT_NAME; the machine's name).
-    labels: More labels, separated by commas (TAILRACE_LABELS).
-    capacity: How many attempts at once (TAILRACE_CAPACITY; the number of processors).
-    data_dir: The agent's folder is `agent` in it (TAILRACE_DATA_DIR; .tailrace).
-    log_level: debug, info, warning or error (TAILRACE_LOG_LEVEL; info).
+    server:
+        The server's address (TAILRACE_SERVER; http://127.0.0.1:8000).
+    token:
+        A registration token, needed once; `-` reads it from standard input (TAILRACE_AGENT_TOKEN).
+    name:
+        The agent's name (TAILRACE_AGENT_NAME; the machine's name).
+    labels:
+        More labels, separated by commas (TAILRACE_LABELS).
+    capacity:
+        How many attempts at once (TAILRACE_CAPACITY; the number of processors).
+    data_dir:
+        The agent's folder is `agent` in it (TAILRACE_DATA_DIR; .tailrace).
+    log_level:
+        debug, info, warning or error (TAILRACE_LOG_LEVEL; info).
     """
     from tailrace.agent.labels import machine_labels
     from tailrace.agent.run import AgentConfig, run_agent

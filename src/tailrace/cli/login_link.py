@@ -14,7 +14,8 @@ def login_link(
 
     Parameters
     ----------
-    page: Where the link leads after signing in.
+    page:
+        Where the link leads after signing in.
     """
     print(connect(server, token, data_dir).post("/api/login-codes", {"next": page})["url"])
     return 0

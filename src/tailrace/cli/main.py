@@ -49,6 +49,15 @@ def main() -> None:
     """Run the command that the arguments name; its exit status: 0 well, 1 failed, 2 wrong usage or settings."""
     try:
         status = app(sys.argv[1:], exit_on_error=True, result_action="return_value")
+    except ModuleNotFoundError as error:
+        if (error.name or "tailrace").startswith("tailrace"):
+            raise
+        print(
+            f"tailrace: this command needs the server's parts, and {error.name} is not installed:"
+            " pip install 'tailrace[server]'",
+            file=sys.stderr,
+        )
+        sys.exit(2)
     except TailraceError as error:
         print(f"tailrace: {error}", file=sys.stderr)
         sys.exit(2)

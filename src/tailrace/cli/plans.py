@@ -26,8 +26,10 @@ def add_plan(
 
     Parameters
     ----------
-    file: The plan file whose text the server keeps; `-` reads standard input.
-    path: Where the plan lives in the repository, such as .tailrace.yml.
+    file:
+        The plan file whose text the server keeps; `-` reads standard input.
+    path:
+        Where the plan lives in the repository, such as .tailrace.yml.
     """
     client = connect(server, token, data_dir)
     body: dict[str, object] = {"project": find_project(client, project)["id"], "name": name}
@@ -51,7 +53,8 @@ def check_plan(file: Annotated[str, Parameter(allow_leading_hyphen=True)] = ".ta
 
     Parameters
     ----------
-    file: The plan file; `-` reads standard input.
+    file:
+        The plan file; `-` reads standard input.
     """
     from tailrace.domain.plan import PlanInvalid, parse_plan
 

@@ -24,9 +24,12 @@ def add_project(
 
     Parameters
     ----------
-    name: Letters, digits, `_`, `.` and `-`.
-    repository: What git clones: an address or an absolute path.
-    webhook_secret: What webhooks are signed with; `-` reads it from standard input.
+    name:
+        Letters, digits, `_`, `.` and `-`.
+    repository:
+        What git clones: an address or an absolute path.
+    webhook_secret:
+        What webhooks are signed with; `-` reads it from standard input.
     """
     secret = sys.stdin.readline().strip() if webhook_secret == "-" else webhook_secret
     body = {"name": name, "repository": repository, "webhook_secret": secret}

@@ -31,10 +31,14 @@ def run(
 
     Parameters
     ----------
-    plan: PROJECT/PLAN, PLAN where only one has that name, or an id.
-    revision: A commit, branch or tag; the default branch when left out.
-    var: NAME=VALUE, may be given more than once.
-    follow: Show the output live.
+    plan:
+        PROJECT/PLAN, PLAN where only one has that name, or an id.
+    revision:
+        A commit, branch or tag; the default branch when left out.
+    var:
+        NAME=VALUE, may be given more than once.
+    follow:
+        Show the output live.
     """
     client = connect(server, token, data_dir)
     body: dict[str, object] = {"plan": find_plan(client, plan)["id"], "variables": dict(map(_variable, var))}

@@ -19,12 +19,18 @@ def server(
 
     Parameters
     ----------
-    listen: HOST:PORT to listen on (TAILRACE_LISTEN; 127.0.0.1:8000).
-    data_dir: Folder for database, logs, mirrors and keys (TAILRACE_DATA_DIR; .tailrace).
-    url: The address under which people and agents reach this server (TAILRACE_URL).
-    database_url: sqlite:///FILE or postgresql://… (TAILRACE_DATABASE_URL; SQLite in the data directory).
-    lease_s: Seconds for which an agent may be silent before it loses its attempts (TAILRACE_LEASE_S; 30).
-    log_level: debug, info, warning or error (TAILRACE_LOG_LEVEL; info).
+    listen:
+        HOST:PORT to listen on (TAILRACE_LISTEN; 127.0.0.1:8000).
+    data_dir:
+        Folder for database, logs, mirrors and keys (TAILRACE_DATA_DIR; .tailrace).
+    url:
+        The address under which people and agents reach this server (TAILRACE_URL).
+    database_url:
+        sqlite:///FILE or postgresql://… (TAILRACE_DATABASE_URL; SQLite in the data directory).
+    lease_s:
+        Seconds for which an agent may be silent before it loses its attempts (TAILRACE_LEASE_S; 30).
+    log_level:
+        debug, info, warning or error (TAILRACE_LOG_LEVEL; info).
     """
     import uvloop
 

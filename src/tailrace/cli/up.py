@@ -34,13 +34,20 @@ def up(
 
     Parameters
     ----------
-    project: A git repository on this machine: registered as a project, and its .tailrace.yml run.
-    listen: HOST:PORT to listen on (TAILRACE_LISTEN; 127.0.0.1:8000).
-    data_dir: Folder for database, logs, mirrors, keys and the agent (TAILRACE_DATA_DIR; .tailrace).
-    url: The address under which people reach this server (TAILRACE_URL).
-    database_url: sqlite:///FILE or postgresql://… (TAILRACE_DATABASE_URL; SQLite in the data directory).
-    capacity: How many jobs at once (TAILRACE_CAPACITY; the number of processors).
-    log_level: debug, info, warning or error (TAILRACE_LOG_LEVEL; info).
+    project:
+        A git repository on this machine: registered as a project, and its .tailrace.yml run.
+    listen:
+        HOST:PORT to listen on (TAILRACE_LISTEN; 127.0.0.1:8000).
+    data_dir:
+        Folder for database, logs, mirrors, keys and the agent (TAILRACE_DATA_DIR; .tailrace).
+    url:
+        The address under which people reach this server (TAILRACE_URL).
+    database_url:
+        sqlite:///FILE or postgresql://… (TAILRACE_DATABASE_URL; SQLite in the data directory).
+    capacity:
+        How many jobs at once (TAILRACE_CAPACITY; the number of processors).
+    log_level:
+        debug, info, warning or error (TAILRACE_LOG_LEVEL; info).
     """
     import uvloop
 
