@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import httpx2
-
+from tailrace.cli.flags import ClientFlags, given
 from tailrace.domain.errors import TailraceError
-from tailrace.settings import ADMIN_TOKEN_FILE, ClientSettings, load_client
+
+if TYPE_CHECKING:
+    import httpx2
 
 
 class CallFailed(TailraceError):
@@ -21,6 +22,8 @@ class Client:
     """Calls the API of one server with one token; answers are decoded JSON."""
 
     def __init__(self, server: str, token: str) -> None:
+        import httpx2
+
         self.server = server.rstrip("/")
         self.token = token
         self._http = httpx2.Client(
@@ -42,6 +45,8 @@ class Client:
         query: Mapping[str, Any] | None = None,
     ) -> Any:
         """The answer's JSON, None when it has none; raises CallFailed."""
+        import httpx2
+
         wanted = {name: value for name, value in (query or {}).items() if value is not None}
         try:
             answer = self._http.request(method, path, json=body, params=wanted)
@@ -54,10 +59,12 @@ class Client:
         raise CallFailed(_detail(answer))
 
 
-def connect(server: str | None = None, token: str | None = None, data_dir: Path | None = None) -> Client:
+def connect(flags: ClientFlags) -> Client:
     """A client from flags, environment and file; without a token, the admin's from the data directory."""
-    settings = load_client(server=server, token=token, data_dir=data_dir)
-    return Client(settings.server, settings.token or _admin_token(settings))
+    from tailrace.settings import load_client
+
+    settings = load_client(**given(flags))
+    return Client(settings.server, settings.token or _admin_token(settings.data_dir))
 
 
 def show(value: Any, *, as_json: bool, columns: Mapping[str, str]) -> None:
@@ -89,12 +96,14 @@ def _detail(answer: httpx2.Response) -> str:
         return f"HTTP {answer.status_code}: {answer.text[:200]}"
 
 
-def _admin_token(settings: ClientSettings) -> str:
-    path = settings.data_dir / ADMIN_TOKEN_FILE
+def _admin_token(data_dir: Path) -> str:
+    from tailrace.settings import ADMIN_TOKEN_FILE
+
+    path = data_dir / ADMIN_TOKEN_FILE
     try:
         return path.read_text().strip()
     except OSError as error:
         raise CallFailed(
-            f"no token: set TAILRACE_TOKEN or --token, or run where the server's data directory can be read"
+            "no token: set TAILRACE_TOKEN or --token, or run where the server's data directory can be read"
             f" ({path}: {error.strerror})"
         ) from None

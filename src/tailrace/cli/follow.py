@@ -59,7 +59,8 @@ class Follower:
                     await self._watch(connection, log)
 
     async def _watch(self, connection: ClientConnection, log: int) -> None:
-        wish = {"op": "watch", "topic": f"log/{log}", "from": self._next.get(log, 0)}
+        # `whole`: a terminal that is slow waits, it is never skipped.
+        wish = {"op": "watch", "topic": f"log/{log}", "from": self._next.get(log, 0), "whole": True}
         await connection.send(json.dumps(wish))
 
     def _take(self, log: int, message: dict[str, Any]) -> None:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from tailrace.cli.client import connect
+from tailrace.cli.flags import NO_CLIENT_FLAGS, ClientFlags
 
 
-def login_link(
-    *, page: str = "/", server: str | None = None, token: str | None = None, data_dir: Path | None = None
-) -> int:
+def login_link(*, page: str = "/", flags: ClientFlags = NO_CLIENT_FLAGS) -> int:
     """Print a sign-in link: good once, for ten minutes.
 
     Parameters
@@ -17,5 +14,5 @@ def login_link(
     page:
         Where the link leads after signing in.
     """
-    print(connect(server, token, data_dir).post("/api/login-codes", {"next": page})["url"])
+    print(connect(flags).post("/api/login-codes", {"next": page})["url"])
     return 0

@@ -9,6 +9,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from tailrace.cli.client import CallFailed, Client, connect, show
+from tailrace.cli.flags import NO_CLIENT_FLAGS, ClientFlags
 from tailrace.cli.projects import find_project
 
 
@@ -18,9 +19,7 @@ def add_plan(
     file: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None,
     *,
     path: str | None = None,
-    server: str | None = None,
-    token: str | None = None,
-    data_dir: Path | None = None,
+    flags: ClientFlags = NO_CLIENT_FLAGS,
 ) -> int:
     """Add a plan: kept in the server (FILE) or in the repository (--path).
 
@@ -31,18 +30,16 @@ def add_plan(
     path:
         Where the plan lives in the repository, such as .tailrace.yml.
     """
-    client = connect(server, token, data_dir)
+    client = connect(flags)
     body: dict[str, object] = {"project": find_project(client, project)["id"], "name": name}
     body |= {"path": path} if file is None else {"definition": _read(file)}
     print(client.post("/api/plans", body)["id"])
     return 0
 
 
-def list_plans(
-    *, json: bool = False, server: str | None = None, token: str | None = None, data_dir: Path | None = None
-) -> int:
+def list_plans(*, json: bool = False, flags: ClientFlags = NO_CLIENT_FLAGS) -> int:
     """List the plans."""
-    found = connect(server, token, data_dir).get("/api/plans", limit=500)["items"]
+    found = connect(flags).get("/api/plans", limit=500)["items"]
     columns = {"ID": "id", "PROJECT": "project_name", "NAME": "name", "VERSION": "version", "PATH": "path"}
     show(found, as_json=json, columns=columns)
     return 0

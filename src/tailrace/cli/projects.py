@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
 from tailrace.cli.client import CallFailed, Client, connect, show
+from tailrace.cli.flags import NO_CLIENT_FLAGS, ClientFlags
 
 
 def add_project(
@@ -16,9 +16,7 @@ def add_project(
     repository: str,
     *,
     webhook_secret: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None,
-    server: str | None = None,
-    token: str | None = None,
-    data_dir: Path | None = None,
+    flags: ClientFlags = NO_CLIENT_FLAGS,
 ) -> int:
     """Add a project.
 
@@ -33,27 +31,21 @@ def add_project(
     """
     secret = sys.stdin.readline().strip() if webhook_secret == "-" else webhook_secret
     body = {"name": name, "repository": repository, "webhook_secret": secret}
-    made = connect(server, token, data_dir).post(
-        "/api/projects", {k: v for k, v in body.items() if v is not None}
-    )
+    made = connect(flags).post("/api/projects", {k: v for k, v in body.items() if v is not None})
     print(made["id"])
     return 0
 
 
-def list_projects(
-    *, json: bool = False, server: str | None = None, token: str | None = None, data_dir: Path | None = None
-) -> int:
+def list_projects(*, json: bool = False, flags: ClientFlags = NO_CLIENT_FLAGS) -> int:
     """List the projects."""
-    found = connect(server, token, data_dir).get("/api/projects", limit=500)["items"]
+    found = connect(flags).get("/api/projects", limit=500)["items"]
     show(found, as_json=json, columns={"ID": "id", "NAME": "name", "REPOSITORY": "repository"})
     return 0
 
 
-def remove_project(
-    name: str, *, server: str | None = None, token: str | None = None, data_dir: Path | None = None
-) -> int:
+def remove_project(name: str, *, flags: ClientFlags = NO_CLIENT_FLAGS) -> int:
     """Remove a project, by name or id; its runs and logs stay."""
-    client = connect(server, token, data_dir)
+    client = connect(flags)
     client.call("DELETE", f"/api/projects/{find_project(client, name)['id']}")
     return 0
 

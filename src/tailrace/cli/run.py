@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json as json_module
-from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
 from tailrace.cli.client import CallFailed, connect, show
+from tailrace.cli.flags import NO_CLIENT_FLAGS, ClientFlags
 from tailrace.cli.plans import find_plan
 
 
@@ -20,9 +20,7 @@ def run(
     var: Annotated[tuple[str, ...], Parameter(name=["--var"])] = (),
     follow: Annotated[bool, Parameter(name=["--follow", "-f"], negative="")] = False,
     json: bool = False,
-    server: str | None = None,
-    token: str | None = None,
-    data_dir: Path | None = None,
+    flags: ClientFlags = NO_CLIENT_FLAGS,
 ) -> int:
     """Start a run and print its id, or follow it to its end.
 
@@ -40,7 +38,7 @@ def run(
     follow:
         Show the output live.
     """
-    client = connect(server, token, data_dir)
+    client = connect(flags)
     body: dict[str, object] = {"plan": find_plan(client, plan)["id"], "variables": dict(map(_variable, var))}
     if revision is not None:
         body["revision"] = revision
@@ -53,11 +51,9 @@ def run(
     return asyncio.run(follow_run(client.server, client.token, started["id"]))
 
 
-def logs(
-    run: int, *, server: str | None = None, token: str | None = None, data_dir: Path | None = None
-) -> int:
+def logs(run: int, *, flags: ClientFlags = NO_CLIENT_FLAGS) -> int:
     """Show the output of a run's jobs, live while it runs; the exit status is as with `tailrace run --follow`."""
-    client = connect(server, token, data_dir)
+    client = connect(flags)
     from tailrace.cli.follow import follow_run
 
     client.get(f"/api/runs/{run}")
@@ -70,14 +66,10 @@ def runs(
     branch: str | None = None,
     limit: int = 20,
     json: bool = False,
-    server: str | None = None,
-    token: str | None = None,
-    data_dir: Path | None = None,
+    flags: ClientFlags = NO_CLIENT_FLAGS,
 ) -> int:
     """List the newest runs."""
-    found = connect(server, token, data_dir).get("/api/runs", state=state, branch=branch, limit=limit)[
-        "items"
-    ]
+    found = connect(flags).get("/api/runs", state=state, branch=branch, limit=limit)["items"]
     columns = {
         "ID": "id",
         "STATE": "state",
@@ -91,11 +83,9 @@ def runs(
     return 0
 
 
-def abort(
-    run: int, *, server: str | None = None, token: str | None = None, data_dir: Path | None = None
-) -> int:
+def abort(run: int, *, flags: ClientFlags = NO_CLIENT_FLAGS) -> int:
     """Abort a run."""
-    connect(server, token, data_dir).post(f"/api/runs/{run}/abort")
+    connect(flags).post(f"/api/runs/{run}/abort")
     return 0
 
 

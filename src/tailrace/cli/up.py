@@ -7,9 +7,9 @@ import signal
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-from cyclopts import Parameter
+from tailrace.cli.flags import NO_SERVER_FLAGS, ServerFlags, given
 
 if TYPE_CHECKING:
     from tailrace.server import RunningServer
@@ -20,13 +20,9 @@ STOP_S = 8.0
 
 def up(
     *,
-    project: Annotated[Path | None, Parameter(name=["--project"])] = None,
-    listen: str | None = None,
-    data_dir: Path | None = None,
-    url: str | None = None,
-    database_url: str | None = None,
+    project: Path | None = None,
     capacity: int | None = None,
-    log_level: str | None = None,
+    flags: ServerFlags = NO_SERVER_FLAGS,
 ) -> int:
     """Start a server and an agent on this machine.
 
@@ -36,18 +32,8 @@ def up(
     ----------
     project:
         A git repository on this machine: registered as a project, and its .tailrace.yml run.
-    listen:
-        HOST:PORT to listen on (TAILRACE_LISTEN; 127.0.0.1:8000).
-    data_dir:
-        Folder for database, logs, mirrors, keys and the agent (TAILRACE_DATA_DIR; .tailrace).
-    url:
-        The address under which people reach this server (TAILRACE_URL).
-    database_url:
-        sqlite:///FILE or postgresql://… (TAILRACE_DATABASE_URL; SQLite in the data directory).
     capacity:
-        How many jobs at once (TAILRACE_CAPACITY; the number of processors).
-    log_level:
-        debug, info, warning or error (TAILRACE_LOG_LEVEL; info).
+        How many jobs at once; the number of processors if not set.
     """
     import uvloop
 
@@ -55,13 +41,13 @@ def up(
     from tailrace.server import serve
     from tailrace.settings import load_agent, load_server
 
-    settings = load_server(
-        listen=listen, data_dir=data_dir, url=url, database_url=database_url, log_level=log_level
-    )
-    load_agent(capacity=capacity, data_dir=data_dir)
+    settings = load_server(**given(flags))
+    load_agent(capacity=capacity, data_dir=flags.data_dir, log_level=flags.log_level)
     configure_messages(settings.log_level)
-    flags = ["--data-dir", str(settings.data_dir), "--log-level", settings.log_level]
-    companion = Companion([*flags, *(["--capacity", str(capacity)] if capacity else [])], project)
+    for_agent = ["--data-dir", str(settings.data_dir), "--log-level", settings.log_level]
+    if capacity is not None:
+        for_agent += ["--capacity", str(capacity)]
+    companion = Companion(for_agent, project)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(serve(settings, companion.begin, companion.end))
     return 0

@@ -116,7 +116,7 @@ class Session:
         except OffsetMismatch as error:
             self._send(Rewind(log=chunk.log, end=error.end))
             return
-        self._desk.hub.grew(chunk.log, chunk.offset, chunk.spans, bytes(chunk.data))
+        self._desk.hub.grew(chunk.log, chunk.offset, chunk.spans, chunk.data)
         self._dirty.add(chunk.log)
         self._send(Ack(log=chunk.log, received=end, durable=self._durable.get(chunk.log, 0)))
 

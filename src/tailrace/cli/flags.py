@@ -1,0 +1,109 @@
+"""The flags that commands share: each is a setting, under the setting's name and with its words."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+DATA_DIR = "The folder for the database, logs, mirrors and keys."
+LOG_LEVEL = "The least level of the {}'s own messages."
+IN_PUBLIC = " Who lists processes sees a flag: prefer TAILRACE_{}."
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class ServerFlags:
+    """Settings of a server; what is None was not given."""
+
+    listen: Annotated[
+        str | None,
+        Parameter(help="HOST:PORT to listen on. Anything but loopback lets other machines in."),
+    ] = None
+    data_dir: Annotated[Path | None, Parameter(help=DATA_DIR)] = None
+    url: Annotated[
+        str | None,
+        Parameter(
+            help="The address under which people and agents reach this server; HOST:PORT of `listen` if not set."
+        ),
+    ] = None
+    admin_token: Annotated[
+        str | None,
+        Parameter(
+            help="The admin's token (16 characters or more); made at the first start if not set."
+            + IN_PUBLIC.format("ADMIN_TOKEN")
+        ),
+    ] = None
+    secret_key: Annotated[
+        str | None,
+        Parameter(
+            help="64 hexadecimal digits that encrypt secrets; made at the first start, in a file, if not set."
+            + IN_PUBLIC.format("SECRET_KEY")
+        ),
+    ] = None
+    database_url: Annotated[
+        str | None,
+        Parameter(help="`sqlite:///FILE` or `postgresql://…`; SQLite in the data directory if not set."),
+    ] = None
+    bus_url: Annotated[
+        str | None, Parameter(help="How servers wake each other; one server needs `memory:`.")
+    ] = None
+    lease_s: Annotated[
+        float | None,
+        Parameter(help="Seconds for which an agent may be silent before it loses its attempts."),
+    ] = None
+    log_level: Annotated[str | None, Parameter(help=LOG_LEVEL.format("server"))] = None
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class AgentFlags:
+    """Settings of an agent; what is None was not given."""
+
+    server: Annotated[str | None, Parameter(help="The server's address.")] = None
+    agent_token: Annotated[
+        str | None,
+        Parameter(
+            name="--token",
+            allow_leading_hyphen=True,
+            help="A registration token, needed once; `-` reads it from standard input.",
+        ),
+    ] = None
+    agent_name: Annotated[
+        str | None, Parameter(name="--name", help="The agent's name; the machine's name if not set.")
+    ] = None
+    labels: Annotated[
+        str | None,
+        Parameter(help="More labels, separated by commas, beside those that the machine gives."),
+    ] = None
+    capacity: Annotated[
+        int | None,
+        Parameter(help="How many attempts it carries at once; the number of processors if not set."),
+    ] = None
+    data_dir: Annotated[Path | None, Parameter(help=DATA_DIR)] = None
+    log_level: Annotated[str | None, Parameter(help=LOG_LEVEL.format("agent"))] = None
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class ClientFlags:
+    """Settings of a command that calls a server; what is None was not given."""
+
+    server: Annotated[str | None, Parameter(help="The server's address.")] = None
+    token: Annotated[
+        str | None,
+        Parameter(help="The token to call with; the admin's, from the data directory, if not set."),
+    ] = None
+    data_dir: Annotated[Path | None, Parameter(help=DATA_DIR)] = None
+
+
+NO_SERVER_FLAGS = ServerFlags()
+NO_AGENT_FLAGS = AgentFlags()
+NO_CLIENT_FLAGS = ClientFlags()
+
+
+def given(flags: ServerFlags | AgentFlags | ClientFlags) -> dict[str, Any]:
+    """The flags by the names of their settings."""
+    return asdict(flags)
