@@ -26,8 +26,8 @@ test: setup  ## all tests but the long ones, the page's too (ARGS="-k name" and 
 	$(PYTEST) -n $(WORKERS) --dist worksteal -m "not long" $(ARGS) || status=$$?; \
 	exit $$status
 
-test-unit: setup  ## the tests that need nothing but Python: seconds
-	@$(PYTEST) tests/unit $(ARGS)
+test-unit: setup  ## the tests of single rooms (of the store also on PostgreSQL, where it is installed)
+	@$(PYTEST) -n $(WORKERS) --dist worksteal tests/unit $(ARGS)
 
 test-long: setup  ## the tests that take minutes
 	@tools/packages.sh

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from tests.integration.test_restarts import counting_run
 from tests.support.house import House
 
 
-def events(house: House, log: int, **options: Any) -> Iterator[tuple[str, int | None, dict[str, Any]]]:
+def events(house: House, log: int, **options: Any) -> Generator[tuple[str, int | None, dict[str, Any]]]:
     """(event, id, data), one after the other, until the stream ends."""
     with house.client.stream("GET", f"/api/logs/{log}/stream", timeout=60, **options) as answer:
         assert answer.status_code == 200
