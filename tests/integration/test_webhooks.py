@@ -98,6 +98,10 @@ def test_a_wrong_signature_is_refused_and_no_body_is_kept(home: House) -> None:
     assert answer.status_code == 401
     assert answer.headers["content-type"] == "application/problem+json"
     assert home.get("/api/deliveries", project=project)["items"] == []
+    refused = home.get("/api/refusals")["items"][0]
+    assert refused["project"] == str(project)
+    assert refused["headers"]["x-github-event"] == "push"
+    assert "signature" in refused["why"]
     kept = b"".join(path.read_bytes() for path in home.data.rglob("*") if path.is_file())
     assert b"needle-in-the-body" not in kept
 

@@ -8,9 +8,9 @@ from fastapi import APIRouter, Query
 
 from tailrace.api.lists import Cursor, Limit, Page, page
 from tailrace.api.numbers import RowId
-from tailrace.domain.model import DeliveryView
+from tailrace.domain.model import DeliveryView, RefusalView
 from tailrace.store import Store
-from tailrace.store.deliveries import list_deliveries
+from tailrace.store.deliveries import list_deliveries, list_refusals
 
 
 def deliveries_router(store: Store) -> APIRouter:
@@ -23,5 +23,10 @@ def deliveries_router(store: Store) -> APIRouter:
     ) -> Page[DeliveryView]:
         found = await store.read(list_deliveries, project, cursor, limit + 1)
         return page(found, limit, [delivery.id for delivery in found])
+
+    @router.get("/api/refusals")
+    async def show_refusals() -> Page[RefusalView]:
+        """The last hundred webhooks that were refused, and why."""
+        return Page(items=await store.read(list_refusals), next=None)
 
     return router

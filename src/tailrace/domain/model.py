@@ -160,6 +160,17 @@ class AgentView(Model):
     last_seen_at: Time
 
 
+class RefusalView(Model):
+    """A webhook that was refused: nothing of it is kept but its headers; `id` counts all that ever were."""
+
+    id: int
+    project: str
+    source: str
+    why: str
+    headers: dict[str, str]
+    refused_at: Time
+
+
 class DeliveryView(Model):
     """A webhook as it arrived, and what came of it."""
 

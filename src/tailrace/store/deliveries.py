@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, delete, insert, select
 
-from tailrace.domain.model import DeliveryView
+from tailrace.domain.model import DeliveryView, RefusalView
 from tailrace.store.clock import now_ms
 from tailrace.store.tables import delivery as deliveries
 from tailrace.store.tables import refusal as refusals
@@ -69,9 +69,10 @@ def add_refusal(connection: Connection, project: str, source: str, why: str, hea
     connection.execute(delete(refusals).where(refusals.c.id <= newest - REFUSALS_KEPT))
 
 
-def count_refusals(connection: Connection) -> int:
-    """How many refusals are kept."""
-    return connection.execute(select(func.count()).select_from(refusals)).scalar_one()
+def list_refusals(connection: Connection) -> list[RefusalView]:
+    """The refusals that are kept, newest first."""
+    rows = connection.execute(select(refusals).order_by(refusals.c.id.desc()))
+    return [RefusalView.model_validate(row._asdict()) for row in rows]
 
 
 def _views(connection: Connection, wanted: object, limit: int = 1) -> list[DeliveryView]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from tailrace.store import Store
@@ -13,12 +13,11 @@ from tailrace.store.deliveries import (
     NewDelivery,
     add_delivery,
     add_refusal,
-    count_refusals,
     find_delivery,
     list_deliveries,
+    list_refusals,
 )
 from tailrace.store.runs import create_run
-from tailrace.store.tables import refusal as refusals
 from tests.unit.store.conftest import attempt_at, overlapping
 from tests.unit.store.world import a_job, a_plan, a_project, new_run
 
@@ -95,6 +94,7 @@ def test_a_body_lies_in_one_place(connection: Connection) -> None:
 def test_the_last_hundred_refusals_are_kept(connection: Connection) -> None:
     for n in range(130):
         add_refusal(connection, "tailrace", "github", f"reason {n}", {"n": str(n)})
-    assert count_refusals(connection) == 100
-    kept = connection.execute(select(refusals.c.why).order_by(refusals.c.id)).scalars().all()
-    assert kept == [f"reason {n}" for n in range(30, 130)]
+    kept = list_refusals(connection)
+    assert [refusal.why for refusal in kept] == [f"reason {n}" for n in reversed(range(30, 130))]
+    assert kept[0].headers == {"n": "129"}
+    assert kept[0].id - kept[-1].id == 99
