@@ -72,7 +72,7 @@ def add_refusal(connection: Connection, project: str, source: str, why: str, hea
 def list_refusals(connection: Connection) -> list[RefusalView]:
     """The refusals that are kept, newest first."""
     rows = connection.execute(select(refusals).order_by(refusals.c.id.desc()))
-    return [RefusalView.model_validate(row._asdict()) for row in rows]
+    return [RefusalView.model_validate(row) for row in rows.mappings()]
 
 
 def _views(connection: Connection, wanted: object, limit: int = 1) -> list[DeliveryView]:
