@@ -158,3 +158,19 @@ def test_an_agent_that_never_comes_back_ends_its_job_as_lost(tmp_path: Path) -> 
         assert attempt["log_state"] == "truncated"
         assert house.output(attempt["log"], "stdout").startswith(b"line 0 ")
         gate.touch()
+
+
+def test_a_run_aborted_while_its_agent_is_away_ends_on_the_machine_too(tmp_path: Path) -> None:
+    """The agent that comes back has lost the attempt: what still runs is ended."""
+    pid = tmp_path / "pid"
+    with House(tmp_path, TAILRACE_LEASE_S="2") as house:
+        house.server()
+        agent = house.agent()
+        house.wait_agent()
+        run = house.run(house.script_plan(f"echo $$ > {pid}; echo begun; exec sleep 1000"))
+        house.wait_output(run, b"begun")
+        agent.kill()
+        house.post(f"/api/runs/{run}/abort")
+        house.wait_state(run, "aborted")
+        house.agent()
+        wait_for(lambda: not Path(f"/proc/{pid.read_text().strip()}").exists(), "the aborted job to end")

@@ -58,6 +58,7 @@ class Session:
         self._logs: dict[int, int] = {}  # log -> its attempt
         self._durable: dict[int, int] = {}  # log -> bytes that are on disk for certain
         self._dirty: set[int] = set()
+        self._dropped: set[int] = set()  # logs that the agent was told to send no more of
 
     async def begin(self, holds: Iterable[Held]) -> None:
         """Compare what the agent holds with what the store says it holds, and tell it how to go on."""
@@ -80,6 +81,20 @@ class Session:
         self._adopt(lease.attempt, lease.log)
         self._send(Leased(lease=lease))
 
+    async def tell_untold(self) -> None:
+        """Hand over what was leased between `begin` and the agent's new seat: its earlier connection was told, in vain.
+
+        To be called before any frame is applied: what has ended meanwhile must not be handed over again.
+        """
+        held = await self._desk.store.read(held_attempts, self._agent_id)
+        untold = [
+            one.attempt_id
+            for one in held
+            if one.state is AttemptState.LEASED and one.attempt_id not in self._attempts
+        ]
+        for lease in await self._desk.store.read(read_leases, untold) if untold else ():
+            self.deliver(lease)
+
     async def tell_aborts(self) -> None:
         """Tell the agent what it has to end; harmless when it knows already."""
         for wanted in await self._desk.store.read(attempts_to_abort, self._agent_id):
@@ -90,7 +105,7 @@ class Session:
         own = {held.attempt_id for held in await self._desk.store.read(held_attempts, self._agent_id)}
         for attempt_id in [attempt for attempt in self._attempts if attempt not in own]:
             owner = await self._desk.store.read(find_owner, attempt_id)
-            if owner is None or owner.agent_id != self._agent_id or owner.reason == Reason.AGENT_LOST:
+            if owner is None or not self._owns(owner):
                 self._drop(attempt_id, "its lease ran out and this agent lost it")
         await self.tell_aborts()
 
@@ -109,6 +124,8 @@ class Session:
     async def chunk(self, frame: bytes) -> None:
         """Append log bytes; a full disk raises OSError: the connection ends, and the agent keeps its bytes and comes back."""
         chunk = unpack_chunk(frame)
+        if chunk.log in self._dropped:
+            return  # it was on its way when the agent was told
         if chunk.log not in self._logs:
             raise LeaseLost(0, f"log {chunk.log} belongs to no attempt that this agent holds")
         try:
@@ -143,9 +160,15 @@ class Session:
 
     async def sync(self) -> None:
         """Make what arrived durable, and tell the agent that it may free it."""
-        dirty, self._dirty = self._dirty, set()
-        for log in dirty:
-            durable = await asyncio.to_thread(self._desk.logs.sync, log)
+        for log in tuple(self._dirty):
+            self._dirty.discard(log)
+            try:
+                durable = await asyncio.to_thread(self._desk.logs.sync, log)
+            except OSError:
+                self._dirty.add(log)
+                raise
+            if log not in self._logs:
+                continue  # closed or dropped meanwhile
             self._durable[log] = durable
             self._send(Ack(log=log, received=durable, durable=durable))
 
@@ -173,6 +196,7 @@ class Session:
             _log.error(
                 "a log does not match its checksum; asking for all of it again", log=log, error=str(error)
             )
+            self._durable.pop(log, None)
             await asyncio.to_thread(logs.remove, log)
             await asyncio.to_thread(logs.create, log)
             self._send(Rewind(log=log, end=0))
@@ -206,15 +230,21 @@ class Session:
             wake_ended(self._desk.bus, ended.run_id, ended.queued)
 
     def _owns(self, owner: LogOwner) -> bool:
-        return owner.agent_id == self._agent_id and owner.reason != Reason.AGENT_LOST
+        # A log is cut off when its agent has lost the attempt, whatever the reason that people are shown.
+        lost = owner.reason == Reason.AGENT_LOST or owner.log_state is LogState.TRUNCATED
+        return owner.agent_id == self._agent_id and not lost
 
     def _adopt(self, attempt_id: int, log: int) -> None:
         self._attempts[attempt_id] = log
         self._logs[log] = attempt_id
+        self._dropped.discard(log)
         if self._desk.hub.watched(log):
             self._send(Watch(log=log, watched=True))
 
     def _drop(self, attempt_id: int, why: str) -> None:
+        log = self._attempts.get(attempt_id)
+        if log is not None:
+            self._dropped.add(log)
         self._forget(attempt_id)
         self._send(Drop(attempt=attempt_id, why=why))
 

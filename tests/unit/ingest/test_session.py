@@ -1,0 +1,130 @@
+"""What an agent's session tells it, and what it lets pass."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tailrace.domain.errors import LeaseLost
+from tailrace.domain.wire import Ack, Drop, Held, Leased, Resume, ServerMessage, pack_chunk
+from tailrace.ingest.desk import Desk
+from tailrace.ingest.session import Session
+from tailrace.live.bus_memory import MemoryBus
+from tailrace.live.hub import LogHub, LogView
+from tailrace.logs.tail_file import FileLogStore
+from tailrace.store import Store, open_store
+from tailrace.store.aborts import abort_run
+from tailrace.store.leases import end_lapsed, find_lapsed
+from tests.unit.store.world import a_run, an_agent, lease, start
+
+
+@dataclass(frozen=True)
+class World:
+    store: Store
+    desk: Desk
+    agent: int
+    run: int
+    told: list[ServerMessage]
+
+    def session(self) -> Session:
+        """A new connection of the agent; what it is told comes behind what it was told before."""
+        return Session(self.desk, self.agent, self.told.append)
+
+    def heard(self, kind: type[ServerMessage]) -> list[ServerMessage]:
+        return [message for message in self.told if isinstance(message, kind)]
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    """One agent, and one run whose job waits in the queue."""
+    store = await open_store(f"sqlite:///{tmp_path / 'tailrace.db'}")
+    logs = FileLogStore(tmp_path / "logs")
+    bus = MemoryBus()
+    await bus.start()
+
+    async def describe(_log: int) -> LogView | None:
+        return None
+
+    hub = LogHub(logs, describe)
+    agent, run = await store.write(an_agent), await store.write(a_run)
+    yield World(store, Desk(store, logs, hub, bus, 60_000), agent, run, [])
+    await hub.close()
+    await bus.close()
+    await store.close()
+
+
+async def lapse(world: World) -> None:
+    for lapsed in await world.store.read(find_lapsed):
+        await world.store.write(end_lapsed, lapsed, 0)
+
+
+async def test_what_was_leased_while_an_agent_took_its_seat_is_handed_over(world: World) -> None:
+    """Its earlier connection was told, in vain; renewals would keep the lease for ever."""
+    session = world.session()
+    await session.begin([])
+    (leased,) = await world.store.write(lease, world.agent)
+    await session.tell_untold()
+    assert world.heard(Leased) == [Leased(lease=leased)]
+    await session.tell_untold()
+    assert len(world.heard(Leased)) == 1
+
+
+@pytest.mark.parametrize("connected", [True, False])
+async def test_an_attempt_that_was_aborted_while_its_agent_was_away_is_dropped(
+    world: World, connected: bool
+) -> None:
+    """Nobody else would ever end its runner: the attempt has ended, so no abort is told any more."""
+    (leased,) = await world.store.write(lease, world.agent, lease_ms=-1)
+    await world.store.write(start, world.agent, leased.attempt)
+    holds = [Held(attempt=leased.attempt, cookie=leased.cookie)]
+    session = world.session()
+    if connected:
+        await session.begin(holds)
+    await world.store.write(abort_run, world.run, "Ada")
+    await lapse(world)
+    world.told.clear()
+    if connected:
+        await session.check()
+    else:
+        await session.begin(holds)
+    assert [type(message) for message in world.told] == [Drop]
+    assert not world.heard(Resume)
+
+
+async def test_bytes_of_a_dropped_log_that_were_on_their_way_are_ignored(world: World) -> None:
+    """The other logs of the connection go on; bytes of a log that it never had still end it."""
+    (leased,) = await world.store.write(lease, world.agent, lease_ms=-1)
+    session = world.session()
+    session.deliver(leased)
+    await world.store.write(start, world.agent, leased.attempt)
+    await lapse(world)
+    await session.check()
+    world.told.clear()
+    await session.chunk(pack_chunk(leased.log, 0, [], b"late"))
+    assert not world.told
+    with pytest.raises(LeaseLost):
+        await session.chunk(pack_chunk(leased.log + 1, 0, [], b"never"))
+
+
+async def test_what_could_not_be_synced_is_tried_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that fails once costs no acknowledgement."""
+    (leased,) = await world.store.write(lease, world.agent)
+    session = world.session()
+    session.deliver(leased)
+    await session.chunk(pack_chunk(leased.log, 0, [], b"bytes"))
+
+    def fails(_log: int) -> int:
+        raise OSError("no space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(world.desk.logs, "sync", fails)
+        with pytest.raises(OSError, match="no space"):
+            await session.sync()
+    world.told.clear()
+    await session.sync()
+    assert world.told == [Ack(log=leased.log, received=5, durable=5)]
