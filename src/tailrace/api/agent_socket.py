@@ -53,10 +53,10 @@ class AgentSockets:
             return
         await socket.accept()
         earlier = self._open.get(agent_id)
-        if earlier is not None:
-            await earlier.close(1012, "a newer connection of this agent took over")
         connection = self._open[agent_id] = AgentSocket(socket, agent_id, self)
         try:
+            if earlier is not None:
+                await earlier.close(1012, "a newer connection of this agent took over")
             await connection.serve()
         finally:
             if self._open.get(agent_id) is connection:
@@ -90,7 +90,10 @@ class AgentSocket:
     async def serve(self) -> None:
         """Greet, then work until either side goes."""
         try:
-            hello = AGENT_MESSAGE.validate_json(await self._socket.receive_text())
+            first = await self._socket.receive()
+            if first["type"] == "websocket.disconnect":
+                return
+            hello = AGENT_MESSAGE.validate_json(first.get("text") or b"")
             if not isinstance(hello, Hello) or hello.protocol != PROTOCOL:
                 raise Invalid(
                     f"expected hello with protocol {PROTOCOL}: run an agent of version {__version__}"
@@ -131,6 +134,7 @@ class AgentSocket:
         unwatch = self._desk.hub.on_watched(self._session.watched)
         tasks = [asyncio.create_task(self._send()), asyncio.create_task(self._keep())]
         try:
+            await self._session.tell_untold()
             while True:
                 frame = await self._socket.receive()
                 if frame["type"] == "websocket.disconnect":
@@ -168,9 +172,15 @@ class AgentSocket:
         task.add_done_callback(self._checks.discard)
 
     async def _send(self) -> None:
-        while True:
-            message = await self._out.get()
-            await self._socket.send_text(message.model_dump_json())
+        try:
+            while True:
+                message = await self._out.get()
+                await self._socket.send_text(message.model_dump_json())
+        except (WebSocketDisconnect, RuntimeError):
+            pass  # the reader hears of it too
+        except Exception as error:
+            _log.exception("an agent cannot be told something; its connection ends", agent=self._agent_id)
+            await self.close(1011, f"this server failed: {error!r}"[:120])
 
     async def _keep(self) -> None:
         """Make what arrived durable, and renew the leases of an agent that was heard of."""
