@@ -51,6 +51,26 @@ def test_run_follow_tells_several_jobs_apart(home: House) -> None:
     assert {"one | first", "two | second"} & set(done.stdout.splitlines()) >= {"two | second"}
 
 
+def test_a_slow_terminal_misses_nothing(home: House, tmp_path: Path) -> None:
+    """A follower that had kept up and then does not read for a while is not skipped forward, as a browser is."""
+    gate = tmp_path / "gate"
+    script = f"echo begun; until test -e {gate}; do sleep 0.01; done; head -c 16000000 /dev/zero | tr '\\0' 'x' | fold -w 99"
+    plan = home.script_plan(script)
+    follower = subprocess.Popen(
+        [sys.executable, "-m", "tailrace", "run", str(plan), "--follow"],
+        env={**os.environ, **home.environment},
+        stdout=subprocess.PIPE,
+    )
+    assert follower.stdout is not None
+    begun = follower.stdout.readline()
+    gate.touch()
+    run = home.get("/api/runs", plan=plan)["items"][0]["id"]
+    log = home.wait_log(run)["log"]
+    output = begun + follower.stdout.read()
+    assert follower.wait(60) == 0
+    assert output == home.output(log)
+
+
 def test_follow_survives_a_restart_of_the_server(house: House, tmp_path: Path) -> None:
     """It resumes at its offset: no byte twice, none missing."""
     server = house.server()
