@@ -188,3 +188,39 @@ def test_a_repository_that_would_run_something_is_refused(home: House, wish: str
     """An address is an address."""
     answer = home.client.post("/api/projects", json={"name": "x", "repository": wish})
     assert answer.status_code == 400
+
+
+def test_a_malformed_origin_and_a_code_that_is_no_text_are_refused(home: House) -> None:
+    """Answered, not failed at: strangers can send either."""
+    with stranger(home) as client:
+        headers = {"Cookie": "tailrace_session=x", "Origin": "http://[x"}
+        assert client.post("/api/runs", headers=headers).status_code == 401
+        headers = {"Content-Type": "application/json"}
+        answer = client.post("/api/sessions", content=b'{"code":"\\ud800"}', headers=headers)
+        assert answer.status_code == 401
+
+
+@pytest.mark.parametrize("path", ["/api/sessions", "/api/agents/register"])
+@pytest.mark.parametrize("declared", [True, False])
+def test_a_stranger_cannot_fill_the_memory(home: House, path: str, declared: bool) -> None:
+    """Whether the body's length is said beforehand or not."""
+    body = b'{"code":"' + b"a" * 100_000 + b'"}'
+    with stranger(home) as client:
+        headers = {"Content-Type": "application/json"}
+        answer = client.post(path, content=body if declared else iter([body]), headers=headers)
+        assert answer.status_code == 413
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/api/runs", "/api/none"])
+def test_head_is_not_answered_by_the_page(home: House, path: str) -> None:
+    """A balancer that asks with HEAD whether the store answers must not be told that the page is there."""
+    answer = home.client.head(path)
+    assert answer.headers["content-type"] != "text/html; charset=utf-8"
+    assert answer.is_success == path.endswith("z")
+
+
+def test_an_address_longer_than_a_file_name_shows_the_page(home: House) -> None:
+    """No file can have it, and to look for one would fail."""
+    with stranger(home) as client:
+        short, long = client.get("/there-is-no-such-file"), client.get("/" + "a" * 300)
+        assert (long.status_code, long.text) == (short.status_code, short.text)

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
-from tailrace.api.auth import hash_of, new_secret
+from tailrace.api.auth import OPEN_BODY_BYTES, hash_of, new_secret
 from tailrace.api.lists import Page
 from tailrace.domain.model import AgentView, Time
 from tailrace.live.bus import Bus
@@ -65,7 +65,7 @@ def agents_router(store: Store, bus: Bus, lease_ms: int) -> APIRouter:
         expires = await store.write(add_agent_token, hash_of(token), labels, TOKEN_LIFE_MS)
         return AgentToken(token=token, expires_at=expires)
 
-    @router.post("/api/agents/register", status_code=201)
+    @router.post("/api/agents/register", status_code=201, max_body_size=OPEN_BODY_BYTES)
     async def register(wish: Registration) -> Credential:
         credential = new_secret()
         id = await store.write(

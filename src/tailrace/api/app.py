@@ -32,6 +32,9 @@ from tailrace.sources.github import GitHub
 from tailrace.store.projects import list_projects
 from tailrace.store.sealing import SealingKey
 
+MAX_BODY_BYTES = 32 * 1024 * 1024
+"""Of any request: more than a webhook or a run's variables may have; nobody fills the memory."""
+
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
@@ -52,7 +55,13 @@ class Parts:
 def create_app(parts: Parts, lifespan: Lifespan) -> App:
     """The application, behind its gate."""
     desk = parts.desk
-    app = FastAPI(title="Tailrace", version=__version__, lifespan=lifespan, redoc_url=None)
+    app = FastAPI(
+        title="Tailrace",
+        version=__version__,
+        lifespan=lifespan,
+        redoc_url=None,
+        max_body_size=MAX_BODY_BYTES,
+    )
     handle_problems(app)
     inbox = Inbox(desk.store, desk.bus, parts.key, parts.deliveries)
     github = GitHub()
@@ -78,12 +87,14 @@ def create_app(parts: Parts, lifespan: Lifespan) -> App:
 def _health_router(desk: Desk) -> APIRouter:
     router = APIRouter(tags=["health"])
 
-    @router.get("/healthz")
+    @router.api_route("/healthz", methods=["GET"])
+    @router.api_route("/healthz", methods=["HEAD"], include_in_schema=False)
     async def alive() -> Response:
         """The process answers."""
         return JSONResponse({"status": "ok", "version": __version__})
 
-    @router.get("/readyz")
+    @router.api_route("/readyz", methods=["GET"])
+    @router.api_route("/readyz", methods=["HEAD"], include_in_schema=False)
     async def ready() -> Response:
         """The store answers too."""
         try:
@@ -93,7 +104,7 @@ def _health_router(desk: Desk) -> APIRouter:
         return JSONResponse({"status": "ok", "version": __version__})
 
     @router.api_route(
-        "/api/{path:path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE"], include_in_schema=False
+        "/api/{path:path}", methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"], include_in_schema=False
     )
     async def unknown(path: str) -> Response:
         return problem(404, f"there is no /api/{path}: the API is described at /docs")

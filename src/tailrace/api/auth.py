@@ -23,6 +23,9 @@ SESSION_COOKIE = "tailrace_session"
 SESSION_LIFE_MS = 30 * 24 * 3600 * 1000
 CODE_LIFE_MS = 10 * 60 * 1000
 
+OPEN_BODY_BYTES = 64 * 1024
+"""The most that someone who has not said who they are may send, but for webhooks."""
+
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -37,7 +40,7 @@ _SIGN_IN = (
 
 def hash_of(secret: str) -> str:
     """How a token, code or credential is stored: SHA-256, as hexadecimal. They are long and random, so no salt."""
-    return hashlib.sha256(secret.encode()).hexdigest()
+    return hashlib.sha256(secret.encode(errors="surrogatepass")).hexdigest()
 
 
 def new_secret() -> str:
@@ -107,10 +110,17 @@ def session_of(headers: Headers) -> str | None:
 def check_origin(headers: Headers) -> None:
     """A browser sends its cookie whoever asks: only our own pages may. Raises Unauthorised."""
     origin = headers.get("origin")
-    if origin is None or urlsplit(origin).netloc != headers.get("host"):
+    if origin is None or _netloc(origin) != headers.get("host"):
         raise Unauthorised(
             f"the request comes from a page of {origin or 'no origin'}, not of this server ({headers.get('host')})"
         )
+
+
+def _netloc(origin: str) -> str | None:
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return None
 
 
 async def _refuse(scope: Scope, receive: Receive, send: Send, why: str) -> None:

@@ -36,12 +36,13 @@ def page_folder() -> Path | None:
 def page_routes() -> list[BaseRoute]:
     """Every address that no other route knows shows the page, which knows its own addresses."""
     folder = page_folder()
+    files = {entry.name for entry in folder.iterdir() if entry.is_file()} if folder is not None else set[str]()
 
     async def index(request: Request) -> Response:
         if folder is None:
             return HTMLResponse(_MISSING, 503)
         name = request.path_params.get("path", "")
-        if name and "/" not in name and (folder / name).is_file():
+        if name in files:
             return FileResponse(folder / name, headers=_HEADERS)
         return FileResponse(folder / "index.html", headers=_HEADERS)
 

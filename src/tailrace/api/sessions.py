@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from tailrace import __version__
 from tailrace.api.auth import (
     CODE_LIFE_MS,
+    OPEN_BODY_BYTES,
     SESSION_COOKIE,
     SESSION_LIFE_MS,
     check_origin,
@@ -54,7 +55,7 @@ def sessions_router(store: Store, url: str) -> APIRouter:
         page = (wish or CodeWish()).next
         return Code(code=code, url=f"{url}/login#code={code}&next={page}", expires_at=expires)
 
-    @router.post("/api/sessions")
+    @router.post("/api/sessions", max_body_size=OPEN_BODY_BYTES)
     async def sign_in(wish: SessionWish, request: Request, response: Response) -> Identity:
         """Exchange a code for a session cookie."""
         if request.headers.get("origin") is not None:
