@@ -36,7 +36,9 @@ def page_folder() -> Path | None:
 def page_routes() -> list[BaseRoute]:
     """Every address that no other route knows shows the page, which knows its own addresses."""
     folder = page_folder()
-    files = {entry.name for entry in folder.iterdir() if entry.is_file()} if folder is not None else set[str]()
+    files = (
+        {entry.name for entry in folder.iterdir() if entry.is_file()} if folder is not None else set[str]()
+    )
 
     async def index(request: Request) -> Response:
         if folder is None:

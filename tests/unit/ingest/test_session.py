@@ -109,9 +109,7 @@ async def test_bytes_of_a_dropped_log_that_were_on_their_way_are_ignored(world: 
         await session.chunk(pack_chunk(leased.log + 1, 0, [], b"never"))
 
 
-async def test_what_could_not_be_synced_is_tried_again(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_what_could_not_be_synced_is_tried_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """A disk that fails once costs no acknowledgement."""
     (leased,) = await world.store.write(lease, world.agent)
     session = world.session()
