@@ -30,9 +30,12 @@ def move_all(
     connection: Connection, table: Table, machine: Machine[S], ids: Iterable[int], verb: str, **values: Any
 ) -> list[int]:
     """Move those of the rows `ids` whose state allows `verb`; returns the ids that moved."""
+    wanted = list(ids)
+    if not wanted:
+        return []
     guarded = (
         update(table)
-        .where(table.c.id.in_(list(ids)), table.c.state.in_(machine.sources(verb)))
+        .where(table.c.id.in_(wanted), table.c.state.in_(machine.sources(verb)))
         .values(state=machine.target(verb), **values)
         .returning(table.c.id)
     )
