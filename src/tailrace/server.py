@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import secrets
 import signal
 import socket
+import tempfile
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +42,8 @@ from tailrace.store.sealing import SealingKey
 from tailrace.triggers.planner import Planner
 
 SECRET_KEY_FILE = "secret-key"
+MAX_FRAME_BYTES = 1024 * 1024
+"""A chunk with its spans has 340 KiB at most."""
 UP_TOKEN_LIFE_MS = 10 * 60 * 1000
 
 _log = structlog.get_logger("server")
@@ -119,10 +123,12 @@ async def serve(
     """
     data = settings.data_dir
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    held = _hold(data)
     listening = _listen(settings)
     local_url = _address(settings.host, listening)
     url = settings.url or local_url
     async with AsyncExitStack() as stack:
+        stack.callback(os.close, held)
         store = await open_store(settings.database_url or f"sqlite:///{data / 'tailrace.db'}")
         stack.push_async_callback(store.close)
         admin_token = _kept_secret(data / ADMIN_TOKEN_FILE, settings.admin_token, new_secret)
@@ -156,6 +162,7 @@ async def serve(
             access_log=False,
             ws="websockets-sansio",
             ws_per_message_deflate=False,
+            ws_max_size=MAX_FRAME_BYTES,
             timeout_graceful_shutdown=5,
             server_header=False,
             proxy_headers=False,
@@ -219,16 +226,29 @@ def _new_key() -> str:
 
 
 def _kept_secret(path: Path, preset: str | None, make: Callable[[], str]) -> str:
-    """A secret that is preset, or kept in a file that only its owner reads and that is made at the first start."""
+    """A secret that is preset, or kept in a file that only its owner reads and that is made, whole, at the first start."""
     if preset is not None:
         return preset
+    if not path.exists():
+        handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")  # mode 0600
+        with os.fdopen(handle, "w") as file:
+            file.write(make() + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        with suppress(FileExistsError):
+            os.link(draft, path)
+        Path(draft).unlink()
+    return path.read_text().strip()
+
+
+def _hold(data: Path) -> int:
+    """The data directory is this server's alone until the process ends; raises Invalid when another server has it."""
+    handle = os.open(data / "server.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_text().strip()
-    with os.fdopen(handle, "w") as file:
-        secret = make()
-        file.write(secret + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    return secret
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        raise Invalid(
+            f"data_dir (TAILRACE_DATA_DIR): another server runs on {data}; stop it, or choose another folder"
+        ) from None
+    return handle

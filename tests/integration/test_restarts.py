@@ -174,3 +174,30 @@ def test_a_run_aborted_while_its_agent_is_away_ends_on_the_machine_too(tmp_path:
         house.wait_state(run, "aborted")
         house.agent()
         wait_for(lambda: not Path(f"/proc/{pid.read_text().strip()}").exists(), "the aborted job to end")
+
+
+def test_a_run_that_a_killed_server_was_planning_is_planned_by_the_next(house: House, tmp_path: Path) -> None:
+    """A claim does not outlive its server for long; a server that is told to end gives it back at once."""
+    from tests.integration.test_runs import make_repository
+
+    repository = tmp_path / "repository"
+    make_repository(repository, {".tailrace.yml": "jobs: {job: {steps: [{run: 'true'}]}}"})
+    server = house.server()
+    house.agent()
+    project = house.project(repository=str(repository))
+    plan = house.post("/api/plans", {"project": project, "name": "main", "path": ".tailrace.yml"})["id"]
+    run = house.run(plan)
+    server.send(signal.SIGTERM)
+    assert server.wait() == 0
+    house.server()
+    house.wait_state(run, "passed")
+
+
+def test_one_data_directory_has_one_server(house: House) -> None:
+    """A second one is refused with the folder's name; after the first is killed, the next may start."""
+    server = house.server()
+    second = house.start("server", "--listen", "127.0.0.1:0")
+    assert second.wait() == 2
+    assert str(house.data) in second.messages()
+    server.kill()
+    house.server()

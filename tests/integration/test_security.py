@@ -224,3 +224,17 @@ def test_an_address_longer_than_a_file_name_shows_the_page(home: House) -> None:
     with stranger(home) as client:
         short, long = client.get("/there-is-no-such-file"), client.get("/" + "a" * 300)
         assert (long.status_code, long.text) == (short.status_code, short.text)
+
+
+def test_an_agent_keeps_the_labels_of_its_token(home: House) -> None:
+    """Those that its machine gives come on top."""
+    token = home.post("/api/agent-tokens", {"labels": ["gpu"]})["token"]
+    with House(home.folder / "second", TAILRACE_SERVER=home.url) as second:
+        second.folder.mkdir()
+        second.start("agent", "--token", token, "--name", "labelled")
+
+        def labels() -> list[str] | None:
+            found = [agent for agent in home.get("/api/agents")["items"] if agent["name"] == "labelled"]
+            return found[0]["labels"] if found and found[0]["state"] == "online" else None
+
+        assert {"gpu", "linux"} <= set(wait_for(labels, "the agent"))

@@ -110,7 +110,9 @@ def test_a_project_without_a_secret_refuses(home: House) -> None:
     """Also a body that is signed with an empty secret."""
     answer = deliver(home, b"{}", secret="", project=home.project())
     assert answer.status_code == 401
-    assert "no webhook secret" in answer.json()["detail"]
+    assert "no webhook secret" in home.get("/api/refusals")["items"][0]["why"]
+    unknown = home.client.post("/hooks/github/no-such-project", content=b"{}")
+    assert (unknown.status_code, unknown.json()) == (401, answer.json()), "strangers learn no names"
 
 
 @pytest.mark.parametrize(

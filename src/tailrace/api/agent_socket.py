@@ -32,7 +32,6 @@ from tailrace.live.scopes import AGENTS, agent_scope
 from tailrace.store.agents import agent_came, agent_left, find_agent
 
 SYNC_S = 1.0
-MAX_AGENT_FRAME = 1024 * 1024
 _log = structlog.get_logger("agents")
 
 

@@ -59,6 +59,7 @@ def create_app(parts: Parts, lifespan: Lifespan) -> App:
         title="Tailrace",
         version=__version__,
         lifespan=lifespan,
+        docs_url=None,
         redoc_url=None,
         max_body_size=MAX_BODY_BYTES,
     )
@@ -107,6 +108,6 @@ def _health_router(desk: Desk) -> APIRouter:
         "/api/{path:path}", methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"], include_in_schema=False
     )
     async def unknown(path: str) -> Response:
-        return problem(404, f"there is no /api/{path}: the API is described at /docs")
+        return problem(404, f"there is no /api/{path}: the API is described at /openapi.json")
 
     return router

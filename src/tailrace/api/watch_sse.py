@@ -13,8 +13,8 @@ from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
 
 from tailrace.api.hangup import Hangup
-from tailrace.api.numbers import number_in, whole_number
-from tailrace.domain.errors import Invalid
+from tailrace.api.numbers import LARGEST, number_in, whole_number
+from tailrace.domain.errors import Invalid, NotFound
 from tailrace.live.connections import retry_ms
 from tailrace.live.hub import LogHub
 from tailrace.live.pieces import Piece
@@ -98,6 +98,8 @@ class _SseStream:
 
     async def respond(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Raises NotFound and Invalid before anything is sent."""
+        if scope["path_params"]["log"] > LARGEST:
+            raise NotFound("log", scope["path_params"]["log"])
         request = Request(scope)
         log = scope["path_params"]["log"]
         place = _Place.of(request)

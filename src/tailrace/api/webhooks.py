@@ -11,6 +11,8 @@ from pathlib import Path
 import structlog
 from fastapi import APIRouter, Request
 from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 
 from tailrace.api.problems import problem
@@ -29,7 +31,11 @@ MAX_BODY_BYTES = 25 * 1024 * 1024
 INLINE_BYTES = 64 * 1024
 """Compressed bodies above this go to a file before the writer's turn."""
 
-_SECRET_HEADERS = {"authorization", "cookie", "proxy-authorization"}
+REFUSED = (
+    "this webhook was refused: there is no such project, it has no webhook secret, or the signature does not match."
+    " Who runs the server finds the cause at /api/refusals"
+)
+_SECRET_HEADERS = {"authorization", "cookie", "proxy-authorization", "x-gitlab-token"}
 _log = structlog.get_logger("webhooks")
 
 
@@ -54,7 +60,10 @@ class Inbox:
     async def verify(
         self, source: Source, project: str, headers: Mapping[str, str], body: bytes
     ) -> WebhookTarget:
-        """The project that the webhook is for; raises Unauthorised, after keeping the headers of the refused."""
+        """The project that the webhook is for; raises Unauthorised, after keeping the headers of the refused.
+
+        A stranger learns nothing of which projects there are: the cause is in the refusal, for who runs the server.
+        """
         target = await self._store.read(find_webhook_target, project)
         try:
             if target is None:
@@ -65,13 +74,19 @@ class Inbox:
                 raise Unauthorised(
                     f"project {project!r} has no webhook secret: set one in the project and at the sender"
                 )
-            secret = self._key.open(target.sealed, webhook_secret_row(target.id))
-            source.verify(secret.encode(), headers, body)
+            source.verify(self._secret(target.id, target.sealed), headers, body)
         except Unauthorised as error:
             _log.warning("a webhook was refused", project=project, source=source.name, why=str(error))
             await self._store.write(add_refusal, project[:200], source.name, str(error), _kept(headers))
-            raise
+            raise Unauthorised(REFUSED) from None
         return target
+
+    def _secret(self, project_id: int, sealed: bytes) -> bytes:
+        try:
+            return self._key.open(sealed, webhook_secret_row(project_id)).encode()
+        except Invalid as error:
+            _log.error("webhooks cannot be checked", project=project_id, why=str(error))
+            raise HTTPException(503, "this server cannot check webhooks now: its log says why") from None
 
     async def take(
         self, source: Source, target: WebhookTarget, headers: Mapping[str, str], body: bytes
@@ -99,9 +114,13 @@ class Inbox:
             state=state,
             detail=detail,
         )
-        accepted = await self._store.write(accept, new, event)
-        if accepted.again and file:
-            file.unlink(missing_ok=True)
+        try:
+            accepted = await self._store.write(accept, new, event)
+        except Exception:
+            _remove(file)
+            raise
+        if accepted.again:
+            _remove(file)
         for run in accepted.runs:
             wake_run(self._bus, run)
         if accepted.runs and not accepted.again:
@@ -135,7 +154,10 @@ def webhooks_router(inbox: Inbox, sources: Mapping[str, Source]) -> APIRouter:
 
 def _receiver(inbox: Inbox, source: Source):
     async def receive(project: str, request: Request) -> Response:
-        body = await read_body(request)
+        try:
+            body = await read_body(request)
+        except ClientDisconnect:
+            return Response(status_code=400)  # nobody is there to read it
         if body is None:
             return problem(
                 413, f"the body is larger than {MAX_BODY_BYTES} bytes, the most that a webhook may have"
@@ -171,6 +193,11 @@ async def read_body(request: Request) -> bytes | None:
             return None
         pieces.append(piece)
     return b"".join(pieces)
+
+
+def _remove(file: Path | None) -> None:
+    if file is not None:
+        file.unlink(missing_ok=True)
 
 
 def _kept(headers: Mapping[str, str]) -> dict[str, str]:

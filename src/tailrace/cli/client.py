@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -55,7 +56,12 @@ class Client:
                 f"{self.server} does not answer ({error}): is the server running, and is --server right?"
             ) from None
         if answer.is_success:
-            return answer.json() if answer.content else None
+            try:
+                return answer.json() if answer.content else None
+            except ValueError:
+                raise CallFailed(
+                    f"{self.server} answers, but not as Tailrace does: is --server right?"
+                ) from None
         raise CallFailed(_detail(answer))
 
 
@@ -64,7 +70,10 @@ def connect(flags: ClientFlags) -> Client:
     from tailrace.settings import load_client
 
     settings = load_client(**given(flags))
-    return Client(settings.server, settings.token or _admin_token(settings.data_dir))
+    return Client(
+        settings.server,
+        settings.token or os.environ.get("TAILRACE_ADMIN_TOKEN") or _admin_token(settings.data_dir),
+    )
 
 
 def show(value: Any, *, as_json: bool, columns: Mapping[str, str]) -> None:

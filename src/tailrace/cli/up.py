@@ -66,6 +66,8 @@ class Companion:
     def begin(self, running: RunningServer) -> None:
         """The server answers."""
         self._tasks = [asyncio.create_task(self._keep(running)), asyncio.create_task(self._greet(running))]
+        for task in self._tasks:
+            task.add_done_callback(_tell_failure)
 
     async def end(self, sign: int) -> None:
         """Pass the signal on, and wait for the agent to go: after SIGINT it still has outcomes to report."""
@@ -119,3 +121,8 @@ class Companion:
                 print(f"tailrace: {error}", file=sys.stderr, flush=True)
         link = await running.make_login_link(page)
         print(f"Tailrace is ready: {link}", flush=True)
+
+
+def _tell_failure(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        print(f"tailrace: {error!r}", file=sys.stderr, flush=True)

@@ -64,6 +64,7 @@ def register_agent(
             name=name,
             credential_hash=credential_hash,
             labels=sorted({*used.labels, *labels}),
+            granted_labels=used.labels,
             capacity=capacity,
             version=version,
             online=False,
@@ -90,8 +91,9 @@ def agent_came(
     version: str,
     address: str | None,
 ) -> frozenset[str]:
-    """Note what an agent says of itself when it connects; returns its labels."""
-    ordered = sorted(set(labels))
+    """Note what an agent says of itself when it connects; returns its labels, with those that its token gave it."""
+    granted = connection.execute(select(agents.c.granted_labels).where(agents.c.id == id)).scalar() or ()
+    ordered = sorted({*labels, *granted})
     connection.execute(
         update(agents)
         .where(agents.c.id == id)

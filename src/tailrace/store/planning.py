@@ -76,6 +76,23 @@ def claim_planning(connection: Connection, claim_ms: int, limit: int) -> list[Pl
     return [PlanningWork(*row) for row in rows]
 
 
+def renew_claims(connection: Connection, run_ids: Sequence[int], claim_ms: int) -> None:
+    """These runs are still being planned by whoever claimed them."""
+    _set_claims(connection, run_ids, read_clock(connection) + claim_ms)
+
+
+def release_claims(connection: Connection, run_ids: Sequence[int]) -> None:
+    """Whoever claimed these runs does not plan them any more: another may at once."""
+    _set_claims(connection, run_ids, None)
+
+
+def _set_claims(connection: Connection, run_ids: Sequence[int], until: int | None) -> None:
+    if run_ids:
+        connection.execute(
+            update(runs).where(runs.c.id.in_(run_ids), run_planning).values(claimed_until=until)
+        )
+
+
 def plan_run(
     connection: Connection, work: PlanningWork, definition: str, specs: Sequence[JobSpec], resolved: Resolved
 ) -> bool:

@@ -172,16 +172,22 @@ def version_definition(connection: Connection, version_id: int) -> str:
 def webhook_plans(connection: Connection, project_id: int) -> list[PlanSource]:
     """The plans that a webhook of this project starts.
 
-    A project without any plan follows its repository's plan file: the first event makes that plan.
+    A project that never had a plan follows its repository's plan file: the first event makes that plan.
     """
     ids = _webhook_triggers(connection, project_id)
     if not ids:
         # Locked, so that two first events do not both make it.
         connection.execute(select(projects.c.id).where(projects.c.id == project_id).with_for_update())
         ids = _webhook_triggers(connection, project_id)
-    if not ids:
+    if not ids and not _ever_had_a_plan(connection, project_id):
         ids = [(create_plan(connection, project_id, "default", path=REPOSITORY_PLAN).id, True)]
     return [plan_source(connection, plan_id) for plan_id, enabled in ids if enabled]
+
+
+def _ever_had_a_plan(connection: Connection, project_id: int) -> bool:
+    """One that was removed counts: who removes a project's plans wants no runs."""
+    query = select(plans.c.id).where(plans.c.project_id == project_id).limit(1)
+    return connection.execute(query).first() is not None
 
 
 def _webhook_triggers(connection: Connection, project_id: int) -> list[tuple[int, bool]]:

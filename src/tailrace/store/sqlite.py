@@ -122,7 +122,7 @@ class SqliteStore(Store):
         return connection
 
     def _write_forever(self) -> None:
-        connection = self._engine.connect()
+        connection: Connection | None = None
         going = True
         while going:
             wishes = [self._wishes.get()]
@@ -130,9 +130,19 @@ class SqliteStore(Store):
                 wishes.append(self._wishes.get())
             batch = [wish for wish in wishes if wish is not None]
             going = len(batch) == len(wishes)
-            if batch:
-                _answer(batch, _commit_together(connection, batch))
-        connection.close()
+            if not batch:
+                continue
+            try:
+                connection = connection or self._engine.connect()
+                answers = _commit_together(connection, batch)
+            except Exception as error:  # the connection is beyond use: whoever comes next gets another
+                answers = [(None, error)] * len(batch)
+                if connection is not None:
+                    connection.invalidate()
+                    connection = None
+            _answer(batch, answers)
+        if connection is not None:
+            connection.close()
 
 
 def _commit_together(connection: Connection, batch: list[_Wish]) -> list[tuple[Any, BaseException | None]]:

@@ -240,6 +240,7 @@ agent = Table(
     Column("name", String(100), nullable=False),
     Column("credential_hash", String(64), nullable=False, unique=True),
     Column("labels", JSON, nullable=False),
+    Column("granted_labels", JSON, nullable=False, comment="those of its registration token: it keeps them"),
     Column("capacity", Integer, nullable=False),
     Column("version", Text, nullable=False),
     Column("address", Text),

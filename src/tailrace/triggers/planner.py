@@ -14,10 +14,19 @@ from tailrace.domain.plan import PlanInvalid
 from tailrace.live.bus import Bus
 from tailrace.live.scopes import PLANNING, QUEUE, wake_run
 from tailrace.store import Store
-from tailrace.store.planning import PlanningWork, Resolved, claim_planning, end_planning, plan_run
+from tailrace.store.planning import (
+    PlanningWork,
+    Resolved,
+    claim_planning,
+    end_planning,
+    plan_run,
+    release_claims,
+    renew_claims,
+)
 from tailrace.triggers.jobs import jobs_of
 
-CLAIM_MS = 10 * 60 * 1000
+CLAIM_MS = 30 * 1000
+"""Claims are renewed while the work goes on: those of a server that died are free after this time."""
 AT_ONCE = 4
 SLOW_S = 5.0
 
@@ -55,7 +64,7 @@ class Planner:
         self._bus = bus
         self._repositories = repositories
         self._asked = asyncio.Event()
-        self._busy: set[asyncio.Task[None]] = set()
+        self._busy: dict[asyncio.Task[None], int] = {}  # each with its run
 
     async def run(self) -> None:
         """Plan until cancelled."""
@@ -63,6 +72,8 @@ class Planner:
         try:
             while True:
                 try:
+                    if self._busy:
+                        await self._store.write(renew_claims, list(self._busy.values()), CLAIM_MS)
                     await self._claim()
                 except Exception as error:
                     _log.error("planning runs could not be claimed; trying again", error=str(error))
@@ -71,8 +82,10 @@ class Planner:
                 self._asked.clear()
         finally:
             unsubscribe()
+            runs = list(self._busy.values())
             for task in self._busy:
                 task.cancel()
+            await self._store.write(release_claims, runs)
 
     async def _claim(self) -> None:
         room = AT_ONCE - len(self._busy)
@@ -80,12 +93,18 @@ class Planner:
             return
         for work in await self._store.write(claim_planning, CLAIM_MS, room):
             task = asyncio.create_task(self._plan(work))
-            self._busy.add(task)
+            self._busy[task] = work.run_id
             task.add_done_callback(self._done)
 
     def _done(self, task: asyncio.Task[None]) -> None:
-        self._busy.discard(task)
+        run = self._busy.pop(task)
         self._asked.set()
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error(
+                "a run could not be planned; its claim runs out, then it is tried again",
+                run=run,
+                exc_info=error,
+            )
 
     async def _plan(self, work: PlanningWork) -> None:
         try:
@@ -97,7 +116,8 @@ class Planner:
         except Exception as error:
             _log.exception("a run could not be planned", run=work.run_id)
             await self._end(work, "fail", Reason.SETUP_FAILED, f"the server failed to plan it: {error!r}")
-        wake_run(self._bus, work.run_id)
+        finally:
+            wake_run(self._bus, work.run_id)
 
     async def _read_and_plan(self, work: PlanningWork) -> None:
         commit = await self._repositories.resolve(work.repository, work.revision, work.ref)

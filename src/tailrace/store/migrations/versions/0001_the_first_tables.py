@@ -17,6 +17,12 @@ def upgrade() -> None:
         sa.Column("name", sa.String(length=100), nullable=False),
         sa.Column("credential_hash", sa.String(length=64), nullable=False),
         sa.Column("labels", sa.JSON(), nullable=False),
+        sa.Column(
+            "granted_labels",
+            sa.JSON(),
+            nullable=False,
+            comment="those of its registration token: it keeps them",
+        ),
         sa.Column("capacity", sa.Integer(), nullable=False),
         sa.Column("version", sa.Text(), nullable=False),
         sa.Column("address", sa.Text(), nullable=True),
