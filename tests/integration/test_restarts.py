@@ -176,8 +176,8 @@ def test_a_run_aborted_while_its_agent_is_away_ends_on_the_machine_too(tmp_path:
         wait_for(lambda: not Path(f"/proc/{pid.read_text().strip()}").exists(), "the aborted job to end")
 
 
-def test_a_run_that_a_killed_server_was_planning_is_planned_by_the_next(house: House, tmp_path: Path) -> None:
-    """A claim does not outlive its server for long; a server that is told to end gives it back at once."""
+def test_a_run_that_waits_for_its_plan_outlives_the_server(house: House, tmp_path: Path) -> None:
+    """A server that is told to end gives its claims back: the next one plans the run at once."""
     from tests.integration.test_runs import make_repository
 
     repository = tmp_path / "repository"

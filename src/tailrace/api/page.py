@@ -24,7 +24,8 @@ _HEADERS = {
 }
 _MISSING = (
     "<!doctype html><title>Tailrace</title><p>The server runs, but its page is not built:"
-    " run <code>make page</code> in the checkout, or install the wheel. The API is described at <a href=/openapi.json>/openapi.json</a>."
+    " run <code>make page</code> in the checkout, or install the wheel."
+    " The API is described at <a href=/openapi.json>/openapi.json</a>."
 )
 
 

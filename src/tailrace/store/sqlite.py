@@ -132,6 +132,7 @@ class SqliteStore(Store):
             going = len(batch) == len(wishes)
             if not batch:
                 continue
+            answers: list[tuple[Any, BaseException | None]]
             try:
                 connection = connection or self._engine.connect()
                 answers = _commit_together(connection, batch)

@@ -10,7 +10,15 @@ from tailrace.domain.outcome import Reason
 from tailrace.domain.states import RunState
 from tailrace.store import Store
 from tailrace.store.aborts import abort_run
-from tailrace.store.planning import PlanningWork, Resolved, claim_planning, end_planning, plan_run
+from tailrace.store.planning import (
+    PlanningWork,
+    Resolved,
+    claim_planning,
+    end_planning,
+    plan_run,
+    release_claims,
+    renew_claims,
+)
 from tailrace.store.plans import create_plan
 from tailrace.store.runs import get_run
 from tests.unit.store.world import PUSH, a_job, a_plan, a_planning_run, a_project, a_run, states
@@ -34,6 +42,19 @@ def test_a_claim_that_ran_out_can_be_claimed_again(connection: Connection) -> No
     run = a_planning_run(connection)
     assert [work.run_id for work in claim(connection, claim_ms=-1000)] == [run]
     assert [work.run_id for work in claim(connection)] == [run]
+
+
+def test_a_claim_is_renewed_while_the_work_goes_on_and_given_back_when_it_stops(
+    connection: Connection,
+) -> None:
+    run = a_planning_run(connection)
+    claim(connection, claim_ms=-1000)
+    renew_claims(connection, [run], 60_000)
+    assert claim(connection) == [], "whoever works on it still has it"
+    release_claims(connection, [run])
+    assert [work.run_id for work in claim(connection)] == [run]
+    release_claims(connection, [])
+    assert claim(connection) == [], "giving nothing back changes nothing"
 
 
 def test_the_work_says_where_to_read(connection: Connection) -> None:
