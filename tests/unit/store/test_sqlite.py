@@ -156,3 +156,20 @@ async def test_answers_of_a_loop_that_has_ended_do_not_stop_the_others(path: Pat
     await asyncio.wait_for(store.write(add, "a"), timeout=30)
     assert await store.read(ids) == ["a"]
     await store.close()
+
+
+async def test_the_writer_outlives_a_connection_that_is_beyond_use(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An error that not even a ROLLBACK survives is answered, and the next write has a connection of its own."""
+    commit = sqlite._commit_together  # pyright: ignore[reportPrivateUsage]
+
+    def broken(connection: Connection, batch: list[object]) -> list[object]:
+        monkeypatch.setattr(sqlite, "_commit_together", commit)
+        raise OSError("the disk is gone")
+
+    monkeypatch.setattr(sqlite, "_commit_together", broken)
+    with pytest.raises(OSError, match="the disk is gone"):
+        await store.write(add, "lost")
+    await store.write(add, "kept")
+    assert await store.read(lambda c: c.execute(select(servers.c.id)).scalars().all()) == ["kept"]
