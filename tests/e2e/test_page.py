@@ -179,6 +179,14 @@ def test_a_project_and_a_plan_are_made_in_the_page(house: House, page: Page) -> 
     expect(page.get_by_text("good morning", exact=True)).to_be_visible()
 
 
+def test_a_job_that_waits_says_why(house: House, page: Page) -> None:
+    """Not only that nothing has come yet."""
+    house.up()
+    run = house.run(house.script_plan("true", labels=["mars"]))
+    sign_in(house, page, f"/runs/{run}")
+    expect(page.get_by_test_id("not-begun")).to_contain_text("no agent has label mars")
+
+
 def test_the_page_speaks_chinese(house: House, page: Page) -> None:
     """By the switch, and remembered."""
     house.up()

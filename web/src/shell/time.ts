@@ -1,9 +1,10 @@
 import { inject, onScopeDispose, ref, type Ref } from "vue";
 import { apiKey } from "../services";
 
-/** 83_000 -> "1m 23s". Under ten seconds with a tenth, so that quick runs can be compared. */
+/** 83_000 -> "1m 23s". Under a second in ms, under ten with a tenth, so that quick runs can be compared. */
 export function formatDuration(ms: number): string {
   const seconds = Math.max(0, ms) / 1000;
+  if (seconds < 0.9995) return `${Math.round(seconds * 1000)}ms`;
   if (seconds < 9.95) return `${seconds.toFixed(1)}s`;
   const whole = Math.round(seconds);
   if (whole < 60) return `${whole}s`;

@@ -1,9 +1,9 @@
 import { expect, it } from "vitest";
 import { formatAgo, formatBytes, formatDuration } from "../../src/shell/time";
 
-it("a duration has two units at most, and tenths while it is short", () => {
+it("a duration has two units at most, and ms or tenths while it is short", () => {
   const shown = [-5, 340, 9_949, 9_960, 59_400, 59_600, 83_000, 3_599_600, 3_600_000, 90_061_000].map(formatDuration);
-  expect(shown).toEqual(["0.0s", "0.3s", "9.9s", "10s", "59s", "1m 00s", "1m 23s", "1h 00m", "1h 00m", "1d 01h"]);
+  expect(shown).toEqual(["0ms", "340ms", "9.9s", "10s", "59s", "1m 00s", "1m 23s", "1h 00m", "1h 00m", "1d 01h"]);
 });
 
 it("an age is told in the language of the page and never lies ahead", () => {
