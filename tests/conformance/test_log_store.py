@@ -52,6 +52,8 @@ def test_a_new_log_is_empty(logs: LogStore) -> None:
     assert logs.read(7, 0, 100) == b""
     assert logs.spans(7, 0, 100) == []
     assert logs.offset_of_tail(7, 10) == 0
+    assert logs.offset_of_line(7, 3) == 0
+    assert logs.offset_of_time(7, 1) == 0
 
 
 def test_creating_twice_keeps_the_bytes(logs: LogStore) -> None:
@@ -165,6 +167,29 @@ def test_the_last_lines_of_a_long_log_are_found(logs: LogStore) -> None:
     logs.append(7, 0, [], whole)
     for count in (1, 2, 57, 399, 400, 401):
         assert logs.offset_of_tail(7, count) == len(whole) - sum(map(len, lines[-count:]))
+
+
+@given(text=st.text(alphabet="ab\n", max_size=60), line=st.integers(1, 40))
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_line_begins_where_a_reader_of_lines_finds_it(reopen: Open, text: str, line: int) -> None:
+    """offset_of_line and line_at agree with splitting the text at its newlines."""
+    logs, data = reopen(), text.encode()
+    logs.remove(7)
+    logs.create(7)
+    logs.append(7, 0, [], data)
+    begins = [0, *accumulate(len(part) + 1 for part in data.split(b"\n"))]
+    found = logs.offset_of_line(7, line)
+    assert found == min(begins[line - 1] if line <= len(begins) else len(data), len(data))
+    for offset in range(len(data)):
+        assert logs.line_at(7, offset) == 1 + data[:offset].count(b"\n")
+
+
+def test_a_moment_is_where_its_first_span_begins(logs: LogStore) -> None:
+    """offset_of_time finds the first span that is not older, and the end where all are."""
+    logs.create(7)
+    logs.append(7, 0, [Span(0, 1000, Stream.STDOUT, 0), Span(2, 1000, Stream.STDERR, 0)], b"abcd")
+    logs.append(7, 4, [Span(5, 2000, Stream.STDOUT, 0)], b"efgh")
+    assert [logs.offset_of_time(7, at) for at in (0, 1000, 1001, 2000, 2001)] == [0, 0, 5, 5, 8]
 
 
 def test_verify_names_what_differs(logs: LogStore) -> None:

@@ -1,4 +1,4 @@
-"""The contract of the live tail: where a log's bytes are while its writer may still send some."""
+"""The contracts of reading logs, and of the live tail: where a log's bytes are while its writer may still send some."""
 
 from __future__ import annotations
 
@@ -9,11 +9,48 @@ from tailrace.domain.errors import NotFound
 from tailrace.domain.spans import Span
 
 
-class LogStore(ABC):
-    """Logs as append-only byte streams with spans; offsets, sizes and ends are in bytes.
+class LogReader(ABC):
+    """Logs as whoever reads them sees them; offsets and sizes are in bytes, lines are counted from 1, times are epoch ms.
 
-    Every method may block on a disk or a database and may be called from any thread: call them in worker threads.
-    Appends to one log are expected one after another; readers may run beside them and see only whole appends.
+    Every method may block on a disk, a database or an archive and may be called from any thread: call them in worker
+    threads. Readers may run beside an append and see only whole appends.
+
+    Every method raises NotFound for a log that is not held.
+    """
+
+    @abstractmethod
+    def end(self, log: int) -> int:
+        """The number of bytes held: where the next append must begin."""
+
+    @abstractmethod
+    def read(self, log: int, start: int, stop: int) -> bytes:
+        """The bytes [start, stop), as far as they are held."""
+
+    @abstractmethod
+    def spans(self, log: int, start: int, stop: int, limit: int | None = None) -> list[Span]:
+        """The spans that cover [start, stop) as `spans_within` gives them; only the first `limit` where it is given."""
+
+    @abstractmethod
+    def offset_of_tail(self, log: int, lines: int) -> int:
+        """Where the last `lines` lines begin; a last line without a newline counts as one."""
+
+    @abstractmethod
+    def offset_of_line(self, log: int, line: int) -> int:
+        """Where a line begins; the end where there are not so many."""
+
+    @abstractmethod
+    def line_at(self, log: int, offset: int) -> int:
+        """The number of the line to which the byte at `offset` belongs: one more than the newlines before it."""
+
+    @abstractmethod
+    def offset_of_time(self, log: int, time_ms: int) -> int:
+        """Where the first span begins whose time is not before `time_ms`; the end where there is none."""
+
+
+class LogStore(LogReader):
+    """The live tail: logs as append-only byte streams with spans.
+
+    Appends to one log are expected one after another.
 
     What it does not promise:
     - that appended bytes survive a power loss: only those below the end that `sync` returned do. What survives beyond it
@@ -21,16 +58,12 @@ class LogStore(ABC):
     - that it knows a log's state: an ended log is only one that nobody appends to;
     - that it tells anybody: whoever appends wakes the watchers.
 
-    Every method but `create` raises NotFound for a log that was not created or was removed.
+    Every method but `create` and `remove` raises NotFound for a log that was not created or was removed.
     """
 
     @abstractmethod
     def create(self, log: int) -> None:
         """Make an empty log; a log that exists is left as it is."""
-
-    @abstractmethod
-    def end(self, log: int) -> int:
-        """The number of bytes held: where the next append must begin."""
 
     @abstractmethod
     def append(self, log: int, offset: int, spans: Sequence[Span], data: bytes | memoryview) -> int:
@@ -49,23 +82,11 @@ class LogStore(ABC):
         """Raise LogMismatch unless the log is `size` bytes with this CRC-32."""
 
     @abstractmethod
-    def read(self, log: int, start: int, stop: int) -> bytes:
-        """The bytes [start, stop), as far as they are held."""
-
-    @abstractmethod
-    def spans(self, log: int, start: int, stop: int, limit: int | None = None) -> list[Span]:
-        """The spans that cover [start, stop) as `spans_within` gives them; only the first `limit` where it is given."""
-
-    @abstractmethod
-    def offset_of_tail(self, log: int, lines: int) -> int:
-        """Where the last `lines` lines begin; a last line without a newline counts as one."""
-
-    @abstractmethod
     def remove(self, log: int) -> None:
         """Forget the log, bytes and spans; one that is not there is no error."""
 
 
-def end_of(logs: LogStore, log: int) -> int:
+def end_of(logs: LogReader, log: int) -> int:
     """The number of bytes held; 0 for a log whose first byte has not come yet, so that nothing was created."""
     try:
         return logs.end(log)

@@ -131,6 +131,40 @@ class OpenLog:
             return start + at + 1
         return 0
 
+    def offset_of_line(self, line: int) -> int:
+        """Where a line begins, counted from 1; the end where there are not so many."""
+        size, missing, start = self.size, line - 1, 0
+        if missing <= 0:
+            return 0
+        while start < size:
+            block = self.read(start, start + _BLOCK)
+            found = block.count(b"\n")
+            if found < missing:
+                missing -= found
+                start += len(block)
+                continue
+            at = -1
+            for _ in range(missing):
+                at = block.index(b"\n", at + 1)
+            return start + at + 1
+        return size
+
+    def line_at(self, offset: int) -> int:
+        """One more than the newlines before `offset`."""
+        stop = min(offset, self.size)
+        return 1 + sum(
+            self.read(at, min(at + _BLOCK, stop)).count(b"\n") for at in range(0, max(stop, 0), _BLOCK)
+        )
+
+    def offset_of_time(self, time_ms: int) -> int:
+        """Where the first span begins whose time is not before `time_ms`; the end where there is none."""
+        size = self.size
+        for start in range(0, self.span_count, 4096):
+            for span in unpack_spans(os.pread(self._spans, 4096 * SPAN_BYTES, start * SPAN_BYTES)):
+                if span.time >= time_ms:
+                    return min(span.offset, size)
+        return size
+
     def _first_after(self, offset: int, count: int) -> int:
         """The index of the first of `count` spans that begins after `offset`."""
         return bisect_right(range(count), offset, key=self._span_offset)

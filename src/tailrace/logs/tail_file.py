@@ -108,6 +108,18 @@ class FileLogStore(LogStore):
         with self._opened(log) as opened:
             return opened.offset_of_tail(lines)
 
+    def offset_of_line(self, log: int, line: int) -> int:
+        with self._opened(log) as opened:
+            return opened.offset_of_line(line)
+
+    def line_at(self, log: int, offset: int) -> int:
+        with self._opened(log) as opened:
+            return opened.line_at(offset)
+
+    def offset_of_time(self, log: int, time_ms: int) -> int:
+        with self._opened(log) as opened:
+            return opened.offset_of_time(time_ms)
+
     def remove(self, log: int) -> None:
         for path in self._paths(log):
             path.unlink(missing_ok=True)

@@ -261,9 +261,72 @@ log = Table(
     Column("crc32", BigInteger),
     Column("created_at", Ms, nullable=False),
     Column("closed_at", Ms),
+    Column("sealed", BigInteger, nullable=False, server_default="0", comment="bytes, from 0 on, in segments"),
+    Column("sealed_at", Ms, comment="when segments held all of it"),
+    Column(
+        "dropped", BigInteger, nullable=False, server_default="0", comment="bytes beyond its limit, not kept"
+    ),
+    Column("removed_at", Ms),
+    Column("claimed_until", Ms, comment="a server seals it until then"),
     CheckConstraint(_among("state", LogState), name="state"),
     CheckConstraint("(closed_at IS NULL) = (state = 'open')", name="end"),
     CheckConstraint("(size IS NULL) = (state = 'open')", name="size"),
+    Index(
+        "ix_log_unsealed",
+        "id",
+        sqlite_where=text("sealed_at IS NULL"),
+        postgresql_where=text("sealed_at IS NULL"),
+    ),
+    sqlite_autoincrement=True,
+)
+
+segment = Table(
+    "segment",
+    metadata,
+    _ref("log_id", "log", primary_key=True, autoincrement=False),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("start", BigInteger, nullable=False, comment="its first byte's offset in the log"),
+    Column("stop", BigInteger, nullable=False),
+    Column("first_line", BigInteger, nullable=False, comment="newlines before it"),
+    Column("lines", BigInteger, nullable=False, comment="newlines in it"),
+    Column("first_time", Ms, nullable=False),
+    Column("last_time", Ms, nullable=False),
+    Column("size", BigInteger, nullable=False, comment="bytes in the archive"),
+    Column("sha256", String(64), nullable=False, comment="of the archive's object"),
+    Column("crc32", BigInteger, nullable=False, comment="of the log's bytes before `stop`"),
+    Column("key", Text, nullable=False, comment="its path in the archive"),
+    Column("created_at", Ms, nullable=False),
+    CheckConstraint("start < stop", name="bytes"),
+    UniqueConstraint("log_id", "start"),
+    sqlite_with_rowid=False,
+)
+
+secret = Table(
+    "secret",
+    metadata,
+    _id(),
+    _ref("project_id", "project", comment="null: for all projects"),
+    Column("name", String(100), nullable=False),
+    Column("value", LargeBinary, nullable=False, comment="sealed"),
+    Column("warnings", JSON, nullable=False, comment="what masking cannot hide of it"),
+    Column("author", Text),
+    Column("created_at", Ms, nullable=False),
+    Column("updated_at", Ms, nullable=False),
+    Index(
+        "uq_secret_name",
+        "name",
+        unique=True,
+        sqlite_where=text("project_id IS NULL"),
+        postgresql_where=text("project_id IS NULL"),
+    ),
+    Index(
+        "uq_secret_project_id_name",
+        "project_id",
+        "name",
+        unique=True,
+        sqlite_where=text("project_id IS NOT NULL"),
+        postgresql_where=text("project_id IS NOT NULL"),
+    ),
     sqlite_autoincrement=True,
 )
 
@@ -288,6 +351,7 @@ attempt = Table(
     Column("exit_code", Integer),
     _ref("agent_id", "agent"),
     Column("abort_by", Text, comment="who asked for its end, while it has not ended"),
+    Column("stalled", Text, comment="why its output stands still; null: it does not"),
     Column("lease_until", Ms),
     Column("created_at", Ms, nullable=False),
     Column("leased_at", Ms),
@@ -386,4 +450,5 @@ server = Table(
 # The conditions of partial indexes: in these words, because SQLite uses none of them for a state that is a parameter.
 run_planning = run.c.state == literal_column("'planning'")
 attempt_pending = attempt.c.state == literal_column("'pending'")
+log_unsealed = log.c.sealed_at.is_(None)
 attempt_held = attempt.c.lease_until.is_not(None)  # leased or running, says a CHECK
