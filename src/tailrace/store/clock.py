@@ -28,4 +28,7 @@ def _postgresql(_element: Any, _compiler: Any, **_kw: Any) -> str:
 
 def read_clock(connection: Connection) -> int:
     """Now, in ms since the epoch, by the database's clock."""
-    return connection.execute(select(now_ms())).scalar_one()
+    return connection.execute(_CLOCK).scalar_one()
+
+
+_CLOCK = select(now_ms())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from tailrace.domain.errors import LeaseLost
 from tailrace.domain.facts import Fact, Finished, Started, StepBegan, StepEnded
@@ -19,13 +19,30 @@ from tailrace.store.tables import step as steps
 _VERBS = {AttemptState.PASSED: "pass", AttemptState.FAILED: "fail", AttemptState.ABORTED: "abort"}
 
 
+_RUN_OF = select(attempts.c.run_id).where(attempts.c.id == bindparam("attempt"))
+_ATTEMPT = select(attempts).where(attempts.c.id == bindparam("attempt"))
+_STEP = select(steps.c.position).where(
+    steps.c.attempt_id == bindparam("attempt"), steps.c.position == bindparam("step")
+)
+_NEW_STEP = insert(steps)
+_END_STEP = (
+    update(steps)
+    .where(
+        steps.c.attempt_id == bindparam("attempt"),
+        steps.c.position == bindparam("step"),
+        steps.c.ended_at.is_(None),
+    )
+    .values(state=bindparam("to"), exit_code=bindparam("code"), ended_at=bindparam("at"))
+)
+
+
 def apply_fact(connection: Connection, agent_id: int, attempt_id: int, fact: Fact) -> Ended:
     """Apply a fact that `agent_id` sends about an attempt; raises LeaseLost when it does not hold it."""
-    run_id = connection.execute(select(attempts.c.run_id).where(attempts.c.id == attempt_id)).scalar()
+    run_id = connection.execute(_RUN_OF, {"attempt": attempt_id}).scalar()
     if run_id is None:
         raise LeaseLost(attempt_id, "this server knows no such attempt")
     lock_run(connection, run_id)
-    row = connection.execute(select(attempts).where(attempts.c.id == attempt_id)).one()
+    row = connection.execute(_ATTEMPT, {"attempt": attempt_id}).one()
     if row.agent_id != agent_id:
         raise LeaseLost(attempt_id, "its lease expired and it was taken from this agent")
     if row.state in ATTEMPT_ENDED:
@@ -43,15 +60,8 @@ def apply_fact(connection: Connection, agent_id: int, attempt_id: int, fact: Fac
         case StepEnded():
             if not _step_known(connection, attempt_id, fact.step):
                 _add_step(connection, attempt_id, fact, state=fact.state)
-            connection.execute(
-                update(steps)
-                .where(
-                    steps.c.attempt_id == attempt_id,
-                    steps.c.position == fact.step,
-                    steps.c.ended_at.is_(None),
-                )
-                .values(state=fact.state, exit_code=fact.exit_code, ended_at=at)
-            )
+            ended = {"to": fact.state, "code": fact.exit_code, "at": at}
+            connection.execute(_END_STEP, {"attempt": attempt_id, "step": fact.step, **ended})
         case Finished():
             _start(connection, row, at)
             return Ended(run_id, _finish(connection, row, fact.outcome, at))
@@ -83,10 +93,9 @@ def _finish(connection: Connection, row: Row[*tuple[object, ...]], outcome: Outc
 
 
 def _step_known(connection: Connection, attempt_id: int, position: int) -> bool:
-    known = select(steps.c.position).where(steps.c.attempt_id == attempt_id, steps.c.position == position)
-    return connection.execute(known).first() is not None
+    return connection.execute(_STEP, {"attempt": attempt_id, "step": position}).first() is not None
 
 
 def _add_step(connection: Connection, attempt_id: int, fact: StepBegan | StepEnded, **values: object) -> None:
     row = {"attempt_id": attempt_id, "position": fact.step, "name": fact.name, **values}
-    connection.execute(insert(steps).values(row))
+    connection.execute(_NEW_STEP, row)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, insert, select
 
 from tailrace.domain.errors import NotFound
 from tailrace.domain.model import AttemptView, JobView, StepView
@@ -29,6 +30,17 @@ _RUN_VERBS = {
     RunState.ABORTED: "abort",
     RunState.SKIPPED: "skip",
 }
+
+
+# Statements of the way that every run takes are built once: building one takes several times as long as executing it.
+_RUN_STATE = select(runs.c.state).where(runs.c.id == bindparam("run")).with_for_update()
+_JOBS_OF_RUN = (
+    select(jobs.c.id, jobs.c.name, jobs.c.spec, jobs.c.state)
+    .where(jobs.c.run_id == bindparam("run"))
+    .order_by(jobs.c.position)
+)
+_NEW_LOG = insert(logs).values(state=LogState.OPEN, created_at=now_ms()).returning(logs.c.id)
+_NEW_ATTEMPT = insert(attempts).values(state="pending", created_at=now_ms())
 
 
 def create_jobs(connection: Connection, run_id: int, specs: Sequence[JobSpec]) -> None:
@@ -55,7 +67,7 @@ def lock_run(connection: Connection, run_id: int) -> RunState:
 
     Raises NotFound.
     """
-    state = connection.execute(select(runs.c.state).where(runs.c.id == run_id).with_for_update()).scalar()
+    state = connection.execute(_RUN_STATE, {"run": run_id}).scalar()
     if state is None:
         raise NotFound("run", run_id)
     return RunState(state)
@@ -67,11 +79,7 @@ def advance_run(connection: Connection, run_id: int) -> bool:
     The caller holds the run's row (`lock_run`, or because it has just made it).
     """
     before = lock_run(connection, run_id)
-    rows = connection.execute(
-        select(jobs.c.id, jobs.c.name, jobs.c.spec, jobs.c.state)
-        .where(jobs.c.run_id == run_id)
-        .order_by(jobs.c.position)
-    ).all()
+    rows = connection.execute(_JOBS_OF_RUN, {"run": run_id}).all()
     ids = {row.name: row.id for row in rows}
     states = {row.name: JobState(row.state) for row in rows}
     moves = progress([JobProgress(row.name, tuple(row.spec["needs"]), states[row.name]) for row in rows])
@@ -121,39 +129,64 @@ def queue_attempt(
     connection: Connection, run_id: int, job_id: int, labels: Iterable[str], number: int
 ) -> None:
     """A new attempt, in the queue, with its log."""
-    log_id = connection.execute(
-        insert(logs).values(state=LogState.OPEN, created_at=now_ms()).returning(logs.c.id)
-    ).scalar_one()
+    log_id = connection.execute(_NEW_LOG).scalar_one()
     connection.execute(
-        insert(attempts).values(
-            run_id=run_id,
-            job_id=job_id,
-            number=number,
-            log_id=log_id,
-            cookie=secrets.token_hex(16),
-            labels="\n".join(sorted(set(labels))),
-            state="pending",
-            created_at=now_ms(),
-        )
+        _NEW_ATTEMPT,
+        {
+            "run_id": run_id,
+            "job_id": job_id,
+            "number": number,
+            "log_id": log_id,
+            "cookie": secrets.token_hex(16),
+            "labels": "\n".join(sorted(set(labels))),
+        },
     )
 
 
+class _Showing(NamedTuple):
+    """What shows jobs: three queries, whatever their number."""
+
+    jobs: Select[*tuple[object, ...]]
+    attempts: Select[*tuple[object, ...]]
+    steps: Select[*tuple[object, ...]]
+
+    @classmethod
+    def of(cls, of_job: ColumnElement[bool], of_attempt: ColumnElement[bool]) -> _Showing:
+        """Both conditions take the parameter `id`."""
+        return cls(
+            select(jobs).where(of_job).order_by(jobs.c.position),
+            select(attempts, agents.c.name.label("agent"), logs.c.state.label("log_state"), logs.c.size)
+            .join(logs, logs.c.id == attempts.c.log_id)
+            .outerjoin(agents, agents.c.id == attempts.c.agent_id)
+            .where(of_attempt)
+            .order_by(attempts.c.id),
+            select(steps)
+            .join(attempts, attempts.c.id == steps.c.attempt_id)
+            .where(of_attempt)
+            .order_by(steps.c.attempt_id, steps.c.position),
+        )
+
+
+_OF_RUN = _Showing.of(jobs.c.run_id == bindparam("id"), attempts.c.run_id == bindparam("id"))
+_OF_JOB = _Showing.of(jobs.c.id == bindparam("id"), attempts.c.job_id == bindparam("id"))
+
+
 def jobs_of_run(connection: Connection, run_id: int) -> tuple[JobView, ...]:
-    """The jobs of a run in the plan's order, with attempts and steps: three queries, whatever their number."""
-    return _jobs(connection, jobs.c.run_id == run_id, attempts.c.run_id == run_id)
+    """The jobs of a run in the plan's order, with attempts and steps."""
+    return _jobs(connection, _OF_RUN, run_id)
 
 
 def get_job(connection: Connection, id: int) -> JobView:
     """Raises NotFound."""
-    found = _jobs(connection, jobs.c.id == id, attempts.c.job_id == id)
+    found = _jobs(connection, _OF_JOB, id)
     if not found:
         raise NotFound("job", id)
     return found[0]
 
 
-def _jobs(connection: Connection, of_job: object, of_attempt: object) -> tuple[JobView, ...]:
-    tries = _attempts(connection, of_attempt)
-    rows = connection.execute(select(jobs).where(of_job).order_by(jobs.c.position))  # type: ignore[arg-type]
+def _jobs(connection: Connection, showing: _Showing, id: int) -> tuple[JobView, ...]:
+    tries = _attempts(connection, showing, id)
+    rows = connection.execute(showing.jobs, {"id": id})
     views: list[JobView] = []
     for row in rows:
         own = tuple(tries.get(row.id, ()))
@@ -177,14 +210,9 @@ def _jobs(connection: Connection, of_job: object, of_attempt: object) -> tuple[J
     return tuple(views)
 
 
-def _attempts(connection: Connection, of_attempt: object) -> dict[int, list[AttemptView]]:
+def _attempts(connection: Connection, showing: _Showing, id: int) -> dict[int, list[AttemptView]]:
     began: dict[int, list[StepView]] = {}
-    for row in connection.execute(
-        select(steps)
-        .join(attempts, attempts.c.id == steps.c.attempt_id)
-        .where(of_attempt)  # type: ignore[arg-type]
-        .order_by(steps.c.attempt_id, steps.c.position)
-    ):
+    for row in connection.execute(showing.steps, {"id": id}):
         began.setdefault(row.attempt_id, []).append(
             StepView(
                 index=row.position,
@@ -196,13 +224,7 @@ def _attempts(connection: Connection, of_attempt: object) -> dict[int, list[Atte
             )
         )
     tries: dict[int, list[AttemptView]] = {}
-    for row in connection.execute(
-        select(attempts, agents.c.name.label("agent"), logs.c.state.label("log_state"), logs.c.size)
-        .join(logs, logs.c.id == attempts.c.log_id)
-        .outerjoin(agents, agents.c.id == attempts.c.agent_id)
-        .where(of_attempt)  # type: ignore[arg-type]
-        .order_by(attempts.c.id)
-    ):
+    for row in connection.execute(showing.attempts, {"id": id}):
         tries.setdefault(row.job_id, []).append(
             AttemptView(
                 id=row.id,

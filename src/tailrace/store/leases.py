@@ -6,7 +6,7 @@ import heapq
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from tailrace.domain.lease import Lease
 from tailrace.domain.outcome import Reason
@@ -57,13 +57,60 @@ class Ended(NamedTuple):
     queued: bool
 
 
+# Statements of the way that every attempt takes are built once: building one takes longer than executing it.
+_WANTED = select(attempts.c.labels).where(attempt_pending).distinct()
+_QUEUE = (
+    select(attempts.c.id, attempts.c.labels)
+    .where(attempt_pending, attempts.c.labels == bindparam("labels"))
+    .order_by(attempts.c.id)
+    .limit(bindparam("room"))
+)
+_LOCK = (
+    select(attempts.c.id)
+    .where(attempt_pending, attempts.c.id.in_(bindparam("ids", expanding=True)))
+    .with_for_update(skip_locked=True)
+)
+_LEASES = (
+    select(
+        attempts.c.id,
+        attempts.c.number,
+        attempts.c.cookie,
+        attempts.c.log_id,
+        attempts.c.run_id,
+        runs.c.number.label("run_number"),
+        projects.c.name.label("project"),
+        plans.c.name.label("plan"),
+        projects.c.repository,
+        runs.c.revision,
+        runs.c.ref,
+        runs.c.branch,
+        runs.c.variables,
+        jobs.c.spec,
+    )
+    .join(jobs, jobs.c.id == attempts.c.job_id)
+    .join(runs, runs.c.id == attempts.c.run_id)
+    .join(projects, projects.c.id == runs.c.project_id)
+    .join(plans, plans.c.id == runs.c.plan_id)
+    .where(attempts.c.id.in_(bindparam("ids", expanding=True)))
+    .order_by(attempts.c.id)
+)
+_RENEW = (
+    update(attempts)
+    .where(attempts.c.agent_id == bindparam("agent"), attempt_held)
+    .values(lease_until=bindparam("until"))
+)
+_SEEN = (
+    update(agents).where(agents.c.id == bindparam("agent")).values(last_seen_at=bindparam("at"), online=True)
+)
+
+
 def lease_attempts(connection: Connection, offers: Sequence[Offer], lease_ms: int) -> list[Granted]:
     """Give pending attempts, oldest first, to the agents that have their labels and the most room."""
     room = {offer.agent_id: offer.free for offer in offers if offer.free > 0}
     labels = {offer.agent_id: offer.labels for offer in offers}
     if not room:
         return []
-    wanted = connection.execute(select(attempts.c.labels).where(attempt_pending).distinct()).scalars().all()
+    wanted = connection.execute(_WANTED).scalars().all()
     fits = {
         key: [agent for agent in room if labels[agent].issuperset(key.split("\n") if key else ())]
         for key in wanted
@@ -73,8 +120,7 @@ def lease_attempts(connection: Connection, offers: Sequence[Offer], lease_ms: in
     tried: set[int] = set()
     while chosen := _choose(connection, fits, dict(room), tried):
         # Only what is chosen is locked: what this transaction does not take, another may take meanwhile.
-        lock = select(attempts.c.id).where(attempt_pending, attempts.c.id.in_(list(chosen)))
-        ours = set(connection.execute(lock.with_for_update(skip_locked=True)).scalars())
+        ours = set(connection.execute(_LOCK, {"ids": list(chosen)}).scalars())
         for agent in room:
             ids = [id for id, taker in chosen.items() if taker == agent and id in ours]
             room[agent] -= len(ids)
@@ -92,14 +138,8 @@ def _choose(
     # A query for each label set, so that each is served by the index in order, however long the queue is.
     queues = [
         connection.execute(
-            select(attempts.c.id, attempts.c.labels)
-            .where(
-                attempt_pending,
-                attempts.c.labels == key,
-                *([attempts.c.id.not_in(without)] if without else []),
-            )
-            .order_by(attempts.c.id)
-            .limit(sum(room[agent] for agent in fit))
+            _QUEUE.where(attempts.c.id.not_in(without)) if without else _QUEUE,
+            {"labels": key, "room": sum(room[agent] for agent in fit)},
         ).all()
         for key, fit in fits.items()
     ]
@@ -131,30 +171,7 @@ def _take(connection: Connection, agent: int, ids: Sequence[int], lease_ms: int)
 
 def read_leases(connection: Connection, ids: Sequence[int]) -> list[Lease]:
     """What agents need to carry these attempts, oldest first."""
-    rows = connection.execute(
-        select(
-            attempts.c.id,
-            attempts.c.number,
-            attempts.c.cookie,
-            attempts.c.log_id,
-            attempts.c.run_id,
-            runs.c.number.label("run_number"),
-            projects.c.name.label("project"),
-            plans.c.name.label("plan"),
-            projects.c.repository,
-            runs.c.revision,
-            runs.c.ref,
-            runs.c.branch,
-            runs.c.variables,
-            jobs.c.spec,
-        )
-        .join(jobs, jobs.c.id == attempts.c.job_id)
-        .join(runs, runs.c.id == attempts.c.run_id)
-        .join(projects, projects.c.id == runs.c.project_id)
-        .join(plans, plans.c.id == runs.c.plan_id)
-        .where(attempts.c.id.in_(ids))
-        .order_by(attempts.c.id)
-    )
+    rows = connection.execute(_LEASES, {"ids": list(ids)})
     return [
         Lease(
             attempt=row.id,
@@ -179,12 +196,8 @@ def read_leases(connection: Connection, ids: Sequence[int]) -> list[Lease]:
 def renew_leases(connection: Connection, agent_id: int, lease_ms: int) -> None:
     """The agent is alive: all that it holds is its own for `lease_ms` more."""
     now = read_clock(connection)
-    connection.execute(
-        update(attempts)
-        .where(attempts.c.agent_id == agent_id, attempt_held)
-        .values(lease_until=now + lease_ms)
-    )
-    connection.execute(update(agents).where(agents.c.id == agent_id).values(last_seen_at=now, online=True))
+    connection.execute(_RENEW, {"agent": agent_id, "until": now + lease_ms})
+    connection.execute(_SEEN, {"agent": agent_id, "at": now})
 
 
 def find_lapsed(connection: Connection) -> list[Lapsed]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from tailrace.domain.states import LOG, AttemptState, LogState
 from tailrace.store.clock import read_clock
@@ -34,28 +34,32 @@ class LogOwner(NamedTuple):
     log_state: LogState
 
 
+_LOG = select(logs.c.id, logs.c.state, logs.c.size).where(logs.c.id == bindparam("log"))
+_OWNER = (
+    select(
+        attempts.c.id,
+        attempts.c.run_id,
+        attempts.c.agent_id,
+        attempts.c.state,
+        attempts.c.reason,
+        attempts.c.cookie,
+        attempts.c.log_id,
+        logs.c.state.label("log_state"),
+    )
+    .join(logs, logs.c.id == attempts.c.log_id)
+    .where(attempts.c.id == bindparam("attempt"))
+)
+
+
 def find_log(connection: Connection, id: int) -> LogRow | None:
     """None for an unknown log."""
-    row = connection.execute(select(logs.c.id, logs.c.state, logs.c.size).where(logs.c.id == id)).first()
+    row = connection.execute(_LOG, {"log": id}).first()
     return None if row is None else LogRow(row.id, LogState(row.state), row.size)
 
 
 def find_owner(connection: Connection, attempt_id: int) -> LogOwner | None:
     """None for an unknown attempt."""
-    row = connection.execute(
-        select(
-            attempts.c.id,
-            attempts.c.run_id,
-            attempts.c.agent_id,
-            attempts.c.state,
-            attempts.c.reason,
-            attempts.c.cookie,
-            attempts.c.log_id,
-            logs.c.state.label("log_state"),
-        )
-        .join(logs, logs.c.id == attempts.c.log_id)
-        .where(attempts.c.id == attempt_id)
-    ).first()
+    row = connection.execute(_OWNER, {"attempt": attempt_id}).first()
     if row is None:
         return None
     return LogOwner(

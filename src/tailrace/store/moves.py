@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import StrEnum
+from functools import cache
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Table, select, update
+from sqlalchemy import Connection, Table, bindparam, select, update
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from tailrace.domain.errors import MoveRefused, NotFound
 from tailrace.domain.states import Machine
+from tailrace.store.clock import now_ms
 
 S = TypeVar("S", bound=StrEnum)
 
@@ -33,10 +36,29 @@ def move_all(
     wanted = list(ids)
     if not wanted:
         return []
-    guarded = (
+    by_clock = frozenset(name for name, value in values.items() if isinstance(value, now_ms))
+    given = {name: value for name, value in values.items() if name not in by_clock}
+    guarded = _guarded(table, machine.sources(verb), machine.target(verb), frozenset(given), by_clock)
+    return sorted(connection.execute(guarded, {**given, "wanted": wanted}).scalars())
+
+
+@cache
+def _guarded(
+    table: Table,
+    sources: tuple[StrEnum, ...],
+    target: StrEnum,
+    given: frozenset[str],
+    by_clock: frozenset[str],
+) -> ReturningUpdate[int]:
+    """The statement of a move, built once: building it takes several times as long as executing it."""
+    values: dict[str, Any] = {name: bindparam(name, type_=table.c[name].type) for name in sorted(given)}
+    values |= {name: now_ms() for name in sorted(by_clock)}
+    return (
         update(table)
-        .where(table.c.id.in_(wanted), table.c.state.in_(machine.sources(verb)))
-        .values(state=machine.target(verb), **values)
+        .where(
+            table.c.id.in_(bindparam("wanted", expanding=True)),
+            table.c.state.in_([state.value for state in sources]),
+        )
+        .values(state=target.value, **values)
         .returning(table.c.id)
     )
-    return sorted(connection.execute(guarded).scalars())

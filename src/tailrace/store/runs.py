@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, Row, Select, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from tailrace.domain.errors import NotFound
 from tailrace.domain.events import Event
@@ -49,36 +49,57 @@ class RunFilter:
     limit: int = 50
 
 
+_NEXT_NUMBER = (
+    update(projects)
+    .where(projects.c.id == bindparam("project"))
+    .values(run_count=projects.c.run_count + 1)
+    .returning(projects.c.run_count)
+)
+_NEW_RUN = insert(runs).values(created_at=now_ms()).returning(runs.c.id)
+_SUMMARIES = (
+    select(
+        runs,
+        projects.c.name.label("project_name"),
+        plans.c.name.label("plan_name"),
+        versions.c.number.label("version"),
+    )
+    .join(projects, projects.c.id == runs.c.project_id)
+    .join(plans, plans.c.id == runs.c.plan_id)
+    .outerjoin(versions, versions.c.id == runs.c.plan_version_id)
+)
+_THESE = _SUMMARIES.where(runs.c.id.in_(bindparam("ids", expanding=True))).order_by(runs.c.id.desc())
+_AGENTS_OF_THESE = (
+    select(attempts.c.run_id, agents.c.name)
+    .join(agents, agents.c.id == attempts.c.agent_id)
+    .where(attempts.c.run_id.in_(bindparam("ids", expanding=True)))
+    .order_by(attempts.c.id)
+)
+_VARIABLES = select(runs.c.variables).where(runs.c.id == bindparam("run"))
+
+
 def create_run(connection: Connection, new: NewRun) -> int:
     """The id of the new run; it takes its project's next number."""
-    number = connection.execute(
-        update(projects)
-        .where(projects.c.id == new.project_id)
-        .values(run_count=projects.c.run_count + 1)
-        .returning(projects.c.run_count)
-    ).scalar_one()
+    number = connection.execute(_NEXT_NUMBER, {"project": new.project_id}).scalar_one()
     event = new.event
     run_id = connection.execute(
-        insert(runs)
-        .values(
-            number=number,
-            project_id=new.project_id,
-            plan_id=new.plan_id,
-            plan_version_id=new.plan_version_id,
-            delivery_id=new.delivery_id,
-            trigger_kind=new.trigger_kind,
-            trigger_by=new.trigger_by,
-            trigger_event=event.kind.value,
-            ref=event.ref,
-            branch=event.branch,
-            revision=event.revision,
-            title=event.title,
-            author=event.author,
-            variables=new.variables,
-            state=RunState.PLANNING if new.jobs is None else RunState.PENDING,
-            created_at=now_ms(),
-        )
-        .returning(runs.c.id)
+        _NEW_RUN,
+        {
+            "number": number,
+            "project_id": new.project_id,
+            "plan_id": new.plan_id,
+            "plan_version_id": new.plan_version_id,
+            "delivery_id": new.delivery_id,
+            "trigger_kind": new.trigger_kind,
+            "trigger_by": new.trigger_by,
+            "trigger_event": event.kind.value,
+            "ref": event.ref,
+            "branch": event.branch,
+            "revision": event.revision,
+            "title": event.title,
+            "author": event.author,
+            "variables": new.variables,
+            "state": RunState.PLANNING if new.jobs is None else RunState.PENDING,
+        },
     ).scalar_one()
     if new.jobs is not None:
         create_jobs(connection, run_id, new.jobs)
@@ -87,7 +108,7 @@ def create_run(connection: Connection, new: NewRun) -> int:
 
 def list_runs(connection: Connection, wanted: RunFilter) -> list[RunSummary]:
     """The newest runs that the filter lets through, newest first."""
-    query = _summaries().order_by(runs.c.id.desc()).limit(wanted.limit)
+    query = _SUMMARIES.order_by(runs.c.id.desc()).limit(wanted.limit)
     for column, value in (
         (runs.c.state, wanted.state),
         (runs.c.project_id, wanted.project),
@@ -98,12 +119,12 @@ def list_runs(connection: Connection, wanted: RunFilter) -> list[RunSummary]:
             query = query.where(column == value)
     if wanted.before is not None:
         query = query.where(runs.c.id < wanted.before)
-    return _read(connection, query)
+    return _summarise(connection, connection.execute(query).all())
 
 
 def summaries(connection: Connection, ids: Iterable[int]) -> list[RunSummary]:
     """These runs, newest first; unknown ids are left out."""
-    return _read(connection, _summaries().where(runs.c.id.in_(list(ids))).order_by(runs.c.id.desc()))
+    return _summarise(connection, connection.execute(_THESE, {"ids": list(ids)}).all())
 
 
 def get_run(connection: Connection, id: int) -> RunView:
@@ -111,7 +132,7 @@ def get_run(connection: Connection, id: int) -> RunView:
     found = summaries(connection, [id])
     if not found:
         raise NotFound("run", id)
-    variables = connection.execute(select(runs.c.variables).where(runs.c.id == id)).scalar_one()
+    variables = connection.execute(_VARIABLES, {"run": id}).scalar_one()
     fields = {name: getattr(found[0], name) for name in RunSummary.model_fields}
     return RunView(**fields, variables=variables, jobs=jobs_of_run(connection, id))
 
@@ -143,33 +164,13 @@ def run_again(connection: Connection, id: int, by: str) -> NewRun:
     )
 
 
-def _summaries() -> Select[*tuple[object, ...]]:
-    return (
-        select(
-            runs,
-            projects.c.name.label("project_name"),
-            plans.c.name.label("plan_name"),
-            versions.c.number.label("version"),
-        )
-        .join(projects, projects.c.id == runs.c.project_id)
-        .join(plans, plans.c.id == runs.c.plan_id)
-        .outerjoin(versions, versions.c.id == runs.c.plan_version_id)
-    )
-
-
-def _read(connection: Connection, query: Select[*tuple[object, ...]]) -> list[RunSummary]:
-    rows = connection.execute(query).all()
+def _summarise(connection: Connection, rows: Sequence[Row[*tuple[object, ...]]]) -> list[RunSummary]:
     names = _agents_of_runs(connection, [row.id for row in rows])
     return [_summary(row, names.get(row.id, ())) for row in rows]
 
 
 def _agents_of_runs(connection: Connection, ids: list[int]) -> Mapping[int, tuple[str, ...]]:
-    found = connection.execute(
-        select(attempts.c.run_id, agents.c.name)
-        .join(agents, agents.c.id == attempts.c.agent_id)
-        .where(attempts.c.run_id.in_(ids))
-        .order_by(attempts.c.id)
-    )
+    found = connection.execute(_AGENTS_OF_THESE, {"ids": ids})
     names: dict[int, dict[str, None]] = {}
     for run_id, name in found:
         names.setdefault(run_id, {})[name] = None
