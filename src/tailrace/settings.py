@@ -145,6 +145,12 @@ class AgentSettings(_Settings):
         le=1000,
         description="How many attempts it carries at once; the number of processors if not set.",
     )
+    mirror_days: float = Field(
+        14, gt=0, description="Days after which a mirror that no job used is removed from the agent."
+    )
+    mirror_gib: float = Field(
+        20, gt=0, description="GiB that the agent's mirrors may take; the longest unused are removed first."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="The least level of the agent's own messages."
     )

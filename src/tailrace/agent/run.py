@@ -18,12 +18,16 @@ from tailrace.agent.credential import Credential, CredentialFile, register
 from tailrace.agent.lock import hold_folder
 from tailrace.agent.supervisor import Supervisor
 from tailrace.domain.errors import TailraceError, Unauthorised
+from tailrace.runner.mirrors import remove_unused
 from tailrace.runner.warm import RunnerNotStarted, WarmParent
 
 WIND_UP_S = 5.0
 """After Ctrl-C, how long outcomes and logs of the aborted attempts may take to reach the server."""
 HURRY_S = 2.0
 """After Ctrl-C, how long a job that was told to end may take before it is killed: a person waits."""
+TIDY_S = 3600.0
+"""How often what nobody uses any more is removed."""
+DAY_S = 86_400.0
 _PR_SET_PDEATHSIG = 1
 _log = structlog.get_logger("agent")
 
@@ -40,6 +44,8 @@ class AgentConfig:
     labels: tuple[str, ...]
     capacity: int
     follow_parent: bool = False
+    mirror_days: float = 14
+    mirror_gib: float = 20
 
 
 async def run_agent(config: AgentConfig) -> int:
@@ -94,7 +100,7 @@ class _Running:
         return 130 if number == signal.SIGINT else 0
 
     def _work(self) -> list[Coroutine[Any, Any, None]]:
-        return [self._supervisor.run(), self._stay_connected(), self._warm_up()]
+        return [self._supervisor.run(), self._stay_connected(), self._warm_up(), self._tidy_up()]
 
     async def _warm_up(self) -> None:
         """The first attempt need not wait for a parent."""
@@ -103,6 +109,17 @@ class _Running:
         except (RunnerNotStarted, OSError) as error:
             self._supervisor.complain(str(error))
         await asyncio.Event().wait()
+
+    async def _tidy_up(self) -> None:
+        """Remove mirrors that nobody uses any more, now and then."""
+        folder, config = self._config.folder / "mirrors", self._config
+        while True:
+            removed = await asyncio.to_thread(
+                remove_unused, folder, config.mirror_days * DAY_S, int(config.mirror_gib * 2**30)
+            )
+            for mirror in removed:
+                _log.info("removed a mirror that was not used", mirror=mirror.name)
+            await asyncio.sleep(TIDY_S)
 
     async def _stay_connected(self) -> None:
         credential, token = self._credentials.read(), self._config.token

@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from tailrace.api.lists import Cursor, Limit, Page, page
 from tailrace.api.numbers import RowId
+from tailrace.domain.address import check_address
 from tailrace.domain.model import Project
-from tailrace.sources.address import check_address
 from tailrace.store import Store
 from tailrace.store.projects import (
     change_project,

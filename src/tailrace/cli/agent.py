@@ -34,6 +34,8 @@ def agent(
         token=sys.stdin.readline().strip() if token == "-" else token,
         labels=tuple(sorted({*machine_labels(), *settings.labels})),
         capacity=settings.capacity,
+        mirror_days=settings.mirror_days,
+        mirror_gib=settings.mirror_gib,
         follow_parent=follow_parent,
     )
     return asyncio.run(run_agent(config))

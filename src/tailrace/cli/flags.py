@@ -82,6 +82,14 @@ class AgentFlags:
         int | None,
         Parameter(help="How many attempts it carries at once; the number of processors if not set."),
     ] = None
+    mirror_days: Annotated[
+        float | None,
+        Parameter(help="Days after which a mirror that no job used is removed from the agent."),
+    ] = None
+    mirror_gib: Annotated[
+        float | None,
+        Parameter(help="GiB that the agent's mirrors may take; the longest unused are removed first."),
+    ] = None
     data_dir: Annotated[Path | None, Parameter(help=DATA_DIR)] = None
     log_level: Annotated[str | None, Parameter(help=LOG_LEVEL.format("agent"))] = None
 

@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import traceback
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 
 from tailrace.domain.facts import Started, StepBegan, StepEnded
 from tailrace.domain.lease import Lease
@@ -21,6 +21,7 @@ from tailrace.runner.failure import StepFailed, cannot_start, ended_badly
 from tailrace.runner.family import Family, adopt_orphans
 from tailrace.runner.folder import AttemptFolder, RunnerLock
 from tailrace.runner.machine import this_machine
+from tailrace.runner.mirrors import Mirror
 from tailrace.runner.output import now_ms
 from tailrace.runner.record import Record
 from tailrace.runner.stop import Stop
@@ -52,8 +53,9 @@ async def carry(folder: AttemptFolder, lock: RunnerLock | None = None) -> Outcom
             async with take_commands(folder, stop):
                 loop.call_later(lease.job.timeout_s, stop.time_out, lease.job.timeout_s)
                 attempt = Attempt(folder, lease, record, children, stop)
-                outcome = await attempt.run()
-                await attempt.leave_nobody()
+                with attempt.borrowing():
+                    outcome = await attempt.run()
+                    await attempt.leave_nobody()
             await attempt.finish(outcome)
         _clean(folder)
     return outcome
@@ -75,8 +77,13 @@ class Attempt:
         self._executor = Executor(self._output, children, self._family, stop, lease.grace_s)
         self._machine = this_machine()
         self._place = Place(folder.workspace, folder.tmp)
+        self._mirror = Mirror(folder.mirrors, lease.repository)
         self._revision = lease.revision
         self._step = 0
+
+    def borrowing(self) -> AbstractContextManager[None]:
+        """While this lasts, the mirror that the workspace borrows from stays."""
+        return self._mirror.used() if self._lease.job.checkout else nullcontext()
 
     async def run(self) -> Outcome:
         """Do the steps in order until one does not pass; the rest is skipped."""
@@ -142,9 +149,9 @@ class Attempt:
         program = "git"
         try:
             if lease.job.checkout and index == 0:
-                env = git_environment(os.environ, lease.cookie)
-                checkout = Checkout.of(lease, self._place, env)
-                self._revision = await check_out(checkout, self._executor, self._output, index)
+                env = git_environment(os.environ, lease.cookie, lease.repository)
+                checkout = Checkout.of(lease, self._place, env, self._mirror.path)
+                self._revision = await check_out(checkout, self._mirror, self._executor, self._output, index)
                 return 0 if self._revision else None
             step = lease.job.steps[index - 1 if lease.job.checkout else index]
             env = environment(lease, self._place, self._machine, self._revision)

@@ -2,68 +2,132 @@
 
 from __future__ import annotations
 
+from tailrace.domain.address import without_password
 from tailrace.domain.outcome import Reason
 from tailrace.domain.spans import Stream
 from tailrace.runner.execute import Ended, Executor
 from tailrace.runner.failure import failed
+from tailrace.runner.mirrors import Mirror
 from tailrace.runner.output import Output
-from tailrace.steps.checkout import Checkout, without_credentials
+from tailrace.steps.checkout import Checkout
+from tailrace.steps.command import Command
 
 
-async def check_out(checkout: Checkout, executor: Executor, output: Output, step: int) -> str | None:
+class _Stopped(Exception):
+    """Somebody asked for the attempt's end."""
+
+
+async def check_out(
+    checkout: Checkout, mirror: Mirror, executor: Executor, output: Output, step: int
+) -> str | None:
     """Check out what `checkout` names; returns the commit, or None when it was stopped early.
 
-    Raises StepFailed: `source_unreachable` when nothing can be fetched from the repository, `setup_failed` otherwise.
+    What the mirror holds already is not fetched again. Raises StepFailed: `source_unreachable` when nothing can be fetched
+    from the repository, `setup_failed` otherwise.
     """
-    repository = without_credentials(checkout.repository)
     refused = checkout.refused()
     if refused is not None:
-        raise failed(Reason.SETUP_FAILED, f"cannot check out {checkout.wanted} of {repository}: {refused}")
-    for command in checkout.prepare():
-        prepared = await executor.run(command, step, Stream.SYSTEM, Stream.SYSTEM)
-        if prepared.stopped:
+        raise failed(
+            Reason.SETUP_FAILED, f"cannot check out {checkout.wanted} of {checkout.shown}: {refused}"
+        )
+    try:
+        return await _Way(checkout, mirror, executor, output, step).go()
+    except _Stopped:
+        return None
+
+
+class _Way:
+    """From the repository to the mirror, and from the mirror to the workspace."""
+
+    def __init__(
+        self, checkout: Checkout, mirror: Mirror, executor: Executor, output: Output, step: int
+    ) -> None:
+        self._checkout = checkout
+        self._mirror = mirror
+        self._executor = executor
+        self._output = output
+        self._step = step
+
+    async def go(self) -> str:
+        """The commit that is in the workspace then."""
+        checkout = self._checkout
+        at = await self._held() or await self._obtain()
+        self._mirror.lend(checkout.place.workspace, checkout.url)
+        await self._must(checkout.detach(at), "cannot check out")
+        if checkout.depth == 0:
+            await self._must(checkout.take_refs(), "cannot take the branches and tags of")
+        submodules = checkout.update_submodules()
+        if submodules is not None:
+            await self._must(submodules, "cannot check out the submodules of")
+        commit = (checkout.place.workspace / ".git" / "HEAD").read_text(encoding="ascii").strip()
+        self._output.say(self._step, f"checked out {commit} of {checkout.shown}")
+        return commit
+
+    async def _held(self) -> str | None:
+        """The commit, where the mirror holds it and nothing more is wanted than its files."""
+        look = self._checkout.look()
+        if look is None or self._checkout.depth == 0 or not self._mirror.made:
             return None
-        if prepared.status != 0:
-            raise _failed(Reason.SETUP_FAILED, "cannot prepare a workspace for", checkout, prepared)
-    at = await _fetch(checkout, executor, output, step)
-    if at is None:
-        return None
-    detached = await executor.run(checkout.detach(at), step, Stream.SYSTEM, Stream.SYSTEM)
-    if detached.stopped:
-        return None
-    if detached.status != 0:
-        raise _failed(Reason.SETUP_FAILED, "cannot check out", checkout, detached)
-    commit = (checkout.place.workspace / ".git" / "HEAD").read_text(encoding="ascii").strip()
-    output.say(step, f"checked out {commit} of {repository}")
-    return commit
+        return self._checkout.commit if (await self._run(look)).status == 0 else None
 
+    async def _obtain(self) -> str:
+        """Fetch into the mirror; what is there then."""
+        checkout = self._checkout
 
-async def _fetch(checkout: Checkout, executor: Executor, output: Output, step: int) -> str | None:
-    """What to check out of that which was fetched; None when it was stopped early."""
-    alone = await executor.run(checkout.fetch_revision(), step, Stream.SYSTEM, Stream.SYSTEM)
-    if alone.stopped:
-        return None
-    if alone.status == 0:
-        return "FETCH_HEAD"
-    output.say(step, f"cannot fetch {checkout.wanted} alone; fetching all branches and tags")
-    everything = await executor.run(checkout.fetch_all(), step, Stream.SYSTEM, Stream.SYSTEM)
-    if everything.stopped:
-        return None
-    if everything.status != 0:
-        raise _failed(Reason.SOURCE_UNREACHABLE, "cannot fetch", checkout, everything)
-    if checkout.revision is None:
-        raise _failed(Reason.SETUP_FAILED, "cannot find", checkout, alone)
-    own = checkout.fetch_ref()
-    if own is not None and (await executor.run(own, step, Stream.SYSTEM, Stream.SYSTEM)).stopped:
-        return None
-    return checkout.revision
+        def waiting() -> None:
+            self._output.say(self._step, f"waiting: another job fetches from {checkout.shown}")
 
+        async with self._mirror.changing(waiting, self._executor.is_stopped) as free:
+            if not free:
+                raise _Stopped
+            held = await self._held()  # by the job that was waited for
+            if held is not None:
+                return held
+            if not self._mirror.made:
+                await self._must(checkout.make_mirror(), "cannot make a mirror of")
+            await self._fetch()
+            at = self._mirror.commit_at(checkout.own_ref)
+            await self._run(checkout.forget())
+            if self._mirror.scattered:
+                await self._run(checkout.repack())
+            return at
 
-def _failed(reason: Reason, what: str, checkout: Checkout, ended: Ended) -> Exception:
-    lines = ended.said.decode("utf-8", "replace").strip().splitlines()
-    said = next((line for line in reversed(lines) if line.startswith(("fatal:", "error:"))), None)
-    said = said or (lines[-1] if lines else f"git ended with status {ended.status}")
-    repository = without_credentials(checkout.repository)
-    return failed(
-        reason, f"{what} {checkout.wanted} of {repository}: {without_credentials(said)}", ended.status
-    )
+    async def _fetch(self) -> None:
+        checkout = self._checkout
+        alone = await self._run(checkout.fetch_revision())
+        if alone.status == 0 and checkout.depth > 0:
+            return
+        if alone.status != 0:
+            self._output.say(
+                self._step, f"cannot fetch {checkout.wanted} alone; fetching all branches and tags"
+            )
+        everything = await self._run(checkout.fetch_all(self._mirror.shallow))
+        if everything.status != 0:
+            raise self._failed(Reason.SOURCE_UNREACHABLE, "cannot fetch", everything)
+        if alone.status == 0:
+            return
+        if checkout.revision is None:
+            raise self._failed(Reason.SETUP_FAILED, "cannot find", alone)
+        own = checkout.fetch_ref(self._mirror.shallow)
+        if own is not None:
+            await self._run(own)
+        await self._must(checkout.settle(), "cannot check out")
+
+    async def _must(self, command: Command, what: str) -> None:
+        ended = await self._run(command)
+        if ended.status != 0:
+            raise self._failed(Reason.SETUP_FAILED, what, ended)
+
+    async def _run(self, command: Command) -> Ended:
+        ended = await self._executor.run(command, self._step, Stream.SYSTEM, Stream.SYSTEM)
+        if ended.stopped:
+            raise _Stopped
+        return ended
+
+    def _failed(self, reason: Reason, what: str, ended: Ended) -> Exception:
+        lines = ended.said.decode("utf-8", "replace").strip().splitlines()
+        said = next((line for line in reversed(lines) if line.startswith(("fatal:", "error:"))), None)
+        said = said or (lines[-1] if lines else f"git ended with status {ended.status}")
+        checkout = self._checkout
+        detail = f"{what} {checkout.wanted} of {checkout.shown}: {without_password(said)}"
+        return failed(reason, detail, ended.status)

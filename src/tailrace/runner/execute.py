@@ -46,6 +46,10 @@ class Executor:
         self._stop = stop
         self._grace_s = grace_s
 
+    def is_stopped(self) -> bool:
+        """Whether somebody asked for the attempt's end: nothing more will be started."""
+        return self._stop.asked.done()
+
     async def run(
         self,
         command: Command,

@@ -98,6 +98,11 @@ class AttemptFolder:
         return self.path.parent.parent / "wake.sock"
 
     @property
+    def mirrors(self) -> Path:
+        """Where this machine's mirrors of repositories are, those of all attempts."""
+        return self.path.parent.parent / "mirrors"
+
+    @property
     def cookie(self) -> str:
         """The attempt's cookie, from the folder's name: it must be known even when the lease cannot be read."""
         return self.path.name.partition("-")[2]

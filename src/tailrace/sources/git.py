@@ -10,7 +10,7 @@ from asyncio.subprocess import DEVNULL, PIPE, Process
 from dataclasses import dataclass
 from pathlib import Path
 
-from tailrace.sources.address import PROTOCOLS
+from tailrace.domain.address import PROTOCOLS
 
 _GRACE = 2.0  # seconds in which git may remove its lock files before it is killed
 # What the server's environment may say about git; everything else that begins with GIT_ (GIT_DIR in a hook…) would

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import TypeAlias, TypeVar
 
+from tailrace.domain.address import check_address, folder_name, without_password
 from tailrace.domain.errors import Invalid, RevisionNotFound, SourceUnreachable
-from tailrace.sources.address import check_address, folder_name, without_password
 from tailrace.sources.base import Commit
 from tailrace.sources.git import Answer, GitMissing, run_git, write_config
 from tailrace.sources.names import is_abbreviation, is_hash, is_ref_name, short_name

@@ -1,12 +1,14 @@
-"""The git commands that bring a revision into a workspace."""
+"""The git commands that bring a revision into a workspace, by way of a mirror on the same machine."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
+from tailrace.domain.address import split_login, without_password
 from tailrace.domain.lease import Lease
+from tailrace.domain.plan import Submodules
 from tailrace.steps.command import Command, Place
 from tailrace.steps.environment import COOKIE
 
@@ -15,83 +17,177 @@ _OPTIONS = (
     "advice.detachedHead=false",
     "core.fsmonitor=false",
     "core.hooksPath=/dev/null",
+    "fetch.writeCommitGraph=false",
     "gc.auto=0",  # and no maintenance: a daemon would hold the output open
     "init.defaultBranch=main",
     "maintenance.auto=false",
     "safe.directory=*",
 )
-_CREDENTIALS = re.compile(r"(https?://)[^/@\s]+@")
+_WHOLE_HISTORY = 2**31 - 1  # what git takes for "no limit", also where there was one
+_BRANCHES, _TAGS = "refs/tailrace/heads", "refs/tailrace/tags"
+_HELPER = (
+    '!f() { test "$1" = get && '
+    'printf "username=%s\\npassword=%s\\n" "$TAILRACE_GIT_USER" "$TAILRACE_GIT_PASSWORD"; }; f'
+)
 
 
-def git_environment(inherited: Mapping[str, str], cookie: str) -> dict[str, str]:
-    """The environment of git: the agent's own (proxies, SSH agent, credentials), without what makes git ask somebody."""
+def git_environment(inherited: Mapping[str, str], cookie: str, repository: str = "") -> dict[str, str]:
+    """The environment of git: the agent's own (proxies, SSH agent, credentials), without what makes git ask somebody.
+
+    A user and a password in the repository's address are here and nowhere else: not in a command line, not in a file.
+    """
     unwanted = ("GIT_", "TAILRACE_", "SSH_ASKPASS")
     kept = {name: value for name, value in inherited.items() if not name.startswith(unwanted)}
-    return {**kept, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", COOKIE: cookie}
-
-
-def without_credentials(text: str) -> str:
-    """`text` with the user part of http URLs hidden: it often holds a token."""
-    return _CREDENTIALS.sub(r"\1***@", text)
+    env = {**kept, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", COOKIE: cookie}
+    login = split_login(repository)[1]
+    if login is not None:
+        env |= {
+            "GIT_CONFIG_COUNT": "1",
+            "GIT_CONFIG_KEY_0": f"credential.{login.host}.helper",
+            "GIT_CONFIG_VALUE_0": _HELPER,
+            "TAILRACE_GIT_USER": login.user,
+            "TAILRACE_GIT_PASSWORD": login.password,
+        }
+    return env
 
 
 @dataclass(frozen=True)
 class Checkout:
-    """The commands for one lease, in the order in which they are tried."""
+    """The commands for one lease, in the order in which they are tried.
+
+    `mirror` is the bare repository whose objects the workspace borrows; `cookie` names this attempt's own ref in it.
+    `depth` is how many commits are fetched, 0 for the whole history with branches and tags.
+    """
 
     repository: str
     revision: str | None
     ref: str | None
     place: Place
     env: Mapping[str, str]
+    mirror: Path
+    cookie: str
+    depth: int = 1
+    submodules: Submodules = "none"
 
     @classmethod
-    def of(cls, lease: Lease, place: Place, env: Mapping[str, str]) -> Checkout:
-        return cls(lease.repository, lease.revision, lease.ref, place, env)
+    def of(cls, lease: Lease, place: Place, env: Mapping[str, str], mirror: Path) -> Checkout:
+        job = lease.job
+        return cls(
+            lease.repository,
+            lease.revision,
+            lease.ref,
+            place,
+            env,
+            mirror,
+            lease.cookie,
+            job.depth,
+            job.submodules,
+        )
+
+    @property
+    def url(self) -> str:
+        """The address that git is given: without user and password."""
+        return split_login(self.repository)[0]
+
+    @property
+    def shown(self) -> str:
+        """The address that people are shown."""
+        return without_password(self.repository)
 
     @property
     def wanted(self) -> str:
         """The revision in words."""
         return self.revision or "the default branch"
 
+    @property
+    def commit(self) -> str | None:
+        """The revision, where it is a commit's full id: what a mirror may hold already."""
+        revision = self.revision or ""
+        return revision if len(revision) == 40 and not revision.strip("0123456789abcdef") else None
+
+    @property
+    def own_ref(self) -> str:
+        """Where the mirror keeps what this attempt checks out."""
+        return f"refs/tailrace/attempts/{self.cookie}"
+
     def refused(self) -> str | None:
         """Why these values cannot be given to git (it would take them for options), or None."""
         for what, value in (("repository", self.repository), ("revision", self.revision), ("ref", self.ref)):
-            if value is not None and (value.startswith("-") or value == "" or "\0" in value):
-                return f"{what} {value!r} is not one: it must not be empty or begin with '-'"
+            if value is not None and (value.startswith(("-", "+")) or value == "" or "\0" in value):
+                return f"{what} {value!r} is not one: it must not be empty or begin with '-' or '+'"
+            if what != "repository" and value is not None and ":" in value:
+                return f"{what} {value!r} is not one: it must not hold ':'"
         return None
 
-    def prepare(self) -> tuple[Command, ...]:
-        """An empty repository (without the machine's templates) that knows where the sources are."""
-        return (
-            self._git("init", "--quiet", "--template="),
-            self._git("remote", "add", "origin", self.repository),
-        )
+    # In the mirror
+
+    def make_mirror(self) -> Command:
+        """An empty bare repository, without the machine's templates."""
+        return self._git(self.mirror.parent, "init", "--quiet", "--bare", "--template=", str(self.mirror))
+
+    def look(self) -> Command | None:
+        """Whether the mirror holds the commit: status 0; None where only the repository can tell what is meant."""
+        return self._git(self.mirror, "cat-file", "-e", self.commit) if self.commit else None
 
     def fetch_revision(self) -> Command:
         """Only the revision; servers may refuse a commit that no branch or tag points at."""
-        return self._fetch("--depth=1", "--no-tags", "origin", self.revision or "HEAD")
+        limit = (f"--depth={self.depth or _WHOLE_HISTORY}",)
+        return self._fetch(limit, f"+{self.revision or 'HEAD'}:{self.own_ref}")
 
-    def fetch_all(self) -> Command:
-        """Everything, and the run's own ref, which may lie outside branches and tags (`refs/pull/1/head`)."""
-        refs = ("+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*")
-        return self._fetch("origin", *refs)
+    def fetch_all(self, shallow: bool) -> Command:
+        """Every branch and tag with its history; `shallow`: the mirror lacks some of it."""
+        # Only then: git fails, without a word, to deepen what comes from an empty repository.
+        return self._fetch(_deepen(shallow), f"+refs/heads/*:{_BRANCHES}/*", f"+refs/tags/*:{_TAGS}/*")
 
-    def fetch_ref(self) -> Command | None:
-        """The run's own ref, where there is one."""
-        return self._fetch("--no-tags", "origin", self.ref) if self.ref else None
+    def fetch_ref(self, shallow: bool) -> Command | None:
+        """The run's own ref, which may lie outside branches and tags (`refs/pull/1/head`), where there is one."""
+        return self._fetch(_deepen(shallow), f"+{self.ref}:{self.own_ref}") if self.ref else None
+
+    def settle(self) -> Command:
+        """Let the attempt's own ref point at the revision; fails when the mirror does not have it."""
+        return self._git(self.mirror, "update-ref", self.own_ref, f"{self.revision}^{{commit}}")
+
+    def forget(self) -> Command:
+        """Remove the attempt's own ref: what it pointed at stays."""
+        return self._git(self.mirror, "update-ref", "-d", self.own_ref)
+
+    def repack(self) -> Command:
+        """One pack of all there is, reachable or not: workspaces borrow it."""
+        return self._git(self.mirror, "repack", "--quiet", "-a", "-d", "--keep-unreachable")
+
+    # In the workspace
 
     def detach(self, at: str) -> Command:
         """Put the files of `at` into the workspace."""
-        return self._git("checkout", "--quiet", "--detach", at, "--")
+        return self._git(self.place.workspace, "checkout", "--quiet", "--force", "--detach", at, "--")
 
-    def _fetch(self, *arguments: str) -> Command:
+    def take_refs(self) -> Command:
+        """Branches and tags, out of the mirror."""
+        refs = (f"+{_BRANCHES}/*:refs/remotes/origin/*", f"+{_TAGS}/*:refs/tags/*")
+        serve = "--upload-pack=git -c safe.directory='*' upload-pack"
+        fetch = ("fetch", "--quiet", "--no-recurse-submodules", "--no-tags", serve)
+        return self._git(self.place.workspace, *fetch, str(self.mirror), *refs)
+
+    def update_submodules(self) -> Command | None:
+        """The submodules of the revision, where they are wanted."""
+        if self.submodules == "none":
+            return None
+        depth = ("--depth", str(self.depth)) if self.depth else ()
+        recursive = ("--recursive",) if self.submodules == "recursive" else ()
+        return self._git(self.place.workspace, "submodule", "update", "--init", "--force", *recursive, *depth)
+
+    def _fetch(self, limit: tuple[str, ...], *refs: str) -> Command:
         # A repository on this machine that another user owns is refused by the git that serves it, which takes
         # no option from ours.
         local = self.repository.startswith(("/", ".", "file://"))
         serve = ("--upload-pack=git -c safe.directory='*' upload-pack",) if local else ()
-        return self._git("fetch", "--no-recurse-submodules", *serve, *arguments)
+        options = ("--no-recurse-submodules", *limit, *serve, "--no-tags")
+        return self._git(self.mirror, "fetch", *options, self.url, *refs)
 
-    def _git(self, *arguments: str) -> Command:
+    def _git(self, folder: Path, *arguments: str) -> Command:
         options = tuple(part for option in _OPTIONS for part in ("-c", option))
-        return Command(("git", *options, *arguments), self.env, self.place.workspace)
+        return Command(("git", *options, *arguments), self.env, folder)
+
+
+def _deepen(shallow: bool) -> tuple[str, ...]:
+    return (f"--depth={_WHOLE_HISTORY}",) if shallow else ()

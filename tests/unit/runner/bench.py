@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from tailrace.domain.facts import Fact, Finished, StepBegan, StepEnded
 from tailrace.domain.lease import Lease
-from tailrace.domain.plan import JobSpec, RunStep
+from tailrace.domain.plan import JobSpec, RunStep, Submodules
 from tailrace.domain.spans import Span, Stream, spans_within
 from tailrace.runner.family import Family
 from tailrace.runner.folder import AttemptFolder
@@ -114,6 +114,8 @@ class Bench:
         self,
         *scripts: str,
         checkout: bool = False,
+        depth: int = 1,
+        submodules: Submodules = "none",
         repository: str = "/nowhere",
         revision: str | None = None,
         ref: str | None = None,
@@ -140,6 +142,8 @@ class Bench:
             job=JobSpec(
                 name="test",
                 checkout=checkout,
+                depth=depth,
+                submodules=submodules,
                 timeout_s=timeout_s,
                 variables=job_variables or {},
                 steps=tuple(RunStep(name=name, run=run) for name, run in zip(names, scripts, strict=False)),

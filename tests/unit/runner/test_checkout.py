@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tailrace.domain.plan import Submodules
 from tailrace.runner.command import send_abort
 from tailrace.runner.warm import WarmParent
 from tests.unit.runner.bench import Bench, git
@@ -182,3 +183,92 @@ async def test_a_repository_of_another_user(bench: Bench, repository: Path) -> N
     finished = await bench.carry(attempt)
     assert finished.outcome.state == "passed", attempt.system
     assert attempt.stdout == b"second"
+
+
+async def test_what_was_fetched_once_is_not_fetched_again(own: Bench, repository: Path) -> None:
+    """The second checkout of a commit needs the mirror alone: the repository may be gone."""
+    revision = git(repository, "rev-parse", "main")
+    first = own.attempt(SHOW, checkout=True, repository=str(repository), revision=revision)
+    assert (await own.carry(first)).outcome.state == "passed"
+    repository.rename(repository.with_name("elsewhere"))
+    second = own.attempt(SHOW, checkout=True, repository=str(repository), revision=revision)
+    assert (await own.carry(second)).outcome.state == "passed", second.whole[1].decode()
+    assert second.stdout.decode() == f"second {revision} {revision} 0\n"
+
+
+async def test_a_workspace_is_its_own(own: Bench, repository: Path) -> None:
+    """What a job commits, branches and configures reaches neither the mirror nor another job's workspace."""
+    revision = git(repository, "rev-parse", "main")
+    spoil = (
+        "git config user.name x; git config user.email x@example.org; git checkout -q -b mine;"
+        "echo spoiled > file; git commit -qam spoiled; git gc -q --prune=now"
+    )
+    attempt = own.attempt(spoil, checkout=True, repository=str(repository), revision=revision)
+    assert (await own.carry(attempt)).outcome.state == "passed", attempt.whole[1].decode()
+    (mirror,) = (own.folder / "mirrors").glob("*.git")
+    assert git(mirror, "for-each-ref") == ""
+    again = own.attempt(f"git branch; {SHOW}", checkout=True, repository=str(repository), revision=revision)
+    assert (await own.carry(again)).outcome.state == "passed"
+    assert "mine" not in again.stdout.decode()
+    assert f"second {revision} {revision} 0\n" in again.stdout.decode()
+
+
+async def test_checkouts_at_the_same_time_share_one_fetch(own: Bench, repository: Path) -> None:
+    """All of them end with the right files, although one mirror serves them."""
+    names = ("main", "main~1", "topic", "refs/pull/1/head")
+    revisions = [git(repository, "rev-parse", name) for name in names]
+    attempts = [
+        own.attempt("cat file", checkout=True, repository=str(repository), revision=revision)
+        for revision in revisions * 2
+    ]
+    ends = await asyncio.gather(*(own.carry(attempt) for attempt in attempts))
+    assert [end.outcome.state for end in ends] == ["passed"] * 8
+    assert [attempt.stdout for attempt in attempts] == [b"second", b"first", b"topic", b"pull"] * 2
+
+
+async def test_the_whole_history_has_branches_and_tags(own: Bench, repository: Path) -> None:
+    """`depth: all`, also after a shallow checkout of the same repository."""
+    git(repository, "tag", "-m", "a release", "v1", "main~1")
+    tip = git(repository, "rev-parse", "main")
+    count = "git rev-list --count HEAD; git describe; git rev-parse --is-shallow-repository origin/topic"
+    shallow = own.attempt("true", checkout=True, repository=f"file://{repository}", revision=tip)
+    assert (await own.carry(shallow)).outcome.state == "passed"
+    whole = own.attempt(count, checkout=True, depth=0, repository=f"file://{repository}", revision=tip)
+    assert (await own.carry(whole)).outcome.state == "passed", whole.whole[1].decode()
+    topic = git(repository, "rev-parse", "topic")
+    assert whole.stdout.decode() == f"2\nv1-1-g{tip[:7]}\nfalse\n{topic}\n"
+
+
+async def test_submodules_are_checked_out_where_they_are_wanted(
+    own: Bench, repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the commit that the revision names; otherwise their folder is empty."""
+    outer = tmp_path / "outer"
+    outer.mkdir()
+    git(outer, "init", "-q")
+    git(outer, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(repository), "inner")
+    git(outer, "commit", "-q", "-m", "with a submodule")
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / ".gitconfig").write_text('[protocol "file"]\n\tallow = always\n')
+    monkeypatch.setenv("HOME", str(home))
+    wanted: tuple[tuple[Submodules, str], ...] = (("none", ""), ("direct", "second"))
+    for submodules, content in wanted:
+        attempt = own.attempt(
+            "cat inner/file || true", checkout=True, submodules=submodules, repository=str(outer)
+        )
+        assert (await own.carry(attempt)).outcome.state == "passed", attempt.whole[1].decode()
+        assert attempt.stdout.decode() == content
+
+
+async def test_git_that_was_killed_leaves_nothing_in_the_way(own: Bench, repository: Path) -> None:
+    """A lock file of git's, with nobody behind it."""
+    first = own.attempt("true", checkout=True, repository=str(repository), revision="main")
+    await own.carry(first)
+    (mirror,) = (own.folder / "mirrors").glob("*.git")
+    (mirror / "shallow.lock").touch()
+    (repository / "file").write_text("third")
+    git(repository, "commit", "-q", "-a", "-m", "third")
+    second = own.attempt("cat file", checkout=True, repository=str(repository), revision="main")
+    assert (await own.carry(second)).outcome.state == "passed", second.whole[1].decode()
+    assert second.stdout == b"third"

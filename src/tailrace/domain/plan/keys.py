@@ -50,8 +50,9 @@ STEP_KEYS = Keys(
         workspace"""
     ),
 )
+CHECKOUT_KEYS = Keys(level="a checkout", allowed=("depth", "submodules"), not_yet=_words("lfs path"))
 _MANY_PROBLEMS = 100
-_LEVELS = (PLAN_KEYS, JOB_KEYS, STEP_KEYS)
+_LEVELS = (PLAN_KEYS, JOB_KEYS, STEP_KEYS, CHECKOUT_KEYS)
 
 # What other systems call the same thing: too far apart for a comparison of letters.
 _ELSEWHERE = {

@@ -10,6 +10,9 @@ DEFAULT_TIMEOUT_S = 3600
 MAX_TIMEOUT_S = 7 * 24 * 3600
 
 
+Submodules = Literal["none", "direct", "recursive"]
+
+
 class _Value(BaseModel):
     # Who does not know a field must refuse it: to ignore it would run something else than was written.
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -27,7 +30,10 @@ StepSpec = RunStep  # what one step of a job does; `kind` will tell the others a
 
 
 class JobSpec(_Value):
-    """One job of a plan; `variables` holds the plan's variables under the job's own; `timeout_s` is in seconds."""
+    """One job of a plan; `variables` holds the plan's variables under the job's own; `timeout_s` is in seconds.
+
+    `depth` is how many commits a checkout fetches; 0 is the whole history, with branches and tags.
+    """
 
     name: str
     needs: tuple[str, ...] = ()
@@ -35,6 +41,8 @@ class JobSpec(_Value):
     variables: dict[str, str] = {}
     timeout_s: int = Field(default=DEFAULT_TIMEOUT_S, gt=0, le=MAX_TIMEOUT_S)
     checkout: bool = True
+    depth: int = Field(default=1, ge=0)
+    submodules: Submodules = "none"
     steps: tuple[StepSpec, ...] = ()
 
 

@@ -6,13 +6,14 @@ import re
 from collections.abc import Mapping as AnyMapping
 from dataclasses import dataclass
 
+from tailrace.domain.plan.checkout import read_checkout
 from tailrace.domain.plan.errors import Place, PlanInvalid, Problems, Unreadable, listed, plain, shown
 from tailrace.domain.plan.graph import find_cycles
 from tailrace.domain.plan.keys import JOB_KEYS, PLAN_KEYS, STEP_KEYS, did_you_mean, known_entries
 from tailrace.domain.plan.model import DEFAULT_TIMEOUT_S, JobSpec, Plan, RunStep
 from tailrace.domain.plan.nodes import Entry, Items, Mapping, Node, Scalar, describe, read_nodes
 from tailrace.domain.plan.source import read_source
-from tailrace.domain.plan.values import read_boolean, read_duration, read_names, read_text, read_variables
+from tailrace.domain.plan.values import read_duration, read_names, read_text, read_variables
 
 MAX_JOBS = 500
 MAX_STEPS = 200
@@ -113,16 +114,17 @@ def _read_job(entry: Entry, variables: dict[str, str], problems: Problems) -> _R
     entries = known_entries(node, JOB_KEYS, subject, problems)
     needs = _distinct(entries, "needs", subject, problems)
     timeout = entries.get("timeout")
-    checkout = entries.get("checkout")
     seconds = read_duration(timeout.value, f'"timeout" of {subject}', problems) if timeout else None
-    wanted = read_boolean(checkout.value, f'"checkout" of {subject}', problems) if checkout else None
+    checkout, depth, submodules = read_checkout(entries.get("checkout"), subject, problems)
     spec = JobSpec(
         name=entry.key,
         needs=tuple(needs),
         labels=_labels(entries, subject, problems),
         variables={**variables, **_variables(entries, subject, problems)},
         timeout_s=DEFAULT_TIMEOUT_S if seconds is None else seconds,
-        checkout=True if wanted is None else wanted,
+        checkout=checkout,
+        depth=depth,
+        submodules=submodules,
         steps=_steps(entry.place, entries.get("steps"), subject, problems),
     )
     return _Read(spec, needs)

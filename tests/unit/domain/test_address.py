@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tailrace.domain.address import check_address, folder_name, without_password
 from tailrace.domain.errors import Invalid
-from tailrace.sources.address import check_address, folder_name, without_password
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import re
+from dataclasses import dataclass
 from pathlib import PurePosixPath
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 from tailrace.domain.errors import Invalid
 
@@ -44,6 +45,29 @@ def folder_name(repository: str) -> str:
     last = PurePosixPath(repository.rstrip("/").replace(":", "/")).name.removesuffix(".git")
     readable = _UNSAFE.sub("-", last).strip(".-")[:40] or "repository"
     return f"{readable}-{hashlib.sha256(repository.encode()).hexdigest()[:16]}"
+
+
+@dataclass(frozen=True)
+class Login:
+    """What an http address carries beside the place: `host` is its scheme, name and port, as git's settings name it."""
+
+    host: str
+    user: str
+    password: str
+
+
+def split_login(repository: str) -> tuple[str, Login | None]:
+    """An http address without its user and password, and these; any other address as it is."""
+    try:
+        url = urlsplit(repository)
+    except ValueError:
+        return repository, None
+    login, at, place = url.netloc.rpartition("@")
+    if url.scheme not in ("http", "https") or not at:
+        return repository, None
+    user, _, password = login.partition(":")
+    bare = urlunsplit(url._replace(netloc=place))
+    return bare, Login(f"{url.scheme}://{place}", unquote(user), unquote(password))
 
 
 def without_password(text: str) -> str:
