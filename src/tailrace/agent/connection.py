@@ -14,6 +14,7 @@ from tailrace.agent.backoff import Backoff
 from tailrace.agent.credential import Credential, is_loopback
 from tailrace.agent.link import Link
 from tailrace.domain.errors import Invalid, Unauthorised
+from tailrace.domain.report import Load
 from tailrace.domain.wire import SERVER_MESSAGE, Hello, ServerMessage, Trouble, Welcome
 
 OPEN_PATIENCE_S = 10.0
@@ -33,6 +34,10 @@ class Peer(Protocol):
 
     def hello(self) -> Hello:
         """What to say first on a new connection."""
+        ...
+
+    def load(self) -> Load:
+        """How busy the machine is, to be said with each beat."""
         ...
 
     def connected(self, link: Link) -> None:
@@ -111,7 +116,7 @@ class Connection:
         self._away = False
         began = asyncio.get_running_loop().time()
         _log.info("connected", server=self._server_url, version=welcome.version, agent=welcome.agent)
-        link = Link(socket, welcome.beat_s)
+        link = Link(socket, welcome.beat_s, self._peer.load)
         self._peer.connected(link)
         pump = asyncio.create_task(link.pump())
         listen = asyncio.create_task(self._listen(socket, link))

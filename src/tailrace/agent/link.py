@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 
 from websockets.asyncio.client import ClientConnection
 
 from tailrace.agent.uploader import Uploader
+from tailrace.domain.report import Load
 from tailrace.domain.wire import AgentMessage, Beat
 
 _BEAT_EARLY = 0.75
@@ -16,9 +18,13 @@ _BEAT_EARLY = 0.75
 
 
 class Link:
-    """From a welcome to the connection's end. `beat_s`: the longest silence that the server allows."""
+    """From a welcome to the connection's end.
 
-    def __init__(self, socket: ClientConnection, beat_s: float) -> None:
+    `beat_s`: the longest silence that the server allows; at least so often it is also told the machine's `load`.
+    """
+
+    def __init__(self, socket: ClientConnection, beat_s: float, load: Callable[[], Load]) -> None:
+        self._load = load
         self.uploader = Uploader()
         self._socket = socket
         self._beat_s = beat_s * _BEAT_EARLY
@@ -37,23 +43,22 @@ class Link:
     async def pump(self) -> None:
         """Send until cancelled or until the connection ends (websockets.ConnectionClosed)."""
         clock = asyncio.get_running_loop().time
-        spoken = clock()
+        beat = clock() - self._beat_s  # the first at once
         while True:
             self._changed.clear()
             if self._out:
                 await self._socket.send(self._out.popleft().model_dump_json(), text=True)
-                spoken = clock()
                 continue
             now = clock()
-            chunk = self.uploader.next_chunk(now)
-            if chunk is None and now - spoken >= self._beat_s:
-                self._out.append(Beat())
+            if now - beat >= self._beat_s:
+                beat = now
+                self._out.append(Beat(load=self._load()))
                 continue
+            chunk = self.uploader.next_chunk(now)
             if chunk is not None:
                 await self._socket.send(chunk)
-                spoken = clock()
                 continue
-            due = min(spoken + self._beat_s, self.uploader.next_due() or float("inf"))
+            due = min(beat + self._beat_s, self.uploader.next_due() or float("inf"))
             with suppress(TimeoutError):
                 async with asyncio.timeout_at(due):
                     await self._changed.wait()

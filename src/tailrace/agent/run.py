@@ -16,6 +16,7 @@ import structlog
 from tailrace.agent.connection import Connection, socket_url
 from tailrace.agent.credential import Credential, CredentialFile, register
 from tailrace.agent.lock import hold_folder
+from tailrace.agent.machine import describe
 from tailrace.agent.supervisor import Supervisor
 from tailrace.domain.errors import TailraceError, Unauthorised
 from tailrace.runner.mirrors import remove_unused
@@ -69,7 +70,9 @@ class _Running:
     def __init__(self, config: AgentConfig) -> None:
         self._config = config
         self._warm = WarmParent(config.folder)
-        self._supervisor = Supervisor(config.folder, config.labels, config.capacity, self._warm)
+        self._supervisor = Supervisor(
+            config.folder, config.labels, config.capacity, self._warm, describe(config.folder)
+        )
         self._credentials = CredentialFile(config.folder)
         self._signals: asyncio.Queue[signal.Signals] = asyncio.Queue()
 

@@ -11,12 +11,14 @@ import structlog
 from tailrace import __version__
 from tailrace.agent.attempt import Attempt
 from tailrace.agent.link import Link
+from tailrace.agent.machine import load
 from tailrace.agent.report import report
 from tailrace.agent.runners import Runners, now_ms
 from tailrace.agent.wake import wakes
 from tailrace.domain.errors import Conflict, Invalid
 from tailrace.domain.lease import Lease
 from tailrace.domain.outcome import Outcome, Reason
+from tailrace.domain.report import Load, MachineReport
 from tailrace.domain.states import AttemptState
 from tailrace.domain.wire import (
     Abort,
@@ -51,8 +53,16 @@ class Supervisor:
     leases than places wait for one.
     """
 
-    def __init__(self, folder: Path, labels: tuple[str, ...], capacity: int, warm: WarmParent) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        labels: tuple[str, ...],
+        capacity: int,
+        warm: WarmParent,
+        machine: MachineReport | None = None,
+    ) -> None:
         self._folder = folder
+        self._machine = machine
         self._attempts = folder / "attempts"
         self._labels = labels
         self._capacity = capacity
@@ -131,8 +141,13 @@ class Supervisor:
             version=__version__,
             labels=self._labels,
             capacity=self._capacity,
+            machine=self._machine,
             holds=tuple(Held(attempt=attempt.id, cookie=attempt.lease.cookie) for attempt in held),
         )
+
+    def load(self) -> Load:
+        """How busy the machine is."""
+        return load(self._folder)
 
     def connected(self, link: Link) -> None:
         """A server listens; it will say of each attempt whether we go on with it."""

@@ -12,10 +12,12 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from tailrace import __version__
 from tailrace.api.auth import bearer, hash_of
-from tailrace.dispatch.dispatcher import Dispatcher
+from tailrace.dispatch.dispatcher import Dispatcher, Seat
 from tailrace.domain.errors import Invalid, LeaseLost
+from tailrace.domain.report import Load
 from tailrace.domain.wire import (
     AGENT_MESSAGE,
+    OLDEST_PROTOCOL,
     PROTOCOL,
     Beat,
     CloseLog,
@@ -29,7 +31,7 @@ from tailrace.domain.wire import (
 from tailrace.ingest.desk import Desk
 from tailrace.ingest.session import Session
 from tailrace.live.scopes import AGENTS, agent_scope
-from tailrace.store.agents import agent_came, agent_left, find_agent
+from tailrace.store.agents import agent_came, agent_left, find_agent, note_trouble, read_standing
 
 SYNC_S = 1.0
 _log = structlog.get_logger("agents")
@@ -78,6 +80,7 @@ class AgentSocket:
         self._dispatcher = sockets.dispatcher
         self._out: asyncio.Queue[ServerMessage] = asyncio.Queue()
         self._heard = False
+        self._load: Load | None = None
         self._checks: set[asyncio.Task[None]] = set()
         self._session = Session(self._desk, agent_id, self._out.put_nowait)
 
@@ -93,10 +96,9 @@ class AgentSocket:
             if first["type"] == "websocket.disconnect":
                 return
             hello = AGENT_MESSAGE.validate_json(first.get("text") or b"")
-            if not isinstance(hello, Hello) or hello.protocol != PROTOCOL:
-                raise Invalid(
-                    f"expected hello with protocol {PROTOCOL}: run an agent of version {__version__}"
-                )
+            if not isinstance(hello, Hello):
+                raise Invalid(f"expected hello, got {hello.kind}")
+            await self._check_protocol(hello)
             await self._serve(hello)
         except (ValidationError, Invalid) as error:
             _log.error(
@@ -114,13 +116,14 @@ class AgentSocket:
             pass
 
     async def _serve(self, hello: Hello) -> None:
-        labels = await self._desk.store.write(
+        standing = await self._desk.store.write(
             agent_came,
             self._agent_id,
             labels=hello.labels,
             capacity=hello.capacity,
             version=hello.version,
             address=self._socket.client.host if self._socket.client else None,
+            machine=hello.machine,
         )
         self._out.put_nowait(
             Welcome(version=__version__, agent=self._agent_id, beat_s=self._desk.lease_ms / 6000)
@@ -128,10 +131,13 @@ class AgentSocket:
         await self._session.begin(hello.holds)
         await self._session.renew()
         self._desk.bus.publish(AGENTS)
-        seat = self._dispatcher.sit(self._agent_id, labels, self._session.deliver)
-        unsubscribe = self._desk.bus.subscribe(agent_scope(self._agent_id), lambda _note: self._check_soon())
+        seat = self._dispatcher.sit(self._agent_id, standing.labels, self._session.deliver)
+        seat.stand(standing)
+        unsubscribe = self._desk.bus.subscribe(
+            agent_scope(self._agent_id), lambda _note: self._check_soon(seat)
+        )
         unwatch = self._desk.hub.on_watched(self._session.watched)
-        tasks = [asyncio.create_task(self._send()), asyncio.create_task(self._keep())]
+        tasks = [asyncio.create_task(self._send()), asyncio.create_task(self._keep(seat))]
         try:
             await self._session.tell_untold()
             while True:
@@ -161,12 +167,34 @@ class AgentSocket:
             case Trouble():
                 await self._session.trouble(message)
             case Beat():
-                pass
+                self._load = message.load or self._load
             case Hello():
                 raise Invalid("hello comes once, at the beginning")
 
-    def _check_soon(self) -> None:
-        task = asyncio.create_task(self._session.check())
+    async def _check_protocol(self, hello: Hello) -> None:
+        """Raises Invalid, after telling people, when this server does not understand the agent."""
+        if OLDEST_PROTOCOL <= hello.protocol <= PROTOCOL:
+            return
+        which = "upgrade the server" if hello.protocol > PROTOCOL else "upgrade the agent"
+        message = (
+            f"agent {hello.version} speaks protocol {hello.protocol}, server {__version__} speaks"
+            f" {OLDEST_PROTOCOL} to {PROTOCOL}: {which}"
+        )
+        await self._desk.store.write(note_trouble, self._agent_id, message)
+        self._desk.bus.publish(AGENTS)
+        raise Invalid(message)
+
+    async def _check(self, seat: Seat) -> None:
+        """People may have changed the agent, and attempts may have been taken from it."""
+        standing = await self._desk.store.read(read_standing, self._agent_id)
+        if standing is None:
+            await self.close(1008, "this agent was removed: register again with a token")
+            return
+        seat.stand(standing)
+        await self._session.check()
+
+    def _check_soon(self, seat: Seat) -> None:
+        task = asyncio.create_task(self._check(seat))
         self._checks.add(task)
         task.add_done_callback(self._checks.discard)
 
@@ -181,7 +209,7 @@ class AgentSocket:
             _log.exception("an agent cannot be told something; its connection ends", agent=self._agent_id)
             await self.close(1011, f"this server failed: {error!r}"[:120])
 
-    async def _keep(self) -> None:
+    async def _keep(self, seat: Seat) -> None:
         """Make what arrived durable, and renew the leases of an agent that was heard of."""
         loop = asyncio.get_running_loop()
         renewed = loop.time()
@@ -191,8 +219,8 @@ class AgentSocket:
                 await self._session.sync()
                 if self._heard and loop.time() - renewed >= self._desk.lease_ms / 4000:
                     self._heard, renewed = False, loop.time()
-                    await self._session.renew()
-                    await self._session.check()  # a wake may have been lost
+                    await self._session.renew(self._load)
+                    await self._check(seat)  # a wake may have been lost
             except Exception as error:
                 _log.error("an agent's session could not be kept up; trying again", error=str(error))
 

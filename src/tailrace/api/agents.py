@@ -4,18 +4,27 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from tailrace.api.auth import OPEN_BODY_BYTES, hash_of, new_secret
 from tailrace.api.lists import Page
+from tailrace.api.numbers import RowId
+from tailrace.domain.errors import NotFound
 from tailrace.domain.model import AgentView, Time
+from tailrace.domain.states import AgentMode
+from tailrace.domain.text import Text
 from tailrace.live.bus import Bus
-from tailrace.live.scopes import AGENTS
+from tailrace.live.scopes import AGENTS, LAPSED, agent_scope
 from tailrace.store import Store
-from tailrace.store.agents import add_agent_token, list_agents, register_agent
-
-TOKEN_LIFE_MS = 24 * 3600 * 1000
+from tailrace.store.agents import (
+    AgentChange,
+    add_agent_token,
+    change_agent,
+    list_agents,
+    register_agent,
+    remove_agent,
+)
 
 Labels = Annotated[
     tuple[Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:/=+@-]{0,99}$")], ...],
@@ -24,8 +33,21 @@ Labels = Annotated[
 
 
 class TokenWish(BaseModel):
+    """`life_s`: seconds for which the token is good."""
+
     model_config = ConfigDict(extra="forbid")
     labels: Labels = ()
+    life_s: Annotated[int, Field(ge=60, le=30 * 24 * 3600)] = 24 * 3600
+
+
+class ChangeWish(BaseModel):
+    """What is not named stays. `labels` replaces those that people gave the agent; its machine's own stay."""
+
+    model_config = ConfigDict(extra="forbid")
+    name: Annotated[str, Field(min_length=1, max_length=100)] | None = None
+    labels: Labels | None = None
+    mode: AgentMode | None = None
+    why: Annotated[Text, Field(max_length=500)] | None = None
 
 
 class AgentToken(BaseModel):
@@ -61,8 +83,8 @@ def agents_router(store: Store, bus: Bus, lease_ms: int) -> APIRouter:
     @router.post("/api/agent-tokens", status_code=201)
     async def make_token(wish: TokenWish | None = None) -> AgentToken:
         token = new_secret()
-        labels = (wish or TokenWish()).labels
-        expires = await store.write(add_agent_token, hash_of(token), labels, TOKEN_LIFE_MS)
+        wish = wish or TokenWish()
+        expires = await store.write(add_agent_token, hash_of(token), wish.labels, wish.life_s * 1000)
         return AgentToken(token=token, expires_at=expires)
 
     @router.post("/api/agents/register", status_code=201, max_body_size=OPEN_BODY_BYTES)
@@ -79,5 +101,31 @@ def agents_router(store: Store, bus: Bus, lease_ms: int) -> APIRouter:
         )
         bus.publish(AGENTS)
         return Credential(id=id, credential=credential)
+
+    @router.get("/api/agents/{id}")
+    async def show(id: RowId) -> AgentView:
+        return await _find(id)
+
+    @router.patch("/api/agents/{id}")
+    async def change(id: RowId, wish: ChangeWish, request: Request) -> AgentView:
+        await store.write(change_agent, id, AgentChange(**wish.model_dump()), request.state.name)
+        _tell(id)
+        return await _find(id)
+
+    @router.delete("/api/agents/{id}", status_code=204)
+    async def remove(id: RowId) -> None:
+        await store.write(remove_agent, id)
+        bus.publish(LAPSED)
+        _tell(id)
+
+    async def _find(id: int) -> AgentView:
+        for agent in await store.read(list_agents, lease_ms):
+            if agent.id == id:
+                return agent
+        raise NotFound("agent", id)
+
+    def _tell(id: int) -> None:
+        bus.publish(agent_scope(id))
+        bus.publish(AGENTS)
 
     return router

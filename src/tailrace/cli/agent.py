@@ -1,14 +1,15 @@
-"""`tailrace agent`, `tailrace agents`, `tailrace agent-token`."""
+"""`tailrace agent`, `tailrace agent-token`."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
+from json import dumps
 from typing import Annotated
 
 from cyclopts import Parameter
 
-from tailrace.cli.client import connect, show
+from tailrace.cli.client import connect
 from tailrace.cli.flags import NO_AGENT_FLAGS, NO_CLIENT_FLAGS, AgentFlags, ClientFlags, given
 
 
@@ -41,22 +42,24 @@ def agent(
     return asyncio.run(run_agent(config))
 
 
-def agents(*, json: bool = False, flags: ClientFlags = NO_CLIENT_FLAGS) -> int:
-    """List the agents."""
-    found = connect(flags).get("/api/agents")["items"]
-    columns = {
-        "ID": "id",
-        "NAME": "name",
-        "STATE": "state",
-        "BUSY": "busy",
-        "CAPACITY": "capacity",
-        "LABELS": "labels",
-    }
-    show(found, as_json=json, columns=columns)
+def agent_token(
+    *, labels: str = "", hours: float = 24, json: bool = False, flags: ClientFlags = NO_CLIENT_FLAGS
+) -> int:
+    """Print a new registration token: it can be used once, within a day.
+
+    Parameters
+    ----------
+    labels:
+        Labels that the agent will have beside those of its machine, separated by commas.
+    hours:
+        How long the token is good: a minute to 30 days.
+    """
+    body = {"labels": split_labels(labels), "life_s": round(hours * 3600)}
+    made = connect(flags).post("/api/agent-tokens", body)
+    print(dumps(made, indent=2) if json else made["token"])
     return 0
 
 
-def agent_token(*, flags: ClientFlags = NO_CLIENT_FLAGS) -> int:
-    """Print a new registration token: it can be used once, within a day."""
-    print(connect(flags).post("/api/agent-tokens")["token"])
-    return 0
+def split_labels(labels: str) -> list[str]:
+    """What stands between the commas."""
+    return [label.strip() for label in labels.split(",") if label.strip()]

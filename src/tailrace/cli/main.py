@@ -7,7 +7,17 @@ import sys
 from cyclopts import App
 
 from tailrace import __version__
-from tailrace.cli.agent import agent, agent_token, agents
+from tailrace.cli.agent import agent, agent_token
+from tailrace.cli.agents import (
+    drain_agent,
+    list_agents,
+    pause_agent,
+    relabel_agent,
+    remove_agent,
+    rename_agent,
+    resume_agent,
+    show_agent,
+)
 from tailrace.cli.login_link import login_link
 from tailrace.cli.plans import add_plan, check_plan, list_plans
 from tailrace.cli.projects import add_project, list_projects, remove_project
@@ -29,8 +39,19 @@ app.command(runs)
 app.command(logs)
 app.command(abort)
 app.command(login_link, name="login-link")
-app.command(agents)
 app.command(agent_token, name="agent-token")
+
+agents = App(name="agents", help="The agents: listed, and told what they are for.")
+agents.default(list_agents)
+agents.command(list_agents, name="list")
+agents.command(show_agent, name="show")
+agents.command(pause_agent, name="pause")
+agents.command(drain_agent, name="drain")
+agents.command(resume_agent, name="resume")
+agents.command(rename_agent, name="rename")
+agents.command(relabel_agent, name="relabel")
+agents.command(remove_agent, name="remove")
+app.command(agents)
 
 project = App(name="project", help="Repositories and what belongs to them.")
 project.command(add_project, name="add")

@@ -9,9 +9,11 @@ from contextlib import suppress
 import structlog
 
 from tailrace.domain.lease import Lease
+from tailrace.domain.states import AgentMode
 from tailrace.live.bus import Bus
 from tailrace.live.scopes import QUEUE, wake_run
 from tailrace.store import Store
+from tailrace.store.agents import Standing
 from tailrace.store.leases import Granted, Offer, lease_attempts
 
 SLOW_S = 5.0
@@ -29,8 +31,16 @@ class Seat:
         self.agent_id = agent_id
         self.labels = labels
         self.free = 0
+        self.active = True
         self.deliver = deliver
         self._ask = ask
+
+    def stand(self, standing: Standing) -> None:
+        """People may have changed what it is for."""
+        self.labels = standing.labels
+        self.active = standing.mode is AgentMode.ACTIVE
+        if self.active and self.free > 0:
+            self._ask()
 
     def offer(self, free: int) -> None:
         """The agent could take `free` more attempts from now on."""
@@ -65,7 +75,9 @@ class Dispatcher:
     def offers(self) -> list[Offer]:
         """What the connected agents could take now."""
         return [
-            Offer(seat.agent_id, seat.labels, seat.free) for seat in self._seats.values() if seat.free > 0
+            Offer(seat.agent_id, seat.labels, seat.free)
+            for seat in self._seats.values()
+            if seat.free > 0 and seat.active
         ]
 
     async def run(self) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from contextlib import suppress
 
 import structlog
 
 from tailrace.domain.states import AttemptState, LogState
 from tailrace.live.bus import Bus
 from tailrace.live.hub import LogHub
-from tailrace.live.scopes import AGENTS, agent_scope, wake_ended
+from tailrace.live.scopes import AGENTS, LAPSED, agent_scope, wake_ended
 from tailrace.logs.base import LogStore, end_of
 from tailrace.store import Store
 from tailrace.store.leases import Lapsed, end_lapsed, find_lapsed
@@ -32,12 +33,19 @@ class LapseKeeper:
 
     async def run(self) -> None:
         """Keep watch until cancelled."""
-        while True:
-            try:
-                await self.look()
-            except Exception as error:
-                _log.error("leases could not be checked; trying again", error=str(error))
-            await asyncio.sleep(self._tick_s)
+        lapsed = asyncio.Event()
+        unsubscribe = self._bus.subscribe(LAPSED, lambda _note: lapsed.set())
+        try:
+            while True:
+                lapsed.clear()
+                try:
+                    await self.look()
+                except Exception as error:
+                    _log.error("leases could not be checked; trying again", error=str(error))
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(lapsed.wait(), self._tick_s)
+        finally:
+            unsubscribe()
 
     async def look(self) -> None:
         """One round."""

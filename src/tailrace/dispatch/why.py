@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tailrace.domain.model import AgentView, JobView
-from tailrace.domain.states import AttemptState, JobState
+from tailrace.domain.states import AgentMode, AttemptState, JobState
 
 
 def explain(job: JobView, agents: Sequence[AgentView]) -> str | None:
@@ -27,6 +27,12 @@ def explain(job: JobView, agents: Sequence[AgentView]) -> str | None:
     online = [agent for agent in able if agent.state == "online"]
     if not online:
         return f"offline: {_agents(able)} that could run it"
+    active = [agent for agent in online if agent.mode is AgentMode.ACTIVE]
+    if not active:
+        held = online[0]
+        why = f": {held.mode_why}" if held.mode_why else ""
+        return f"{held.mode} by {held.mode_by}{why}: {_agents(online)} that could run it"
+    online = active
     if all(agent.busy >= agent.capacity for agent in online):
         return f"busy: {_agents(online)} that could run it"
     return "about to be given to an agent"

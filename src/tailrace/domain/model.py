@@ -10,7 +10,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, PlainSerializer
 
-from tailrace.domain.states import AttemptState, JobState, LogState, RunState, StepState
+from tailrace.domain.report import Load, MachineReport
+from tailrace.domain.states import AgentMode, AttemptState, JobState, LogState, RunState, StepState
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -145,7 +146,7 @@ class RunView(RunSummary):
 
 
 class AgentView(Model):
-    """An agent; `busy` is how many attempts it holds."""
+    """An agent; `busy` is how many attempts it holds, `granted_labels` those of its labels that people gave it."""
 
     id: int
     name: str
@@ -156,6 +157,13 @@ class AgentView(Model):
     version: str
     address: str | None
     trouble: str | None
+    granted_labels: tuple[str, ...]
+    machine: MachineReport | None
+    load: Load | None
+    mode: AgentMode
+    mode_by: str | None
+    mode_why: str | None
+    mode_at: Time | None
     first_seen_at: Time
     last_seen_at: Time
 

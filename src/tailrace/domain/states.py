@@ -61,6 +61,14 @@ class LogState(StrEnum):
     REMOVED = "removed"  # retention took it
 
 
+class AgentMode(StrEnum):
+    """What people want of an agent; no machine: any mode may follow any."""
+
+    ACTIVE = "active"  # it gets work
+    PAUSED = "paused"  # it gets none for a while
+    DRAINING = "draining"  # it gets none, because it is to go when its last attempt has ended
+
+
 @dataclass(frozen=True)
 class Machine(Generic[S]):
     """A state machine: `moves` maps (state, verb) to the next state."""

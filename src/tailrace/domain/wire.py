@@ -17,10 +17,13 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from tailrace.domain.errors import Invalid
 from tailrace.domain.facts import Fact
 from tailrace.domain.lease import Lease
+from tailrace.domain.report import Load, MachineReport
 from tailrace.domain.spans import SPAN_BYTES, Span, pack_spans, unpack_spans
 from tailrace.domain.text import Text
 
 PROTOCOL = 1
+OLDEST_PROTOCOL = 1
+"""Agents of this protocol and later ones up to `PROTOCOL` are understood."""
 MAX_CHUNK_BYTES = 256 * 1024
 MAX_CHUNK_SPANS = 4096
 WINDOW_BYTES = 4 * 1024 * 1024
@@ -49,6 +52,7 @@ class Hello(_Message):
     version: Text
     labels: tuple[Text, ...]
     capacity: int = Field(ge=0, lt=2**31)
+    machine: MachineReport | None = None
     holds: tuple[Held, ...] = ()
 
 
@@ -60,9 +64,10 @@ class Ready(_Message):
 
 
 class Beat(_Message):
-    """The agent is alive and has nothing else to say."""
+    """The agent is alive, and this is how busy its machine is."""
 
     kind: Literal["beat"] = "beat"
+    load: Load | None = None
 
 
 class Said(_Message):

@@ -10,6 +10,7 @@ import structlog
 from tailrace.domain.errors import LeaseLost, LogMismatch, OffsetMismatch
 from tailrace.domain.lease import Lease
 from tailrace.domain.outcome import Reason
+from tailrace.domain.report import Load
 from tailrace.domain.states import AttemptState, LogState
 from tailrace.domain.wire import (
     Abort,
@@ -154,9 +155,9 @@ class Session:
         await self._desk.store.write(note_trouble, self._agent_id, message.message)
         self._desk.bus.publish(AGENTS)
 
-    async def renew(self) -> None:
-        """The agent was heard of: renew all its leases."""
-        await self._desk.store.write(renew_leases, self._agent_id, self._desk.lease_ms)
+    async def renew(self, load: Load | None = None) -> None:
+        """The agent was heard of: renew all its leases; `load` is what it said last of its machine."""
+        await self._desk.store.write(renew_leases, self._agent_id, self._desk.lease_ms, load)
 
     async def sync(self) -> None:
         """Make what arrived durable, and tell the agent that it may free it."""

@@ -17,6 +17,10 @@ AGENTS = "agents"
 """Some agent came, left or changed."""
 
 
+LAPSED = "lapsed"
+"""Leases have run out before their time."""
+
+
 def run_scope(run_id: int) -> str:
     """This run, its jobs or its attempts changed."""
     return f"run/{run_id}"

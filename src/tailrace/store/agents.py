@@ -5,16 +5,38 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
-from tailrace.domain.errors import Unauthorised
+from tailrace.domain.errors import NotFound, Unauthorised
 from tailrace.domain.model import AgentView
-from tailrace.domain.states import AttemptState
+from tailrace.domain.report import MachineReport
+from tailrace.domain.states import AgentMode, AttemptState
 from tailrace.store.clock import read_clock
 from tailrace.store.tables import agent as agents
 from tailrace.store.tables import agent_token as tokens
 from tailrace.store.tables import attempt as attempts
 from tailrace.store.tables import attempt_held
+
+
+class Standing(NamedTuple):
+    """What decides which work an agent gets."""
+
+    labels: frozenset[str]
+    mode: AgentMode
+
+
+class AgentChange(NamedTuple):
+    """What people want to be different; what is None stays. `labels` are those that people gave it."""
+
+    name: str | None = None
+    labels: Sequence[str] | None = None
+    mode: AgentMode | None = None
+    why: str | None = None
+
+
+_STANDING = select(agents.c.labels, agents.c.mode).where(
+    agents.c.id == bindparam("agent"), agents.c.removed_at.is_(None)
+)
 
 
 class HeldAttempt(NamedTuple):
@@ -90,8 +112,9 @@ def agent_came(
     capacity: int,
     version: str,
     address: str | None,
-) -> frozenset[str]:
-    """Note what an agent says of itself when it connects; returns its labels, with those that its token gave it."""
+    machine: MachineReport | None = None,
+) -> Standing:
+    """Note what an agent says of itself when it connects; how it stands then, with the labels that people gave it."""
     granted = connection.execute(select(agents.c.granted_labels).where(agents.c.id == id)).scalar() or ()
     ordered = sorted({*labels, *granted})
     connection.execute(
@@ -102,11 +125,57 @@ def agent_came(
             capacity=capacity,
             version=version,
             address=address,
+            machine=None if machine is None else machine.model_dump(mode="json"),
             online=True,
             last_seen_at=read_clock(connection),
         )
     )
-    return frozenset(ordered)
+    return read_standing(connection, id) or Standing(frozenset(), AgentMode.PAUSED)
+
+
+def read_standing(connection: Connection, id: int) -> Standing | None:
+    """How an agent stands now; None when it was removed."""
+    row = connection.execute(_STANDING, {"agent": id}).first()
+    return None if row is None else Standing(frozenset(row.labels), AgentMode(row.mode))
+
+
+def change_agent(connection: Connection, id: int, change: AgentChange, by: str) -> None:
+    """Apply what people want of an agent; raises NotFound."""
+    row = connection.execute(
+        select(agents.c.labels, agents.c.granted_labels).where(
+            agents.c.id == id, agents.c.removed_at.is_(None)
+        )
+    ).first()
+    if row is None:
+        raise NotFound("agent", id)
+    values: dict[str, object] = {}
+    if change.name is not None:
+        values["name"] = change.name
+    if change.labels is not None:
+        own = set(row.labels) - set(row.granted_labels)
+        values |= {"granted_labels": sorted(change.labels), "labels": sorted({*own, *change.labels})}
+    if change.mode is not None:
+        at = None if change.mode is AgentMode.ACTIVE else read_clock(connection)
+        who = None if change.mode is AgentMode.ACTIVE else by
+        values |= {"mode": change.mode, "mode_by": who, "mode_why": change.why, "mode_at": at}
+    if values:
+        connection.execute(update(agents).where(agents.c.id == id).values(values))
+
+
+def remove_agent(connection: Connection, id: int) -> None:
+    """Its credential is good for nothing from now on, and its leases have run out; raises NotFound."""
+    now = read_clock(connection)
+    removed = connection.execute(
+        update(agents)
+        .where(agents.c.id == id, agents.c.removed_at.is_(None))
+        .values(removed_at=now, online=False)
+        .returning(agents.c.id)
+    ).first()
+    if removed is None:
+        raise NotFound("agent", id)
+    connection.execute(
+        update(attempts).where(attempts.c.agent_id == id, attempt_held).values(lease_until=now - 1)
+    )
 
 
 def agent_left(connection: Connection, id: int) -> None:
@@ -157,6 +226,13 @@ def list_agents(connection: Connection, lease_ms: int) -> list[AgentView]:
             version=row.version,
             address=row.address,
             trouble=row.trouble,
+            granted_labels=tuple(row.granted_labels),
+            machine=row.machine,
+            load=row.load,
+            mode=row.mode,
+            mode_by=row.mode_by,
+            mode_why=row.mode_why,
+            mode_at=row.mode_at,
             first_seen_at=row.first_seen_at,
             last_seen_at=row.last_seen_at,
         )

@@ -6,11 +6,12 @@ import heapq
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import JSON, Connection, bindparam, func, select, update
 
 from tailrace.domain.lease import Lease
 from tailrace.domain.outcome import Reason
 from tailrace.domain.plan import JobSpec
+from tailrace.domain.report import Load
 from tailrace.domain.states import ATTEMPT, JOB, LOG, AttemptState
 from tailrace.store.clock import now_ms, read_clock
 from tailrace.store.jobs import advance_run, lock_run
@@ -100,7 +101,13 @@ _RENEW = (
     .values(lease_until=bindparam("until"))
 )
 _SEEN = (
-    update(agents).where(agents.c.id == bindparam("agent")).values(last_seen_at=bindparam("at"), online=True)
+    update(agents)
+    .where(agents.c.id == bindparam("agent"))
+    .values(
+        last_seen_at=bindparam("at"),
+        online=True,
+        load=func.coalesce(bindparam("load", type_=JSON(none_as_null=True)), agents.c.load),
+    )
 )
 
 
@@ -193,11 +200,12 @@ def read_leases(connection: Connection, ids: Sequence[int]) -> list[Lease]:
     ]
 
 
-def renew_leases(connection: Connection, agent_id: int, lease_ms: int) -> None:
-    """The agent is alive: all that it holds is its own for `lease_ms` more."""
+def renew_leases(connection: Connection, agent_id: int, lease_ms: int, load: Load | None = None) -> None:
+    """The agent is alive: all that it holds is its own for `lease_ms` more. `load` is what it said last of its machine."""
     now = read_clock(connection)
     connection.execute(_RENEW, {"agent": agent_id, "until": now + lease_ms})
-    connection.execute(_SEEN, {"agent": agent_id, "at": now})
+    said = None if load is None else load.model_dump(mode="json")
+    connection.execute(_SEEN, {"agent": agent_id, "at": now, "load": said})
 
 
 def find_lapsed(connection: Connection) -> list[Lapsed]:
@@ -225,13 +233,18 @@ def end_lapsed(
     still = row.agent_id == lapsed.agent_id and row.state == lapsed.state.value
     if not still or (not returned and row.lease_until >= read_clock(connection)):
         return None
-    name = connection.execute(select(agents.c.name).where(agents.c.id == row.agent_id)).scalar_one()
+    name, removed_at = connection.execute(
+        select(agents.c.name, agents.c.removed_at).where(agents.c.id == row.agent_id)
+    ).one()
     if lapsed.state is AttemptState.LEASED and row.abort_by is None:
         move(connection, attempts, ATTEMPT, row.id, "expire", agent_id=None, leased_at=None, lease_until=None)
         return Ended(lapsed.run_id, True)
     if row.abort_by is not None:
         verb, reason = "abort", Reason.ABORTED_BY
         detail = f"aborted by {row.abort_by}; agent {name} was away"
+    elif removed_at is not None:
+        verb, reason = "lose", Reason.AGENT_LOST
+        detail = f"agent {name} was removed"
     elif returned:
         verb, reason = "lose", Reason.AGENT_LOST
         detail = f"agent {name} came back without it: its machine was restarted or its folder removed"

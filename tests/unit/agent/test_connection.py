@@ -8,6 +8,7 @@ import pytest
 from tailrace.agent.connection import Connection, socket_url
 from tailrace.agent.link import Link
 from tailrace.domain.errors import Invalid, Unauthorised
+from tailrace.domain.report import Load
 from tailrace.domain.wire import Abort, Hello, ServerMessage
 from tests.unit.agent.bench import Bench
 from tests.unit.agent.peer import Peer, lease_of, until
@@ -23,6 +24,9 @@ class Listener:
 
     def hello(self) -> Hello:
         return Hello(version="test", labels=(), capacity=1)
+
+    def load(self) -> Load:
+        return Load(waiting=0, memory_free=0, disk_free=0)
 
     def connected(self, link: Link) -> None:
         self.came += 1

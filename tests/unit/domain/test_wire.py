@@ -16,6 +16,7 @@ from tailrace.domain.errors import Invalid
 from tailrace.domain.facts import Started
 from tailrace.domain.lease import Lease
 from tailrace.domain.plan import JobSpec, RunStep
+from tailrace.domain.report import Load, MachineReport
 from tailrace.domain.spans import SPAN_BYTES, Span, Stream, pack_spans
 from tailrace.domain.wire import (
     AGENT_MESSAGE,
@@ -31,6 +32,8 @@ from tailrace.domain.wire import (
 )
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"))
+WORDS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=200)
+BYTES = st.integers(0, 2**63 - 1)
 IDS = st.integers(1, 2**63 - 1)
 LEASES = st.builds(
     Lease,
@@ -64,6 +67,18 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "version": TEXT,
     "labels": st.lists(TEXT).map(tuple),
     "capacity": st.integers(0, 2**31 - 1),
+    "machine": st.none()
+    | st.builds(
+        MachineReport,
+        hostname=WORDS,
+        system=WORDS,
+        architecture=WORDS,
+        processors=st.integers(0, 2**31 - 1),
+        memory=BYTES,
+        disk=BYTES,
+        tools=st.dictionaries(WORDS, WORDS, max_size=5),
+    ),
+    "load": st.none() | st.builds(Load, waiting=st.floats(0, 1e6), memory_free=BYTES, disk_free=BYTES),
     "holds": HELD,
     "free": st.integers(0, 2**31 - 1),
     "attempt": IDS,

@@ -7,19 +7,26 @@ import asyncio
 import pytest
 from sqlalchemy import Connection
 
-from tailrace.domain.errors import Unauthorised
+from tailrace.domain.errors import NotFound, Unauthorised
+from tailrace.domain.report import Load, MachineReport
+from tailrace.domain.states import AgentMode
 from tailrace.store import Store
 from tailrace.store.agents import (
+    AgentChange,
+    Standing,
     add_agent_token,
     agent_came,
     agent_left,
+    change_agent,
     find_agent,
     list_agents,
     note_trouble,
+    read_standing,
     register_agent,
+    remove_agent,
 )
-from tailrace.store.leases import renew_leases
-from tests.unit.store.world import LEASE_MS, a_job, a_run, an_agent, finish, lease
+from tailrace.store.leases import end_lapsed, find_lapsed, renew_leases
+from tests.unit.store.world import LEASE_MS, a_job, a_run, an_agent, finish, lease, start
 
 
 def register(connection: Connection, token: str, credential: str = "c") -> int:
@@ -29,7 +36,8 @@ def register(connection: Connection, token: str, credential: str = "c") -> int:
 
 
 def came(connection: Connection, id: int, *labels: str) -> frozenset[str]:
-    return agent_came(connection, id, labels=labels, capacity=3, version="2.0", address="10.0.0.1")
+    standing = agent_came(connection, id, labels=labels, capacity=3, version="2.0", address="10.0.0.1")
+    return standing.labels
 
 
 def test_a_token_registers_one_agent_with_its_labels(connection: Connection) -> None:
@@ -97,3 +105,72 @@ def test_an_agent_shows_how_much_it_holds_and_its_last_trouble(connection: Conne
         ("busy", 2, None),
         ("idle", 0, "disk full"),
     ]
+
+
+MACHINE = MachineReport(
+    hostname="h",
+    system="Debian",
+    architecture="x86_64",
+    processors=2,
+    memory=1,
+    disk=2,
+    tools={"git": "2.39"},
+)
+
+
+def test_what_an_agent_says_of_its_machine_is_shown(connection: Connection) -> None:
+    """The machine from its hello, the load from its beats; a beat without a load changes nothing."""
+    id = an_agent(connection)
+    agent_came(connection, id, labels=(), capacity=1, version="1", address=None, machine=MACHINE)
+    load = Load(waiting=1.5, memory_free=3, disk_free=4)
+    renew_leases(connection, id, LEASE_MS, load)
+    renew_leases(connection, id, LEASE_MS)
+    (agent,) = list_agents(connection, LEASE_MS)
+    assert (agent.machine, agent.load) == (MACHINE, load)
+
+
+def test_people_say_what_an_agent_is_for(connection: Connection) -> None:
+    """Who and why are kept until it is active again."""
+    id = an_agent(connection)
+    change_agent(connection, id, AgentChange(mode=AgentMode.PAUSED, why="new disk"), "kim")
+    (agent,) = list_agents(connection, LEASE_MS)
+    assert (agent.mode, agent.mode_by, agent.mode_why) == ("paused", "kim", "new disk")
+    assert agent.mode_at is not None
+    standing = read_standing(connection, id)
+    assert standing is not None
+    assert standing.mode is AgentMode.PAUSED
+    change_agent(connection, id, AgentChange(mode=AgentMode.ACTIVE), "kim")
+    (agent,) = list_agents(connection, LEASE_MS)
+    assert (agent.mode, agent.mode_by, agent.mode_why, agent.mode_at) == ("active", None, None, None)
+
+
+def test_labels_that_people_gave_are_replaced_and_the_machines_own_stay(connection: Connection) -> None:
+    """Also when the agent comes back and says its own again."""
+    add_agent_token(connection, "t", ["prod"], LEASE_MS)
+    id = register(connection, "t")
+    change_agent(connection, id, AgentChange(name="big", labels=["test"]), "kim")
+    (agent,) = list_agents(connection, LEASE_MS)
+    assert (agent.name, agent.labels, agent.granted_labels) == ("big", ("gpu", "linux", "test"), ("test",))
+    assert came(connection, id, "linux") == {"linux", "test"}
+
+
+def test_a_removed_agent_loses_all(connection: Connection) -> None:
+    """Its credential opens nothing, and what it held lapses at once: queued again or lost, with the reason."""
+    id = an_agent(connection)
+    a_run(connection, a_job("a"), a_job("b"))
+    held = lease(connection, id, free=2)
+    start(connection, id, held[0].attempt)
+    remove_agent(connection, id)
+    assert read_standing(connection, id) is None
+    assert list_agents(connection, LEASE_MS) == []
+    lapsed = find_lapsed(connection)
+    assert {one.attempt_id for one in lapsed} == {one.attempt for one in held}
+    for one in lapsed:
+        assert end_lapsed(connection, one, 0) is not None
+    assert find_lapsed(connection) == []
+    with pytest.raises(NotFound):
+        remove_agent(connection, id)
+    with pytest.raises(NotFound):
+        change_agent(connection, id, AgentChange(), "kim")
+    gone = agent_came(connection, id, labels=("linux",), capacity=1, version="1", address=None)
+    assert gone == Standing(frozenset(), AgentMode.PAUSED), "its connection may have begun before"

@@ -1,0 +1,90 @@
+"""`tailrace agents …`: what people want of agents."""
+
+from __future__ import annotations
+
+from json import dumps
+from typing import Any
+
+from tailrace.cli.agent import split_labels
+from tailrace.cli.client import CallFailed, Client, connect, show
+from tailrace.cli.flags import NO_CLIENT_FLAGS, ClientFlags
+
+_COLUMNS = {
+    "ID": "id",
+    "NAME": "name",
+    "STATE": "state",
+    "MODE": "mode",
+    "BUSY": "busy",
+    "CAPACITY": "capacity",
+    "LABELS": "labels",
+}
+
+
+def list_agents(*, json: bool = False, flags: ClientFlags = NO_CLIENT_FLAGS) -> int:
+    """List the agents."""
+    show(connect(flags).get("/api/agents")["items"], as_json=json, columns=_COLUMNS)
+    return 0
+
+
+def show_agent(agent: str, *, json: bool = False, flags: ClientFlags = NO_CLIENT_FLAGS) -> int:
+    """Show all that is known of an agent, by name or id."""
+    found = find_agent(connect(flags), agent)
+    if json:
+        print(dumps(found, indent=2, ensure_ascii=False))
+        return 0
+    for name, value in found.items():
+        text = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value
+        text = ", ".join(map(str, text)) if isinstance(text, list) else text
+        print(f"{name:15} {'' if text is None else text}")
+    return 0
+
+
+def pause_agent(agent: str, *, why: str | None = None, flags: ClientFlags = NO_CLIENT_FLAGS) -> int:
+    """Give an agent no more work for a while; what it does goes on."""
+    return _change(flags, agent, mode="paused", why=why)
+
+
+def drain_agent(agent: str, *, why: str | None = None, flags: ClientFlags = NO_CLIENT_FLAGS) -> int:
+    """Give an agent no more work, because it is to go: it is drained when BUSY is 0."""
+    return _change(flags, agent, mode="draining", why=why)
+
+
+def resume_agent(agent: str, *, flags: ClientFlags = NO_CLIENT_FLAGS) -> int:
+    """Give an agent work again."""
+    return _change(flags, agent, mode="active")
+
+
+def rename_agent(agent: str, name: str, *, flags: ClientFlags = NO_CLIENT_FLAGS) -> int:
+    """Call an agent something else."""
+    return _change(flags, agent, name=name)
+
+
+def relabel_agent(agent: str, labels: str, *, flags: ClientFlags = NO_CLIENT_FLAGS) -> int:
+    """Give an agent these labels, separated by commas, in place of those that it was given; its machine's own stay."""
+    return _change(flags, agent, labels=split_labels(labels))
+
+
+def remove_agent(agent: str, *, flags: ClientFlags = NO_CLIENT_FLAGS) -> int:
+    """Revoke an agent's credential: it loses what it does, and must register again to come back."""
+    client = connect(flags)
+    client.call("DELETE", f"/api/agents/{find_agent(client, agent)['id']}")
+    return 0
+
+
+def find_agent(client: Client, name: str) -> dict[str, Any]:
+    """The agent of that name or id; raises CallFailed when there is none, or more than one."""
+    found = client.get("/api/agents")["items"]
+    fits = [agent for agent in found if name == str(agent["id"])] or [a for a in found if name == a["name"]]
+    if len(fits) == 1:
+        return fits[0]
+    if fits:
+        ids = ", ".join(str(agent["id"]) for agent in fits)
+        raise CallFailed(f"{len(fits)} agents are called {name!r}: name one by its id ({ids})")
+    raise CallFailed(f"there is no agent {name!r}: `tailrace agents` shows them")
+
+
+def _change(flags: ClientFlags, agent: str, **wish: object) -> int:
+    client = connect(flags)
+    body = {name: value for name, value in wish.items() if value is not None}
+    client.call("PATCH", f"/api/agents/{find_agent(client, agent)['id']}", body=body)
+    return 0

@@ -1,0 +1,70 @@
+"""What people want of agents, done by the commands, on a real server with a real agent."""
+
+from __future__ import annotations
+
+import json
+
+from tests.integration.test_commands import tailrace
+from tests.support.house import House
+from tests.support.waiting import wait_for
+
+
+def _agent(house: House) -> dict[str, object]:
+    return json.loads(tailrace(house, "agents", "show", "1", "--json").stdout)
+
+
+def test_a_paused_agent_gets_no_work_until_it_is_resumed(house: House) -> None:
+    """And a waiting job says who paused it, and why."""
+    house.up()
+    tailrace(house, "agents", "pause", "1", "--why", "new disk")
+    plan = house.script_plan("echo done")
+    run = house.post("/api/runs", {"plan": plan})
+    why = wait_for(lambda: house.get(f"/api/runs/{run['id']}")["jobs"][0]["why"], "the job to say why")
+    assert (
+        why
+        == "paused by admin: new disk: the only agent (" + str(_agent(house)["name"]) + ") that could run it"
+    )
+    tailrace(house, "agents", "resume", "1")
+    wait_for(lambda: house.get(f"/api/runs/{run['id']}")["state"] == "passed", "the run to pass")
+
+
+def test_an_agent_says_what_its_machine_is_and_how_busy(house: House) -> None:
+    """The tools with their versions, which are labels too; the load with each beat."""
+    house.up()
+    agent = wait_for(lambda: (found := _agent(house))["load"] and found, "the agent's first beat")
+    machine = agent["machine"]
+    assert isinstance(machine, dict)
+    assert machine["processors"] > 0
+    assert machine["tools"]["git"].startswith("2.")
+    assert "git" in agent["labels"]  # type: ignore[operator]
+    assert agent["load"]["disk_free"] > 0  # type: ignore[index]
+
+
+def test_labels_are_given_and_taken(house: House) -> None:
+    """A job that waits for a label begins when an agent is given it."""
+    house.up()
+    plan = house.plan("jobs: {a: {checkout: false, labels: [gpu], steps: [{run: 'true'}]}}", name="gpu")
+    run = house.post("/api/runs", {"plan": plan})
+    why = wait_for(lambda: house.get(f"/api/runs/{run['id']}")["jobs"][0]["why"], "the job to say why")
+    assert why == "no agent has label gpu"
+    tailrace(house, "agents", "relabel", "1", "gpu, big")
+    wait_for(lambda: house.get(f"/api/runs/{run['id']}")["state"] == "passed", "the run to pass")
+    assert _agent(house)["granted_labels"] == ["big", "gpu"]
+
+
+def test_a_removed_agent_loses_what_it_does(house: House) -> None:
+    """Its run ends as agent_lost in a moment, with the reason; it cannot come back without a token."""
+    house.server()
+    house.agent()
+    house.wait_agent()
+    plan = house.script_plan("sleep 1000")
+    run = house.post("/api/runs", {"plan": plan})
+    wait_for(lambda: house.get(f"/api/runs/{run['id']}")["state"] == "running", "the run to begin")
+    name = str(_agent(house)["name"])
+    tailrace(house, "agents", "remove", name)
+    ended = wait_for(
+        lambda: (found := house.get(f"/api/runs/{run['id']}"))["state"] == "failed" and found,
+        "the run to end",
+    )
+    assert (ended["reason"], ended["jobs"][0]["detail"]) == ("agent_lost", f"agent {name} was removed")
+    assert house.get("/api/agents")["items"] == []
