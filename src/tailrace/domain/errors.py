@@ -9,11 +9,16 @@ TailraceError
 ├── LeaseLost           an agent speaks for an attempt that it no longer holds
 ├── OffsetMismatch      log bytes that do not begin at the log's end
 ├── LogMismatch         a log whose size or checksum differs from what its writer declared
+├── LogRemoved          a log that retention took (a NotFound)
+├── ArchiveAway         the archive of sealed logs cannot be reached, written or read
+├── SegmentDamaged      an object of the archive is missing or is not what was put there
 ├── SourceUnreachable   a repository that does not answer, or refuses us
 └── RevisionNotFound    a repository that answers, but has no such revision
 """
 
 from __future__ import annotations
+
+from datetime import UTC, datetime
 
 
 class TailraceError(Exception):
@@ -85,6 +90,36 @@ class LogMismatch(TailraceError):
         self.log = log
         self.declared = declared
         self.held = held
+
+
+class LogRemoved(NotFound):
+    """A log that retention took; `at` in ms since the epoch, `why` the rule that took it."""
+
+    def __init__(self, log: int, at: int, why: str) -> None:
+        super().__init__("log", log)
+        day = datetime.fromtimestamp(at / 1000, UTC).strftime("%Y-%m-%d")
+        self.args = (f"log {log} was removed by retention on {day}: {why}",)
+        self.at = at
+        self.why = why
+
+
+class ArchiveAway(TailraceError, OSError):
+    """The archive of sealed logs cannot be reached, written or read; it may come back."""
+
+    def __init__(self, url: str, cause: str) -> None:
+        super().__init__(f"the archive {url} is away: {cause}")
+        self.url = url
+        self.cause = cause
+
+
+class SegmentDamaged(TailraceError, OSError):
+    """An object of the archive is missing, or is not what was put there."""
+
+    def __init__(self, log: int, number: int, key: str, cause: str) -> None:
+        super().__init__(f"log {log}, segment {number} ({key} in the archive): {cause}")
+        self.log = log
+        self.number = number
+        self.key = key
 
 
 class SourceUnreachable(TailraceError):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
+from typing import NamedTuple
+
 from tailrace.domain.errors import NotFound
 from tailrace.domain.spans import Span
 
@@ -47,8 +49,26 @@ class LogReader(ABC):
         """Where the first span begins whose time is not before `time_ms`; the end where there is none."""
 
 
+class Base(NamedTuple):
+    """A place in a log: `offset` in bytes, the newlines before it, the CRC-32 of the bytes before it."""
+
+    offset: int = 0
+    lines: int = 0
+    crc32: int = 0
+
+
+class BytesDropped(Exception):
+    """Bytes were asked for, or counted on, that the live tail has dropped: segments have them."""
+
+    def __init__(self, log: int, base: Base) -> None:
+        super().__init__(f"log {log}: the live tail holds no bytes before {base.offset}")
+
+
 class LogStore(LogReader):
     """The live tail: logs as append-only byte streams with spans.
+
+    The bytes before its base were dropped. Whatever needs them raises BytesDropped; only `spans` goes one byte further
+    back, and `offset_of_time` looks at what is held. Offsets and lines are counted from the log's start all the same.
 
     Appends to one log are expected one after another.
 
@@ -80,6 +100,17 @@ class LogStore(LogReader):
     @abstractmethod
     def verify(self, log: int, size: int, crc32: int) -> None:
         """Raise LogMismatch unless the log is `size` bytes with this CRC-32."""
+
+    @abstractmethod
+    def base(self, log: int) -> Base:
+        """Where the bytes that are held begin."""
+
+    @abstractmethod
+    def drop(self, log: int, base: Base) -> None:
+        """Forget the bytes before `base`, for good: segments hold them. Its disk space is given back where that can be.
+
+        Bytes before it that a power loss took count as held; a base before the one it has changes nothing.
+        """
 
     @abstractmethod
     def remove(self, log: int) -> None:

@@ -1,8 +1,9 @@
-"""The two files of a log on disk, open: bytes, and spans as records of 20 bytes."""
+"""The files of a log on disk, open: bytes, spans as records of 20 bytes, and where its bytes begin."""
 
 from __future__ import annotations
 
 import os
+import struct
 import threading
 import zlib
 from bisect import bisect_right
@@ -11,8 +12,11 @@ from pathlib import Path
 
 from tailrace.domain.errors import NotFound
 from tailrace.domain.spans import SPAN_BYTES, Span, pack_spans, unpack_spans
+from tailrace.holes import punch
+from tailrace.logs.base import Base, BytesDropped
 
 _BLOCK = 1024 * 1024
+_BASE = struct.Struct("<QQI")
 
 
 class OpenLog:
@@ -21,15 +25,17 @@ class OpenLog:
     Its size is the size of the file of bytes. Spans are written before the bytes in which they begin, so a process that
     dies between the two leaves spans at or past the end: opening drops them, and a torn record.
 
-    `size` and `span_count` move only after a write is complete and never back: readers need no lock.
+    `size` and `span_count` move only after a write is complete and never back: readers need no lock. `base` moves before
+    the bytes in front of it go: a reader looks at it after it has read.
     """
 
-    def __init__(self, log: int, bytes_path: Path, spans_path: Path) -> None:
+    def __init__(self, log: int, bytes_path: Path, spans_path: Path, base_path: Path) -> None:
         """Raises NotFound when the files are not there."""
         self.lock = threading.Lock()  # held by appends and by verify
         self.crc32 = 0  # of the bytes before `crc_end`
         self.crc_end = 0
         self._log = log
+        self._base_path = base_path
         try:
             self._bytes = os.open(bytes_path, os.O_RDWR | os.O_CLOEXEC)
         except FileNotFoundError:
@@ -40,6 +46,9 @@ class OpenLog:
             os.close(self._bytes)
             raise
         self.size: int = os.fstat(self._bytes).st_size
+        self.base = Base()
+        if base_path.exists():
+            self._move_base(Base._make(_BASE.unpack(base_path.read_bytes())))
         self.span_count = self._recover_spans()
 
     def close(self) -> None:
@@ -70,6 +79,28 @@ class OpenLog:
         os.fdatasync(self._bytes)
         return size
 
+    def drop(self, base: Base) -> None:
+        """Forget the bytes before `base`; the caller holds the lock. Raises OSError."""
+        if base.offset <= self.base.offset:
+            return
+        os.fdatasync(self._spans)  # the one in force at the base is needed for good
+        draft = self._base_path.with_suffix(".draft")
+        file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        try:
+            os.write(file, _BASE.pack(*base))
+            os.fsync(file)
+        finally:
+            os.close(file)
+        draft.rename(self._base_path)
+        folder = os.open(self._base_path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(folder)  # else a power loss could leave a hole that reads as zeros
+        finally:
+            os.close(folder)
+        self._move_base(base)
+        punch(self._bytes, 0, base.offset)
+        punch(self._spans, 0, max(self._first_after(base.offset - 1, self.span_count) - 1, 0) * SPAN_BYTES)
+
     def checksum(self) -> int:
         """The CRC-32 of the whole log; reads what was written before this process opened it. The caller holds the lock."""
         while self.crc_end < self.size:
@@ -83,18 +114,16 @@ class OpenLog:
         return self.crc32
 
     def read(self, start: int, stop: int) -> bytes:
-        start, stop = max(start, 0), min(stop, self.size)
-        if start >= stop:
+        first, stop = max(start, 0), min(stop, self.size)
+        if first >= stop:
             return b""
-        data = os.pread(self._bytes, stop - start, start)
-        if len(data) == stop - start:
-            return data
-        parts = [data]
-        start += len(data)
+        start = first
+        parts: list[bytes] = []
         while start < stop and (data := os.pread(self._bytes, stop - start, start)):
             parts.append(data)
             start += len(data)
-        return b"".join(parts)
+        self._check_held(first)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def spans(self, start: int, stop: int, limit: int | None) -> list[Span]:
         start, stop = max(start, 0), min(stop, self.size)
@@ -105,7 +134,9 @@ class OpenLog:
         last = self._first_after(stop - 1, count)
         if limit is not None:
             last = min(last, first + limit)
-        within = unpack_spans(os.pread(self._spans, (last - first) * SPAN_BYTES, first * SPAN_BYTES))
+        records = os.pread(self._spans, (last - first) * SPAN_BYTES, first * SPAN_BYTES)
+        self._check_held(start + 1)
+        within = unpack_spans(records)
         if within and within[0].offset < start:
             within[0] = within[0]._replace(offset=start)
         return within
@@ -118,7 +149,7 @@ class OpenLog:
         wanted = lines
         stop = size - 1  # a newline that ends the log begins no line
         while stop > 0:
-            start = max(stop - _BLOCK // 16, 0)
+            start = max(stop - _BLOCK // 16, min(self.base.offset, stop - 1), 0)
             block = self.read(start, stop)
             found = block.count(b"\n")
             if found < wanted:
@@ -133,9 +164,12 @@ class OpenLog:
 
     def offset_of_line(self, line: int) -> int:
         """Where a line begins, counted from 1; the end where there are not so many."""
-        size, missing, start = self.size, line - 1, 0
-        if missing <= 0:
+        size, base = self.size, self.base
+        missing, start = line - 1 - base.lines, base.offset
+        if line <= 1:
             return 0
+        if missing <= 0 and start > 0:
+            raise BytesDropped(self._log, base)
         while start < size:
             block = self.read(start, start + _BLOCK)
             found = block.count(b"\n")
@@ -151,19 +185,36 @@ class OpenLog:
 
     def line_at(self, offset: int) -> int:
         """One more than the newlines before `offset`."""
-        stop = min(offset, self.size)
-        return 1 + sum(
-            self.read(at, min(at + _BLOCK, stop)).count(b"\n") for at in range(0, max(stop, 0), _BLOCK)
+        stop, base = max(min(offset, self.size), 0), self.base
+        if stop < base.offset:
+            raise BytesDropped(self._log, base)
+        return (1 + base.lines) + sum(
+            self.read(at, min(at + _BLOCK, stop)).count(b"\n") for at in range(base.offset, stop, _BLOCK)
         )
 
     def offset_of_time(self, time_ms: int) -> int:
-        """Where the first span begins whose time is not before `time_ms`; the end where there is none."""
-        size = self.size
-        for start in range(0, self.span_count, 4096):
-            for span in unpack_spans(os.pread(self._spans, 4096 * SPAN_BYTES, start * SPAN_BYTES)):
+        """Where the first span that is held begins whose time is not before `time_ms`; the end where there is none."""
+        size, count, held_from = self.size, self.span_count, self.base.offset
+        for start in range(self._first_after(held_from - 1, count), count, 4096):
+            records = os.pread(self._spans, 4096 * SPAN_BYTES, start * SPAN_BYTES)
+            self._check_held(held_from)
+            for span in unpack_spans(records):
                 if span.time >= time_ms:
                     return min(span.offset, size)
         return size
+
+    def _check_held(self, start: int) -> None:
+        base = self.base
+        if start < base.offset:
+            raise BytesDropped(self._log, base)
+
+    def _move_base(self, base: Base) -> None:
+        if self.size < base.offset:  # a power loss took bytes that segments hold
+            os.ftruncate(self._bytes, base.offset)
+            self.size = base.offset
+        if self.crc_end < base.offset:
+            self.crc32, self.crc_end = base.crc32, base.offset
+        self.base = base
 
     def _first_after(self, offset: int, count: int) -> int:
         """The index of the first of `count` spans that begins after `offset`."""

@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 
 from tailrace.domain.errors import Invalid, LogMismatch, OffsetMismatch
 from tailrace.domain.spans import Span
-from tailrace.logs.base import LogStore
+from tailrace.logs.base import Base, LogStore
 from tailrace.logs.open_files import OpenLog
+from tailrace.logs.segment_index import SEGMENT_BYTES
 
 LOGS_A_FOLDER = 1000
 
@@ -28,13 +29,17 @@ class _Slot:
 
 
 class FileLogStore(LogStore):
-    """`<folder>/<log // 1000>/<log>.log` and `.spans`; one process at a time may use the folder.
+    """`<folder>/<log // 1000>/<log>.log`, `.spans` and `.base`; one process at a time may use the folder.
 
-    At most about `open_logs` logs are open, those used last (two files each). A log's CRC-32 runs along while it is open;
+    At most about `open_logs` logs are open, those used last (two files each). `on_stretch` is called, in the thread that
+    appends, with a log that has grown by another SEGMENT_BYTES. A log's CRC-32 runs along while it is open;
     for one that was closed in between it is read again from the file.
     """
 
-    def __init__(self, folder: Path, open_logs: int = 256) -> None:
+    def __init__(
+        self, folder: Path, open_logs: int = 256, on_stretch: Callable[[int], None] | None = None
+    ) -> None:
+        self._on_stretch = on_stretch
         self._folder = folder
         self._open_logs = open_logs
         self._lock = threading.Lock()
@@ -52,9 +57,10 @@ class FileLogStore(LogStore):
                 slot.opened.close()
 
     def create(self, log: int) -> None:
-        bytes_path, spans_path = self._paths(log)
+        bytes_path, spans_path, base_path = self._paths(log)
         if bytes_path.exists():
             return
+        base_path.unlink(missing_ok=True)  # of a removal that did not come to its end
         if not bytes_path.parent.exists():
             bytes_path.parent.mkdir(parents=True, exist_ok=True)
             with self._lock:
@@ -74,7 +80,10 @@ class FileLogStore(LogStore):
             if offset != opened.size:
                 raise OffsetMismatch(log, offset, opened.size)
             opened.append(spans, data)
-            return opened.size
+            end = opened.size
+        if self._on_stretch is not None and end // SEGMENT_BYTES > offset // SEGMENT_BYTES:
+            self._on_stretch(log)
+        return end
 
     def sync(self, log: int) -> int:
         with self._opened(log) as opened:
@@ -120,8 +129,21 @@ class FileLogStore(LogStore):
         with self._opened(log) as opened:
             return opened.offset_of_time(time_ms)
 
+    def base(self, log: int) -> Base:
+        with self._opened(log) as opened:
+            return opened.base
+
+    def drop(self, log: int, base: Base) -> None:
+        with self._opened(log) as opened, opened.lock:
+            opened.drop(base)
+
+    def held(self) -> Iterator[int]:
+        """The logs that have files here, in no order."""
+        for path in self._folder.glob("*/*.log"):
+            yield int(path.stem)
+
     def remove(self, log: int) -> None:
-        for path in self._paths(log):
+        for path in self._paths(log):  # the bytes first: without the base's file they would begin with a hole
             path.unlink(missing_ok=True)
         with self._lock:
             slot = self._slots.pop(log, None)
@@ -129,9 +151,9 @@ class FileLogStore(LogStore):
         if slot is not None and idle and slot.opened is not None:
             slot.opened.close()
 
-    def _paths(self, log: int) -> tuple[Path, Path]:
+    def _paths(self, log: int) -> tuple[Path, Path, Path]:
         folder = self._folder / str(log // LOGS_A_FOLDER)
-        return folder / f"{log}.log", folder / f"{log}.spans"
+        return folder / f"{log}.log", folder / f"{log}.spans", folder / f"{log}.base"
 
     @contextmanager
     def _opened(self, log: int) -> Generator[OpenLog]:

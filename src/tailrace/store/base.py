@@ -53,5 +53,11 @@ class Store(ABC):
         """Run `function(connection, …)` in a transaction that sees one state of the store and changes nothing."""
 
     @abstractmethod
+    def read_now(
+        self, function: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """`read` for a worker thread, which waits; never to be called in an event loop or in a transaction."""
+
+    @abstractmethod
     async def close(self) -> None:
         """Finish what was begun, then let go of every connection."""

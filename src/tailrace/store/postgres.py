@@ -6,7 +6,7 @@ import asyncio
 import random
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine
@@ -64,6 +64,16 @@ class PostgresStore(Store):
     async def read(
         self, function: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
     ) -> T:
+        return await asyncio.wrap_future(self._submit(function, *args, **kwargs))
+
+    def read_now(
+        self, function: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        return self._submit(function, *args, **kwargs).result()
+
+    def _submit(
+        self, function: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> Future[T]:
         def transaction() -> T:
             with self._engine.connect() as connection:
                 connection = connection.execution_options(
@@ -72,7 +82,7 @@ class PostgresStore(Store):
                 with connection.begin():
                     return call(function, connection, *args, **kwargs)
 
-        return await asyncio.get_running_loop().run_in_executor(self._threads, transaction)
+        return self._threads.submit(transaction)
 
     async def close(self) -> None:
         await asyncio.to_thread(self._threads.shutdown)

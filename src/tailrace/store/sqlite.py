@@ -9,7 +9,7 @@ import asyncio
 import queue
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -93,6 +93,16 @@ class SqliteStore(Store):
     async def read(
         self, function: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
     ) -> T:
+        return await asyncio.wrap_future(self._submit(function, *args, **kwargs))
+
+    def read_now(
+        self, function: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        return self._submit(function, *args, **kwargs).result()
+
+    def _submit(
+        self, function: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> Future[T]:
         def transaction() -> T:
             connection = self._reading_connection()
             connection.exec_driver_sql("BEGIN")
@@ -101,7 +111,7 @@ class SqliteStore(Store):
             finally:
                 connection.exec_driver_sql("ROLLBACK")
 
-        return await asyncio.get_running_loop().run_in_executor(self._readers, transaction)
+        return self._readers.submit(transaction)
 
     async def close(self) -> None:
         with self._closing:

@@ -275,7 +275,9 @@ log = Table(
         "dropped", BigInteger, nullable=False, server_default="0", comment="bytes beyond its limit, not kept"
     ),
     Column("removed_at", Ms),
+    Column("removed_why", Text, comment="the rule of retention that took it"),
     Column("claimed_until", Ms, comment="a server seals it until then"),
+    Column("claimed_by", String(32), comment="that server; null: it may not go on"),
     CheckConstraint(_among("state", LogState), name="state"),
     CheckConstraint("(closed_at IS NULL) = (state = 'open')", name="end"),
     CheckConstraint("(size IS NULL) = (state = 'open')", name="size"),
@@ -306,6 +308,14 @@ segment = Table(
     Column("created_at", Ms, nullable=False),
     CheckConstraint("start < stop", name="bytes"),
     UniqueConstraint("log_id", "start"),
+    sqlite_with_rowid=False,
+)
+
+orphan = Table(
+    "orphan",
+    metadata,
+    Column("key", Text, primary_key=True, comment="an object of the archive that no segment names any more"),
+    Column("created_at", Ms, nullable=False),
     sqlite_with_rowid=False,
 )
 

@@ -1,0 +1,252 @@
+"""Segments: what of a log the archive holds, who is sealing it, and what has to go from the archive."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from sqlalchemy import Connection, Row, and_, delete, func, insert, or_, select, update
+
+from tailrace.domain.states import LOG, LogState
+from tailrace.store.clock import read_clock
+from tailrace.store.moves import move_all
+from tailrace.store.tables import log as logs
+from tailrace.store.tables import log_unsealed
+from tailrace.store.tables import orphan as orphans
+from tailrace.store.tables import segment as segments
+
+_ENDED = (LogState.CLOSED.value, LogState.TRUNCATED.value)
+
+
+class SegmentRow(NamedTuple):
+    """A segment that the archive holds: the log's bytes [start, stop); the table's comments say what the rest is."""
+
+    number: int
+    start: int
+    stop: int
+    first_line: int
+    lines: int
+    first_time: int
+    last_time: int
+    size: int
+    sha256: str
+    crc32: int
+    key: str
+
+
+class SealedPart(NamedTuple):
+    """What segments hold of a log; `whole` when it is all of it. `size` as in the log's row."""
+
+    state: LogState
+    size: int | None
+    crc32: int | None
+    whole: bool
+    removed_at: int | None
+    removed_why: str | None
+    segments: tuple[SegmentRow, ...]
+
+
+class SealWork(NamedTuple):
+    """A claimed log: it is sealed up to `sealed`, where `last` ends; `size` None: it still grows."""
+
+    log_id: int
+    size: int | None
+    sealed: int
+    last: SegmentRow | None
+
+
+class Waiting(NamedTuple):
+    """What has ended and is not yet in the archive: how many logs and bytes, and since when (ms) the oldest waits."""
+
+    logs: int
+    bytes: int
+    since: int | None
+
+
+_SEGMENT_COLUMNS = [segments.c[name] for name in SegmentRow._fields]
+
+
+def find_sealed(connection: Connection, log_id: int, known: int = 0) -> SealedPart | None:
+    """What is sealed of a log, without its first `known` segments; None for an unknown log."""
+    row = connection.execute(
+        select(
+            logs.c.state,
+            logs.c.size,
+            logs.c.crc32,
+            logs.c.sealed_at,
+            logs.c.removed_at,
+            logs.c.removed_why,
+        ).where(logs.c.id == log_id)
+    ).first()
+    if row is None:
+        return None
+    found = connection.execute(
+        select(*_SEGMENT_COLUMNS)
+        .where(segments.c.log_id == log_id, segments.c.number >= known)
+        .order_by(segments.c.number)
+    )
+    return SealedPart(
+        LogState(row.state),
+        row.size,
+        row.crc32,
+        row.sealed_at is not None,
+        row.removed_at,
+        row.removed_why,
+        tuple(SegmentRow._make(one) for one in found),
+    )
+
+
+def claim_ended(
+    connection: Connection, server: str, claim_ms: int, limit: int, *, large: int, delay_ms: int
+) -> list[SealWork]:
+    """Claim up to `limit` logs that have ended: those of `large` bytes at once, smaller ones after `delay_ms`."""
+    now = read_clock(connection)
+    due = or_(logs.c.size >= large, logs.c.closed_at <= now - delay_ms)
+    return _claim(connection, server, now, claim_ms, limit, and_(logs.c.state.in_(_ENDED), due))
+
+
+def claim_growing(
+    connection: Connection, server: str, claim_ms: int, log_ids: Sequence[int]
+) -> list[SealWork]:
+    """Claim those of these logs that still grow."""
+    wanted = and_(logs.c.state == LogState.OPEN.value, logs.c.id.in_(log_ids))
+    return _claim(connection, server, read_clock(connection), claim_ms, len(log_ids), wanted)
+
+
+def renew_seal_claims(connection: Connection, server: str, log_ids: Sequence[int], claim_ms: int) -> None:
+    """These logs are still being sealed by this server."""
+    until = read_clock(connection) + claim_ms
+    claimed = and_(logs.c.id.in_(log_ids), logs.c.claimed_by == server)
+    connection.execute(update(logs).where(claimed).values(claimed_until=until))
+
+
+def release_seal_claims(connection: Connection, server: str, log_ids: Sequence[int]) -> None:
+    """Others may seal these logs."""
+    claimed = and_(logs.c.id.in_(log_ids), logs.c.claimed_by == server)
+    connection.execute(update(logs).where(claimed).values(claimed_until=None, claimed_by=None))
+
+
+def add_segment(connection: Connection, server: str, log_id: int, row: SegmentRow) -> SealWork | None:
+    """The archive holds this segment; the log is sealed with its last one.
+
+    Returns what is left to do; None when the claim was lost or the log began anew: then nothing has changed.
+    """
+    moved = connection.execute(
+        update(logs)
+        .where(
+            logs.c.id == log_id,
+            logs.c.claimed_by == server,
+            logs.c.sealed == row.start,
+            logs.c.state.in_((*_ENDED, LogState.OPEN.value)),
+        )
+        .values(sealed=row.stop)
+    )
+    if moved.rowcount == 0:
+        return None
+    connection.execute(
+        insert(segments).values(log_id=log_id, created_at=read_clock(connection), **row._asdict())
+    )
+    size = connection.execute(select(logs.c.size).where(logs.c.id == log_id)).scalar_one()
+    if size is not None and size <= row.stop:
+        finish_sealing(connection, server, log_id)
+    return SealWork(log_id, size, row.stop, row)
+
+
+def finish_sealing(connection: Connection, server: str, log_id: int) -> bool:
+    """The archive holds all of a log that has ended; False when it is not so, or the claim was lost."""
+    done = connection.execute(
+        update(logs)
+        .where(logs.c.id == log_id, logs.c.claimed_by == server, logs.c.sealed >= logs.c.size, log_unsealed)
+        .values(sealed_at=read_clock(connection), claimed_until=None, claimed_by=None)
+    )
+    if done.rowcount:
+        move_all(connection, logs, LOG, [log_id], "seal")  # a truncated one stays truncated
+    return bool(done.rowcount)
+
+
+def unseal(connection: Connection, log_id: int) -> bool:
+    """An open log begins anew: forget its segments; their objects become orphans. False when it had none."""
+    connection.execute(
+        update(logs)
+        .where(logs.c.id == log_id, logs.c.state == LogState.OPEN.value)
+        .values(sealed=0, claimed_until=None, claimed_by=None)
+    )
+    return forget_segments(connection, log_id)
+
+
+def forget_segments(connection: Connection, log_id: int) -> bool:
+    """Delete a log's segments; their objects become orphans. False when it had none."""
+    of_log = segments.c.log_id == log_id
+    now = read_clock(connection)
+    keys = list(connection.execute(select(segments.c.key).where(of_log)).scalars())
+    known = set(connection.execute(select(orphans.c.key).where(orphans.c.key.in_(keys))).scalars())
+    if fresh := [{"key": key, "created_at": now} for key in keys if key not in known]:
+        connection.execute(insert(orphans), fresh)
+    connection.execute(delete(segments).where(of_log))
+    return bool(keys)
+
+
+def find_orphans(connection: Connection, limit: int) -> list[str]:
+    """Keys of objects that have to go: those that no segment names (one that was sealed again has its old key)."""
+    named = select(segments.c.log_id).where(segments.c.key == orphans.c.key).exists()
+    taken_again = list(connection.execute(select(orphans.c.key).where(named)).scalars())
+    if taken_again:
+        connection.execute(delete(orphans).where(orphans.c.key.in_(taken_again)))
+    return list(connection.execute(select(orphans.c.key).order_by(orphans.c.key).limit(limit)).scalars())
+
+
+def forget_orphans(connection: Connection, keys: Sequence[str]) -> None:
+    """These objects are gone."""
+    connection.execute(delete(orphans).where(orphans.c.key.in_(keys)))
+
+
+def has_segments(connection: Connection) -> bool:
+    """Whether the archive must hold anything."""
+    return connection.execute(select(segments.c.log_id).limit(1)).first() is not None
+
+
+def count_waiting(connection: Connection) -> Waiting:
+    """What has ended and is not yet in the archive."""
+    row = connection.execute(
+        select(func.count(), func.sum(logs.c.size - logs.c.sealed), func.min(logs.c.closed_at)).where(
+            log_unsealed, logs.c.state.in_(_ENDED)
+        )
+    ).one()
+    return Waiting(row[0], int(row[1] or 0), row[2])
+
+
+def sealed_among(connection: Connection, log_ids: Sequence[int]) -> list[int]:
+    """Those of these logs that the archive holds wholly, or that nobody knows."""
+    known = connection.execute(select(logs.c.id, logs.c.sealed_at).where(logs.c.id.in_(log_ids)))
+    wanted = {row.id for row in known if row.sealed_at is None}
+    return [id for id in log_ids if id not in wanted]
+
+
+def _claim(
+    connection: Connection, server: str, now: int, claim_ms: int, limit: int, wanted: object
+) -> list[SealWork]:
+    free = or_(logs.c.claimed_until.is_(None), logs.c.claimed_until < now)
+    candidates = (
+        select(logs.c.id)
+        .where(log_unsealed, wanted, free)  # pyright: ignore[reportArgumentType]
+        .order_by(logs.c.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    ids = list(connection.execute(candidates).scalars())
+    if not ids:
+        return []
+    connection.execute(
+        update(logs).where(logs.c.id.in_(ids)).values(claimed_until=now + claim_ms, claimed_by=server)
+    )
+    rows = connection.execute(
+        select(logs.c.id.label("log"), logs.c.size.label("log_size"), logs.c.sealed, *_SEGMENT_COLUMNS)
+        .outerjoin(segments, and_(segments.c.log_id == logs.c.id, segments.c.stop == logs.c.sealed))
+        .where(logs.c.id.in_(ids))
+        .order_by(logs.c.id)
+    )
+    return [SealWork(row.log, row.log_size, row.sealed, _last(row)) for row in rows]
+
+
+def _last(row: Row[*tuple[object, ...]]) -> SegmentRow | None:
+    return None if row.number is None else SegmentRow._make(tuple(row)[3:])
