@@ -40,9 +40,8 @@ class Archive:
         """Raises Invalid for a URL that fsspec does not know, or whose package is not installed."""
         self._files: Any
         self._root: str
-        open_url: Any = url_to_fs
         try:
-            self._files, self._root = open_url(url)
+            self._files, self._root = url_to_fs(url)  # pyright: ignore[reportUnknownVariableType]
         except (ValueError, ImportError) as error:
             raise Invalid(
                 f"archive_url (TAILRACE_ARCHIVE_URL): {shown(url)} cannot be used: {error}; allowed are file://,"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-
 from typing import NamedTuple
 
 from tailrace.domain.errors import NotFound
@@ -109,7 +108,7 @@ class LogStore(LogReader):
     def drop(self, log: int, base: Base) -> None:
         """Forget the bytes before `base`, for good: segments hold them. Its disk space is given back where that can be.
 
-        Bytes before it that a power loss took count as held; a base before the one it has changes nothing.
+        A base before the one it has, or after the log's end, changes nothing.
         """
 
     @abstractmethod

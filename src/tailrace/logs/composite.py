@@ -73,11 +73,6 @@ class CompositeLogs(LogReader):
         self._lock = threading.Lock()
         self._logs: OrderedDict[int, _Known] = OrderedDict()
 
-    def forget(self, log: int) -> None:
-        """The log begins anew: what is known of its segments does not hold any more."""
-        with self._lock:
-            self._logs.pop(log, None)
-
     def end(self, log: int) -> int:
         return self._try(log, lambda known: self._end(log, known))
 
@@ -185,6 +180,8 @@ class CompositeLogs(LogReader):
             known = self._logs.get(log, _NOTHING)
         for _ in range(TRIES):
             try:
+                if known.segments and not known.whole and self._tail.base(log).offset < known.stop:
+                    known = self._look(log, _NOTHING)  # not dropped yet, or the log began anew
                 return attempt(known)
             except (BytesDropped, NotFound) as error:
                 found = self._look(log, known)
@@ -194,7 +191,6 @@ class CompositeLogs(LogReader):
                     raise OSError(f"log {log}: {error}, and segments do not have them either") from error
                 known = found
             except ObjectMissing as error:
-                self.forget(log)
                 found = self._look(log, _NOTHING)
                 row = next((row for row in found.segments if row.key == error.key), None)
                 if row is not None:
@@ -207,7 +203,8 @@ class CompositeLogs(LogReader):
         if part is None:
             raise NotFound("log", log)
         if part.removed_at is not None:
-            self.forget(log)
+            with self._lock:
+                self._logs.pop(log, None)
             raise LogRemoved(log, part.removed_at, part.removed_why or "nobody wrote down why")
         found = _Known(known.segments + part.segments, part.whole)
         with self._lock:

@@ -81,8 +81,8 @@ class OpenLog:
 
     def drop(self, base: Base) -> None:
         """Forget the bytes before `base`; the caller holds the lock. Raises OSError."""
-        if base.offset <= self.base.offset:
-            return
+        if not self.base.offset < base.offset <= self.size:
+            return  # a log that ends before it began anew, or waits for bytes that a power loss took
         os.fdatasync(self._spans)  # the one in force at the base is needed for good
         draft = self._base_path.with_suffix(".draft")
         file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)

@@ -13,7 +13,7 @@ from backports import zstd
 from tailrace.domain.errors import SegmentDamaged
 from tailrace.domain.spans import Span
 from tailrace.logs.archive import Archive
-from tailrace.logs.segment_index import FRAME_BYTES, Index, IndexFault, size_of_end, unpack_end
+from tailrace.logs.segment_index import Index, IndexFault, size_of_end, unpack_end
 from tailrace.logs.segment_spans import Spans
 from tailrace.store.segments import SegmentRow
 
@@ -22,6 +22,8 @@ FRAME_CACHE_BYTES = 4 * 1024 * 1024
 
 _END_BYTES = 64 * 1024
 """Read at first: enough for the seek table and, but for logs of very many spans, all of the index."""
+
+_MANY_SPANS_BYTES = 1024 * 1024
 
 _READ_FRAMES = 64
 """Frames that are read from the archive at once: at most 16 MiB of log."""
@@ -149,10 +151,11 @@ class Segments:
             size = size_of_end(tail)
             if size > row.size:
                 raise IndexFault("its seek table says more than there is")
-            if size > len(tail):
-                # All but the blocks of spans is at the beginning of it.
-                tail = self._archive.read(row.key, row.size - size, row.size)
-            index = unpack_end(tail[len(tail) - size :], row.size - size)
+            at = row.size - size
+            if size <= len(tail):
+                index = unpack_end(tail[len(tail) - size :], at)
+            else:  # many spans: their blocks are behind what is wanted
+                index = unpack_end(self._archive.read(row.key, at, at + _MANY_SPANS_BYTES), at)
             found = (index.log, index.number, index.start, index.stop)
             if found != (log, row.number, row.start, row.stop):
                 raise IndexFault(

@@ -11,7 +11,7 @@ import struct
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
 from backports import zstd
 
@@ -111,7 +111,7 @@ def _options(level: int) -> dict[int, int]:
 
 
 def _differences(values: array[int]) -> list[int]:
-    return [0, *(after - before for before, after in zip(values, values[1:], strict=False))]
+    return [0, *(after - before for before, after in pairwise(values))]
 
 
 def _planes(data: bytes, width: int) -> bytes:

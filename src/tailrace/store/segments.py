@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Row, and_, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, or_, select, update
 
 from tailrace.domain.states import LOG, LogState
 from tailrace.store.clock import read_clock
@@ -47,12 +48,22 @@ class SealedPart(NamedTuple):
 
 
 class SealWork(NamedTuple):
-    """A claimed log: it is sealed up to `sealed`, where `last` ends; `size` None: it still grows."""
+    """A claimed log: it is sealed up to `sealed`, where `last` ends; `size` None: it still grows.
+
+    `key` is for its next segment. It is written down as an orphan before its object is, so that no crash leaves an object
+    that nobody knows.
+    """
 
     log_id: int
     size: int | None
     sealed: int
     last: SegmentRow | None
+    key: str
+
+    @property
+    def whole(self) -> bool:
+        """All of it is sealed."""
+        return self.size is not None and self.size <= self.sealed
 
 
 class Waiting(NamedTuple):
@@ -120,8 +131,12 @@ def renew_seal_claims(connection: Connection, server: str, log_ids: Sequence[int
     connection.execute(update(logs).where(claimed).values(claimed_until=until))
 
 
-def release_seal_claims(connection: Connection, server: str, log_ids: Sequence[int]) -> None:
-    """Others may seal these logs."""
+def release_seal_claims(
+    connection: Connection, server: str, log_ids: Sequence[int], unused_keys: Sequence[str] = ()
+) -> None:
+    """Others may seal these logs; nothing was put into the archive under these keys."""
+    if unused_keys:
+        connection.execute(delete(orphans).where(orphans.c.key.in_(unused_keys)))
     claimed = and_(logs.c.id.in_(log_ids), logs.c.claimed_by == server)
     connection.execute(update(logs).where(claimed).values(claimed_until=None, claimed_by=None))
 
@@ -131,6 +146,8 @@ def add_segment(connection: Connection, server: str, log_id: int, row: SegmentRo
 
     Returns what is left to do; None when the claim was lost or the log began anew: then nothing has changed.
     """
+    if connection.execute(delete(orphans).where(orphans.c.key == row.key)).rowcount == 0:
+        return None  # it took so long that the object was taken away as nobody's
     moved = connection.execute(
         update(logs)
         .where(
@@ -142,14 +159,18 @@ def add_segment(connection: Connection, server: str, log_id: int, row: SegmentRo
         .values(sealed=row.stop)
     )
     if moved.rowcount == 0:
+        _add_orphans(connection, [row.key], at=0)
         return None
     connection.execute(
         insert(segments).values(log_id=log_id, created_at=read_clock(connection), **row._asdict())
     )
     size = connection.execute(select(logs.c.size).where(logs.c.id == log_id)).scalar_one()
-    if size is not None and size <= row.stop:
+    left = SealWork(log_id, size, row.stop, row, _new_key(log_id, row.number + 1))
+    if left.whole:
         finish_sealing(connection, server, log_id)
-    return SealWork(log_id, size, row.stop, row)
+    else:
+        _add_orphans(connection, [left.key], at=read_clock(connection))
+    return left
 
 
 def finish_sealing(connection: Connection, server: str, log_id: int) -> bool:
@@ -177,22 +198,17 @@ def unseal(connection: Connection, log_id: int) -> bool:
 def forget_segments(connection: Connection, log_id: int) -> bool:
     """Delete a log's segments; their objects become orphans. False when it had none."""
     of_log = segments.c.log_id == log_id
-    now = read_clock(connection)
     keys = list(connection.execute(select(segments.c.key).where(of_log)).scalars())
-    known = set(connection.execute(select(orphans.c.key).where(orphans.c.key.in_(keys))).scalars())
-    if fresh := [{"key": key, "created_at": now} for key in keys if key not in known]:
-        connection.execute(insert(orphans), fresh)
+    _add_orphans(connection, keys, at=0)
     connection.execute(delete(segments).where(of_log))
     return bool(keys)
 
 
-def find_orphans(connection: Connection, limit: int) -> list[str]:
-    """Keys of objects that have to go: those that no segment names (one that was sealed again has its old key)."""
-    named = select(segments.c.log_id).where(segments.c.key == orphans.c.key).exists()
-    taken_again = list(connection.execute(select(orphans.c.key).where(named)).scalars())
-    if taken_again:
-        connection.execute(delete(orphans).where(orphans.c.key.in_(taken_again)))
-    return list(connection.execute(select(orphans.c.key).order_by(orphans.c.key).limit(limit)).scalars())
+def find_orphans(connection: Connection, limit: int, age_ms: int) -> list[str]:
+    """Keys of objects that have to go: at once what was taken away, after `age_ms` what was never finished."""
+    before = read_clock(connection) - age_ms
+    old = select(orphans.c.key).where(orphans.c.created_at <= before)
+    return list(connection.execute(old.order_by(orphans.c.created_at).limit(limit)).scalars())
 
 
 def forget_orphans(connection: Connection, keys: Sequence[str]) -> None:
@@ -223,12 +239,12 @@ def sealed_among(connection: Connection, log_ids: Sequence[int]) -> list[int]:
 
 
 def _claim(
-    connection: Connection, server: str, now: int, claim_ms: int, limit: int, wanted: object
+    connection: Connection, server: str, now: int, claim_ms: int, limit: int, wanted: ColumnElement[bool]
 ) -> list[SealWork]:
     free = or_(logs.c.claimed_until.is_(None), logs.c.claimed_until < now)
     candidates = (
         select(logs.c.id)
-        .where(log_unsealed, wanted, free)  # pyright: ignore[reportArgumentType]
+        .where(log_unsealed, wanted, free)
         .order_by(logs.c.id)
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -245,8 +261,19 @@ def _claim(
         .where(logs.c.id.in_(ids))
         .order_by(logs.c.id)
     )
-    return [SealWork(row.log, row.log_size, row.sealed, _last(row)) for row in rows]
+    claimed: list[SealWork] = []
+    for row in rows:
+        last = None if row.number is None else SegmentRow._make(tuple(row)[3:])
+        key = _new_key(row.log, 0 if last is None else last.number + 1)
+        claimed.append(SealWork(row.log, row.log_size, row.sealed, last, key))
+    _add_orphans(connection, [work.key for work in claimed if not work.whole], at=now)
+    return claimed
 
 
-def _last(row: Row[*tuple[object, ...]]) -> SegmentRow | None:
-    return None if row.number is None else SegmentRow._make(tuple(row)[3:])
+def _new_key(log_id: int, number: int) -> str:
+    return f"{log_id // 1000}/{log_id}/{number:05}-{secrets.token_hex(4)}.zst"
+
+
+def _add_orphans(connection: Connection, keys: Sequence[str], at: int) -> None:
+    if keys:
+        connection.execute(insert(orphans), [{"key": key, "created_at": at} for key in keys])
