@@ -11,6 +11,7 @@ import socket
 import tempfile
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +26,17 @@ from tailrace.api.runs import Runs
 from tailrace.api.topics import Topics
 from tailrace.dispatch.dispatcher import Dispatcher
 from tailrace.dispatch.lapses import LapseKeeper
-from tailrace.domain.errors import Invalid
+from tailrace.domain.errors import Invalid, LogRemoved
 from tailrace.ingest.desk import Desk
 from tailrace.live.bus_memory import MemoryBus
 from tailrace.live.hub import LogHub, LogView
+from tailrace.live.scopes import SEALING
 from tailrace.live.topics import TopicHub
+from tailrace.logs.archive import Archive
 from tailrace.logs.base import end_of
+from tailrace.logs.composite import CompositeLogs
+from tailrace.logs.sealer import Sealer, remove_sealed_tails
+from tailrace.logs.segment_reader import Segments
 from tailrace.logs.tail_file import FileLogStore
 from tailrace.settings import ADMIN_TOKEN_FILE, ServerSettings
 from tailrace.sources.mirror import Mirrors
@@ -39,6 +45,7 @@ from tailrace.store.agents import add_agent_token
 from tailrace.store.identity import add_login_code, set_token
 from tailrace.store.logs import find_log
 from tailrace.store.sealing import SealingKey
+from tailrace.store.segments import find_sealed
 from tailrace.triggers.planner import Planner
 
 SECRET_KEY_FILE = "secret-key"
@@ -176,15 +183,22 @@ async def _compose(
     data = settings.data_dir
     lease_ms = int(settings.lease_s * 1000)
     key = SealingKey(bytes.fromhex(_kept_secret(data / SECRET_KEY_FILE, settings.secret_key, _new_key)))
-    logs = FileLogStore(data / "logs")
+    archive = Archive(settings.archive_url or f"file://{data / 'archive'}")
     bus = MemoryBus()
     await bus.start()
     stack.push_async_callback(bus.close)
+    tail = FileLogStore(data / "logs", on_stretch=lambda log: sealer.grew(log))
+    sealer = Sealer(store, tail, archive)
+    stack.callback(bus.subscribe(SEALING, lambda _note: sealer.wake()))
+    logs = CompositeLogs(tail, Segments(archive), partial(store.read_now, find_sealed))
+    await remove_sealed_tails(store, tail, list(tail.held()))
 
     async def describe(log: int) -> LogView | None:
         row = await store.read(find_log, log)
         if row is None:
             return None
+        if row.removed_at is not None:
+            raise LogRemoved(log, row.removed_at, row.removed_why or "")
         size = await asyncio.to_thread(end_of, logs, log) if row.size is None else row.size
         return LogView(row.state, size)
 
@@ -192,12 +206,12 @@ async def _compose(
     runs = Runs(store, logs, bus, lease_ms)
     topics = TopicHub(bus, Topics(store, runs, lease_ms).load)
     dispatcher = Dispatcher(store, bus, lease_ms)
-    desk = Desk(store, logs, hub, bus, lease_ms)
+    desk = Desk(store, tail, hub, bus, lease_ms, logs)
     sockets = AgentSockets(desk, dispatcher)
     keeper = LapseKeeper(store, logs, hub, bus, tick_s=min(2.0, settings.lease_s / 4))
     planner = Planner(store, bus, Mirrors(data / "mirrors"))
     parts = Parts(desk, topics, runs, describe, sockets, key, url, data / "deliveries")
-    return parts, [dispatcher.run, keeper.run, planner.run]
+    return parts, [dispatcher.run, keeper.run, planner.run, sealer.run]
 
 
 def _listen(settings: ServerSettings) -> socket.socket:

@@ -83,6 +83,10 @@ class ServerSettings(_Settings):
     bus_url: Literal["memory:"] = Field(
         "memory:", description="How servers wake each other; one server needs `memory:`."
     )
+    archive_url: str | None = Field(
+        None,
+        description="Where sealed logs are kept: `file:///FOLDER`; `archive` in the data directory if not set.",
+    )
     lease_s: float = Field(
         30.0,
         ge=2,

@@ -1,7 +1,11 @@
-"""Every log store keeps the contract of `LogStore`."""
+"""Every log store keeps the contract of `LogStore`, and every reader that of `LogReader`.
+
+`sealed` reads through segments and tail, of which chance seals and drops another stretch between any two calls.
+"""
 
 from __future__ import annotations
 
+import random
 import threading
 import zlib
 from collections.abc import Callable, Iterator
@@ -17,18 +21,24 @@ from tailrace.domain.errors import Invalid, LogMismatch, NotFound, OffsetMismatc
 from tailrace.domain.spans import Span, Stream, spans_within
 from tailrace.logs.base import LogStore, end_of
 from tailrace.logs.tail_file import FileLogStore
+from tailrace.store.segments import SegmentRow
+from tests.support.sealing import SealedLogs
 
 Open = Callable[[], LogStore]
 
 
-@pytest.fixture(params=["file", "file, two open logs"])
+@pytest.fixture(params=["file", "file, two open logs", "sealed"])
 def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Open]:
     """Opens the store; again, as a new process would."""
-    opened: list[FileLogStore] = []
+    opened: list[FileLogStore | SealedLogs] = []
+    rows: dict[int, list[SegmentRow]] = {}
 
     def open_store() -> LogStore:
         open_logs = 2 if request.param == "file, two open logs" else 256
-        opened.append(FileLogStore(tmp_path / "logs", open_logs=open_logs))
+        if request.param == "sealed":
+            opened.append(SealedLogs(tmp_path, rows, random.Random(7)))
+        else:
+            opened.append(FileLogStore(tmp_path / "logs", open_logs=open_logs))
         return opened[-1]
 
     yield open_store

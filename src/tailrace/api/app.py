@@ -71,7 +71,7 @@ def create_app(parts: Parts, lifespan: Lifespan) -> App:
         projects_router(desk.store, parts.key),
         plans_router(desk.store),
         runs_router(parts.runs, desk.store),
-        logs_router(desk.logs, parts.describe),
+        logs_router(desk.reader, parts.describe),
         sse_router(desk.hub),
         live_router(desk.hub, parts.topics),
         agents_router(desk.store, desk.bus, desk.lease_ms),

@@ -18,7 +18,7 @@ from tailrace.api.numbers import RowId, number_in
 from tailrace.domain.errors import Invalid, NotFound
 from tailrace.domain.spans import STREAMS_BY_WORD, Span, Stream
 from tailrace.live.hub import Describe, LogView
-from tailrace.logs.base import LogStore
+from tailrace.logs.base import LogReader
 
 READ_BYTES = 256 * 1024
 MOST_LINES = 1_000_000
@@ -41,10 +41,10 @@ _FROM = _parameter("from", "First byte.")
 _TO = _parameter("to", "The byte after the last.")
 
 
-def logs_router(logs: LogStore, describe: Describe) -> APIRouter:
+def logs_router(logs: LogReader, describe: Describe) -> APIRouter:
     """Raw reads of logs and of their spans."""
     router = APIRouter(tags=["logs"])
-    reader = _LogReader(logs, describe)
+    reader = _Reading(logs, describe)
 
     raw_docs: dict[str, Any] = {
         "parameters": [
@@ -86,8 +86,8 @@ def logs_router(logs: LogStore, describe: Describe) -> APIRouter:
     return router
 
 
-class _LogReader:
-    def __init__(self, logs: LogStore, describe: Describe) -> None:
+class _Reading:
+    def __init__(self, logs: LogReader, describe: Describe) -> None:
         self._logs = logs
         self._describe = describe
 
@@ -164,7 +164,7 @@ class _Bytes(Response):
 
     def __init__(
         self,
-        logs: LogStore,
+        logs: LogReader,
         log: int,
         start: int,
         stop: int,

@@ -13,8 +13,10 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from tailrace.domain.errors import (
+    ArchiveAway,
     Conflict,
     Invalid,
+    LogRemoved,
     MoveRefused,
     NotFound,
     SourceUnreachable,
@@ -26,11 +28,13 @@ from tailrace.domain.plan import PlanInvalid
 PLAN_ERRORS_SHOWN = 100
 
 _STATUS: tuple[tuple[type[TailraceError], int], ...] = (
+    (LogRemoved, 410),
     (NotFound, 404),
     (Conflict, 409),
     (MoveRefused, 409),
     (Unauthorised, 401),
     (SourceUnreachable, 502),
+    (ArchiveAway, 503),
     (Invalid, 400),
 )
 

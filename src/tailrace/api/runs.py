@@ -16,7 +16,7 @@ from tailrace.domain.model import JobView, RunSummary, RunView
 from tailrace.domain.states import JobState, LogState, RunState
 from tailrace.live.bus import Bus
 from tailrace.live.scopes import PLANNING, QUEUE, agent_scope, wake_run
-from tailrace.logs.base import LogStore, end_of
+from tailrace.logs.base import LogReader, end_of
 from tailrace.store import Store
 from tailrace.store.aborts import abort_run
 from tailrace.store.agents import list_agents
@@ -53,7 +53,7 @@ class RunWish(BaseModel):
 class Runs:
     """What the routes do; the page's topics show runs the same way."""
 
-    def __init__(self, store: Store, logs: LogStore, bus: Bus, lease_ms: int) -> None:
+    def __init__(self, store: Store, logs: LogReader, bus: Bus, lease_ms: int) -> None:
         self._store = store
         self._logs = logs
         self._bus = bus

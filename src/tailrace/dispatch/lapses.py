@@ -11,8 +11,8 @@ import structlog
 from tailrace.domain.states import AttemptState, LogState
 from tailrace.live.bus import Bus
 from tailrace.live.hub import LogHub
-from tailrace.live.scopes import AGENTS, LAPSED, agent_scope, wake_ended
-from tailrace.logs.base import LogStore, end_of
+from tailrace.live.scopes import AGENTS, LAPSED, SEALING, agent_scope, wake_ended
+from tailrace.logs.base import LogReader, end_of
 from tailrace.store import Store
 from tailrace.store.leases import Lapsed, end_lapsed, find_lapsed
 from tailrace.store.servers import stamp_server
@@ -23,7 +23,7 @@ _log = structlog.get_logger("dispatch")
 class LapseKeeper:
     """Stamps this server as alive and ends what has lapsed; every server may do it, each row moves once."""
 
-    def __init__(self, store: Store, logs: LogStore, hub: LogHub, bus: Bus, *, tick_s: float) -> None:
+    def __init__(self, store: Store, logs: LogReader, hub: LogHub, bus: Bus, *, tick_s: float) -> None:
         self._store = store
         self._logs = logs
         self._hub = hub
@@ -68,6 +68,7 @@ class LapseKeeper:
         )
         if lapsed.state is AttemptState.RUNNING:
             self._hub.ended(lapsed.log_id, size, LogState.TRUNCATED)
+            self._bus.publish(SEALING)
         wake_ended(self._bus, ended.run_id, ended.queued)
         self._bus.publish(agent_scope(lapsed.agent_id))
         self._bus.publish(AGENTS)

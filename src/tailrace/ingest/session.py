@@ -31,13 +31,14 @@ from tailrace.domain.wire import (
     unpack_chunk,
 )
 from tailrace.ingest.desk import Desk
-from tailrace.live.scopes import AGENTS, wake_ended, wake_run
+from tailrace.live.scopes import AGENTS, SEALING, wake_ended, wake_run
 from tailrace.logs.base import end_of
 from tailrace.store.aborts import attempts_to_abort
 from tailrace.store.agents import HeldAttempt, held_attempts, note_trouble
 from tailrace.store.facts import apply_fact
 from tailrace.store.leases import Lapsed, end_lapsed, read_leases, renew_leases
 from tailrace.store.logs import LogOwner, close_log, find_owner
+from tailrace.store.segments import unseal
 
 Send = Callable[[ServerMessage], None]
 
@@ -198,6 +199,7 @@ class Session:
                 "a log does not match its checksum; asking for all of it again", log=log, error=str(error)
             )
             self._durable.pop(log, None)
+            await self._desk.store.write(unseal, log)
             await asyncio.to_thread(logs.remove, log)
             await asyncio.to_thread(logs.create, log)
             self._send(Rewind(log=log, end=0))
@@ -206,11 +208,13 @@ class Session:
         self._dirty.discard(log)
         if await self._desk.store.write(close_log, log, message.size, message.crc32):
             self._desk.hub.ended(log, message.size, LogState.CLOSED)
+            self._desk.bus.publish(SEALING)
             wake_run(self._desk.bus, run_id)
         return True
 
     async def _resume(self, attempt_id: int, log: int, *, closed: bool = False) -> None:
-        end = await asyncio.to_thread(end_of, self._desk.logs, log)
+        logs = self._desk.reader if closed else self._desk.logs
+        end = await asyncio.to_thread(end_of, logs, log)
         self._adopt(attempt_id, log)
         self._send(Resume(attempt=attempt_id, log=log, end=end, closed=closed))
 
@@ -223,11 +227,12 @@ class Session:
             self._drop(held.attempt, "this server does not count it as held by this agent")
 
     async def _lose(self, own: HeldAttempt) -> None:
-        size = await asyncio.to_thread(end_of, self._desk.logs, own.log_id)
+        size = await asyncio.to_thread(end_of, self._desk.reader, own.log_id)
         lapsed = Lapsed(own.attempt_id, own.run_id, own.log_id, self._agent_id, own.state)
         ended = await self._desk.store.write(end_lapsed, lapsed, size, returned=True)
         if ended is not None:
             self._desk.hub.ended(own.log_id, size, LogState.TRUNCATED)
+            self._desk.bus.publish(SEALING)
             wake_ended(self._desk.bus, ended.run_id, ended.queued)
 
     def _owns(self, owner: LogOwner) -> bool:

@@ -15,7 +15,7 @@ from tailrace.live.characters import MAX_HELD_BYTES, unfinished
 from tailrace.live.connections import Connections
 from tailrace.live.pieces import PIECE_BYTES, UNKNOWN_SPAN, Piece
 from tailrace.live.tail import TAIL_BYTES, Cursor, LogView, ResidentTail, Survey
-from tailrace.logs.base import LogStore
+from tailrace.logs.base import LogReader
 
 __all__ = ["Describe", "LogHub", "LogView"]
 
@@ -37,7 +37,7 @@ class LogHub:
     serves all who need the same.
     """
 
-    def __init__(self, logs: LogStore, describe: Describe, connections: Connections | None = None) -> None:
+    def __init__(self, logs: LogReader, describe: Describe, connections: Connections | None = None) -> None:
         self.connections = Connections() if connections is None else connections
         self._logs = logs
         self._describe = describe

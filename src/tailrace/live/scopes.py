@@ -10,6 +10,9 @@ QUEUE = "queue"
 PLANNING = "planning"
 """Runs wait for their plan to be read."""
 
+SEALING = "sealing"
+"""Some log has ended: it can be sealed."""
+
 RUNS = "runs"
 """Some run changed; the note is its id."""
 

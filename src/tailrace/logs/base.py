@@ -61,6 +61,7 @@ class BytesDropped(Exception):
 
     def __init__(self, log: int, base: Base) -> None:
         super().__init__(f"log {log}: the live tail holds no bytes before {base.offset}")
+        self.base = base
 
 
 class LogStore(LogReader):

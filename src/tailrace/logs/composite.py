@@ -183,12 +183,14 @@ class CompositeLogs(LogReader):
                 if known.segments and not known.whole and self._tail.base(log).offset < known.stop:
                     known = self._look(log, _NOTHING)  # not dropped yet, or the log began anew
                 return attempt(known)
-            except (BytesDropped, NotFound) as error:
+            except BytesDropped as error:
+                known = self._look(log, known)
+                if known.stop < error.base.offset:
+                    raise OSError(f"{error}, and segments hold none after {known.stop}") from error
+            except NotFound:
                 found = self._look(log, known)
                 if found == known:
-                    if isinstance(error, NotFound):
-                        raise
-                    raise OSError(f"log {log}: {error}, and segments do not have them either") from error
+                    raise
                 known = found
             except ObjectMissing as error:
                 found = self._look(log, _NOTHING)

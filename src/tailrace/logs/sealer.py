@@ -73,19 +73,17 @@ class Sealer:
         store: Store,
         tail: LogStore,
         archive: Archive,
-        on_sealed: Callable[[int], None],
         *,
         delay_s: float = 5.0,
         poll_s: float = 2.0,
         claim_s: float = 30.0,
         segment_bytes: int = SEGMENT_BYTES,
     ) -> None:
-        """`on_sealed` is called with each log that the archive holds wholly. Logs below LARGE_BYTES wait `delay_s`."""
+        """Logs below LARGE_BYTES wait `delay_s`; a claim that nobody renews is free after `claim_s`."""
         self.state = ArchiveState(archive.url)
         self._store = store
         self._tail = tail
         self._archive = archive
-        self._on_sealed = on_sealed
         self._delay_ms = int(delay_s * 1000)
         self._poll_s = poll_s
         self._claim_ms = int(claim_s * 1000)
@@ -218,7 +216,6 @@ class Sealer:
             if not work.whole:
                 await self._in_thread(self._tail.drop, log, base_after(row))
         await self._in_thread(self._tail.remove, log)
-        self._on_sealed(log)
 
     def _put(self, work: SealWork, stop: int) -> SegmentRow:
         last = work.last

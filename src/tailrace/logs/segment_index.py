@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 FRAME_BYTES = 256 * 1024
-"""Raw bytes of every frame but the last."""
+"""Raw bytes of every frame but the last, as we write them; readers go by the index."""
 
 SEGMENT_BYTES = 64 * 1024 * 1024
 """Raw bytes of every segment that is sealed while its log still grows."""
@@ -28,7 +28,7 @@ _EMPTY_XXH64 = 0x51D8E999  # low 32 bits, of no bytes
 
 _MAGIC = b"tailrace"
 _FRAME_HEADER = struct.Struct("<II")
-_HEADER = struct.Struct("<8sHHIQIIQQQQIIqqQI")
+_HEADER = struct.Struct("<8sHHQIIQQQQIIqqQI")
 _FRAME = struct.Struct("<QQQqqI")
 _BLOCK = struct.Struct("<QqqII")
 _CRC = struct.Struct("<I")
@@ -114,7 +114,6 @@ def pack_end(index: Index, blocks: Sequence[bytes], checksums: Sequence[int]) ->
             _MAGIC,
             VERSION,
             CARRIED if index.carried else 0,
-            FRAME_BYTES,
             index.log,
             index.number,
             len(index.frames),
@@ -174,8 +173,8 @@ def unpack_end(end: bytes, at: int) -> Index:
     try:
         magic, size = _FRAME_HEADER.unpack_from(end)
         head = _HEADER.unpack_from(end, _FRAME_HEADER.size)
-        (name, version, flags, _raw, log, number, frames, start, stop, line, lines, crc32, blocks) = head[:13]
-        first_time, last_time = head[13:15]
+        (name, version, flags, log, number, frames, start, stop, line, lines, crc32, blocks) = head[:12]
+        first_time, last_time = head[12:14]
         if magic != _SKIPPABLE or name != _MAGIC:
             raise IndexFault("its index does not begin with the mark of one")
         if version != VERSION:
@@ -186,7 +185,7 @@ def unpack_end(end: bytes, at: int) -> Index:
         (declared,) = _CRC.unpack_from(end, check)
         if zlib.crc32(memoryview(end)[_FRAME_HEADER.size : check]) != declared:
             raise IndexFault("its index does not match its CRC-32")
-        if check + _CRC.size + head[16] != _FRAME_HEADER.size + size:
+        if check + _CRC.size + head[15] != _FRAME_HEADER.size + size:
             raise IndexFault("its index is not as long as it says")
         view = memoryview(end)
         return Index(

@@ -45,17 +45,23 @@ class _Frame(NamedTuple):
 
 
 def build_segment(
-    logs: LogReader, log: int, number: int, base: Base, stop: int, compressors: Executor | None = None
+    logs: LogReader,
+    log: int,
+    number: int,
+    base: Base,
+    stop: int,
+    compressors: Executor | None = None,
+    frame_bytes: int = FRAME_BYTES,
 ) -> Segment:
     """The bytes [base.offset, stop) of a log and their spans as its segment `number`.
 
     Frames are compressed by `compressors` where there is more than one; each is decompressed again and compared before it
     counts. Raises what `logs` raises, and OSError when bytes are missing or came back different.
     """
-    starts = range(base.offset, stop, FRAME_BYTES)
+    starts = range(base.offset, stop, frame_bytes)
 
     def frame(start: int) -> _Frame:
-        return _compress(logs, log, start, min(start + FRAME_BYTES, stop))
+        return _compress(logs, log, start, min(start + frame_bytes, stop))
 
     packed: Iterable[_Frame] = (
         compressors.map(frame, starts) if compressors is not None and len(starts) > 1 else map(frame, starts)
@@ -63,7 +69,7 @@ def build_segment(
     spans, entries, parts, checksums = Spans(), list[FrameEntry](), list[bytes](), list[int]()
     offset, lines, crc32, carried = 0, base.lines, base.crc32, False
     for start, made in zip(starts, packed, strict=True):
-        end = min(start + FRAME_BYTES, stop)
+        end = min(start + frame_bytes, stop)
         covering = logs.spans(log, max(start - 1, 0), end)
         begun = [span for span in covering if span.offset >= start]
         if start == base.offset and len(covering) > len(begun) and not (begun and begun[0].offset == start):

@@ -14,11 +14,13 @@ from tailrace.store.tables import log as logs
 
 
 class LogRow(NamedTuple):
-    """A log; `size` in bytes is known once it no longer grows."""
+    """A log; `size` in bytes is known once it no longer grows. Retention took it at `removed_at` (ms), and why."""
 
     id: int
     state: LogState
     size: int | None
+    removed_at: int | None = None
+    removed_why: str | None = None
 
 
 class LogOwner(NamedTuple):
@@ -34,7 +36,9 @@ class LogOwner(NamedTuple):
     log_state: LogState
 
 
-_LOG = select(logs.c.id, logs.c.state, logs.c.size).where(logs.c.id == bindparam("log"))
+_LOG = select(logs.c.id, logs.c.state, logs.c.size, logs.c.removed_at, logs.c.removed_why).where(
+    logs.c.id == bindparam("log")
+)
 _OWNER = (
     select(
         attempts.c.id,
@@ -54,7 +58,7 @@ _OWNER = (
 def find_log(connection: Connection, id: int) -> LogRow | None:
     """None for an unknown log."""
     row = connection.execute(_LOG, {"log": id}).first()
-    return None if row is None else LogRow(row.id, LogState(row.state), row.size)
+    return None if row is None else LogRow(row.id, LogState(row.state), *tuple(row)[2:])
 
 
 def find_owner(connection: Connection, attempt_id: int) -> LogOwner | None:

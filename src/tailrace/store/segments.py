@@ -232,10 +232,9 @@ def count_waiting(connection: Connection) -> Waiting:
 
 
 def sealed_among(connection: Connection, log_ids: Sequence[int]) -> list[int]:
-    """Those of these logs that the archive holds wholly, or that nobody knows."""
-    known = connection.execute(select(logs.c.id, logs.c.sealed_at).where(logs.c.id.in_(log_ids)))
-    wanted = {row.id for row in known if row.sealed_at is None}
-    return [id for id in log_ids if id not in wanted]
+    """Those of these logs that the archive holds wholly."""
+    wanted = select(logs.c.id).where(logs.c.id.in_(log_ids), logs.c.sealed_at.is_not(None))
+    return list(connection.execute(wanted).scalars())
 
 
 def _claim(

@@ -50,7 +50,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 
     hub = LogHub(logs, describe)
     agent, run = await store.write(an_agent), await store.write(a_run)
-    yield World(store, Desk(store, logs, hub, bus, 60_000), agent, run, [])
+    yield World(store, Desk(store, logs, hub, bus, 60_000, logs), agent, run, [])
     await hub.close()
     await bus.close()
     await store.close()

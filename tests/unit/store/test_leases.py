@@ -25,7 +25,7 @@ from tailrace.store.leases import (
     read_leases,
     renew_leases,
 )
-from tailrace.store.logs import close_log, find_log, find_owner
+from tailrace.store.logs import LogRow, close_log, find_log, find_owner
 from tailrace.store.runs import get_run
 from tailrace.store.tables import attempt as attempts
 from tests.unit.store.conftest import overlapping
@@ -254,7 +254,7 @@ def test_a_log_that_was_whole_stays_whole_when_its_agent_is_lost(connection: Con
     (lapsed,) = find_lapsed(connection)
     assert end_lapsed(connection, lapsed, 10) is not None
     assert attempt_state(connection, held.attempt) is AttemptState.FAILED
-    assert find_log(connection, held.log) == (held.log, LogState.CLOSED, 10)
+    assert find_log(connection, held.log) == LogRow(held.log, LogState.CLOSED, 10)
 
 
 @pytest.mark.parametrize("begun", [False, True])
