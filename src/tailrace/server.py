@@ -35,6 +35,8 @@ from tailrace.live.topics import TopicHub
 from tailrace.logs.archive import Archive
 from tailrace.logs.base import end_of
 from tailrace.logs.composite import CompositeLogs
+from tailrace.logs.proof import Prover
+from tailrace.logs.retention import Retention
 from tailrace.logs.sealer import Sealer, remove_sealed_tails
 from tailrace.logs.segment_reader import Segments
 from tailrace.logs.tail_file import FileLogStore
@@ -44,6 +46,7 @@ from tailrace.store import Store, open_store
 from tailrace.store.agents import add_agent_token
 from tailrace.store.identity import add_login_code, set_token
 from tailrace.store.logs import find_log
+from tailrace.store.retention import Rules
 from tailrace.store.sealing import SealingKey
 from tailrace.store.segments import find_sealed
 from tailrace.triggers.planner import Planner
@@ -190,7 +193,8 @@ async def _compose(
     tail = FileLogStore(data / "logs", on_stretch=lambda log: sealer.grew(log))
     sealer = Sealer(store, tail, archive)
     stack.callback(bus.subscribe(SEALING, lambda _note: sealer.wake()))
-    logs = CompositeLogs(tail, Segments(archive), partial(store.read_now, find_sealed))
+    segments = Segments(archive)
+    logs = CompositeLogs(tail, segments, partial(store.read_now, find_sealed))
     await remove_sealed_tails(store, tail, list(tail.held()))
 
     async def describe(log: int) -> LogView | None:
@@ -210,8 +214,13 @@ async def _compose(
     sockets = AgentSockets(desk, dispatcher)
     keeper = LapseKeeper(store, logs, hub, bus, tick_s=min(2.0, settings.lease_s / 4))
     planner = Planner(store, bus, Mirrors(data / "mirrors"))
-    parts = Parts(desk, topics, runs, describe, sockets, key, url, data / "deliveries")
-    return parts, [dispatcher.run, keeper.run, planner.run, sealer.run]
+    rules = Rules(settings.retention_days, settings.retention_runs, settings.retention_bytes)
+    retention = Retention(store, rules, sealer.sweep_soon)
+    prover = Prover(tail, archive, segments, partial(store.read_now, find_sealed))
+    parts = Parts(
+        desk, topics, runs, describe, sockets, key, url, data / "deliveries", sealer, retention, prover
+    )
+    return parts, [dispatcher.run, keeper.run, planner.run, sealer.run, retention.run]
 
 
 def _listen(settings: ServerSettings) -> socket.socket:

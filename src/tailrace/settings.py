@@ -21,6 +21,7 @@ from pydantic_settings import (
 )
 
 from tailrace.domain.errors import Invalid
+from tailrace.domain.sizes import SIZE_FORMS, parse_size
 
 CONFIG_VARIABLE = "TAILRACE_CONFIG"
 CONFIG_FILE = "tailrace.toml"
@@ -32,6 +33,15 @@ def _split(value: Any) -> Any:
     return (
         tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
     )
+
+
+def _size(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    size = parse_size(value)
+    if size is None:
+        raise ValueError(f"expected a size: {SIZE_FORMS}")
+    return size
 
 
 class _Settings(BaseSettings):
@@ -86,6 +96,19 @@ class ServerSettings(_Settings):
     archive_url: str | None = Field(
         None,
         description="Where sealed logs are kept: `file:///FOLDER`; `archive` in the data directory if not set.",
+    )
+    retention_days: int = Field(
+        0,
+        ge=0,
+        description="Logs are removed so many days after their run has ended; 0 keeps them for ever.",
+    )
+    retention_runs: int = Field(
+        0, ge=0, description="Each plan keeps the logs of so many of its newest ended runs; 0 keeps all."
+    )
+    retention_bytes: Annotated[int, BeforeValidator(_size)] = Field(
+        0,
+        ge=0,
+        description="The most bytes of the archive (with KiB, MiB or GiB): logs of the oldest runs go first; 0 for no limit.",
     )
     lease_s: float = Field(
         30.0,

@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 from tailrace import __version__
 from tailrace.api.agent_socket import AgentSockets, agent_router
 from tailrace.api.agents import agents_router
+from tailrace.api.archive import archive_router
 from tailrace.api.auth import App, Gate
 from tailrace.api.deliveries import deliveries_router
 from tailrace.api.logs import logs_router
@@ -28,6 +29,9 @@ from tailrace.api.webhooks import Inbox, webhooks_router
 from tailrace.ingest.desk import Desk
 from tailrace.live.hub import Describe
 from tailrace.live.topics import TopicHub
+from tailrace.logs.proof import Prover
+from tailrace.logs.retention import Retention
+from tailrace.logs.sealer import Sealer
 from tailrace.sources.github import GitHub
 from tailrace.store.projects import list_projects
 from tailrace.store.sealing import SealingKey
@@ -50,6 +54,9 @@ class Parts:
     key: SealingKey
     url: str
     deliveries: Path
+    sealer: Sealer
+    retention: Retention
+    prover: Prover
 
 
 def create_app(parts: Parts, lifespan: Lifespan) -> App:
@@ -72,20 +79,21 @@ def create_app(parts: Parts, lifespan: Lifespan) -> App:
         plans_router(desk.store),
         runs_router(parts.runs, desk.store),
         logs_router(desk.reader, parts.describe),
+        archive_router(desk.store, parts.sealer, parts.retention, parts.prover),
         sse_router(desk.hub),
         live_router(desk.hub, parts.topics),
         agents_router(desk.store, desk.bus, desk.lease_ms),
         deliveries_router(desk.store),
         webhooks_router(inbox, {github.name: github}),
         agent_router(parts.sockets),
-        _health_router(desk),
+        _health_router(desk, parts.sealer),
     ):
         app.include_router(router)
     app.router.routes.extend(page_routes())
     return Gate(app, desk.store)
 
 
-def _health_router(desk: Desk) -> APIRouter:
+def _health_router(desk: Desk, sealer: Sealer) -> APIRouter:
     router = APIRouter(tags=["health"])
 
     @router.api_route("/healthz", methods=["GET"])
@@ -97,12 +105,14 @@ def _health_router(desk: Desk) -> APIRouter:
     @router.api_route("/readyz", methods=["GET"])
     @router.api_route("/readyz", methods=["HEAD"], include_in_schema=False)
     async def ready() -> Response:
-        """The store answers too."""
+        """The store answers too; `archive` says whether sealed logs can be kept and read."""
         try:
             await desk.store.read(list_projects, 0, 1)
         except Exception as error:
             return problem(503, f"the database does not answer: {error}")
-        return JSONResponse({"status": "ok", "version": __version__})
+        away = sealer.state.away
+        archive = "ok" if away is None else f"away: {away}"  # logs wait in the live tail: the server can work
+        return JSONResponse({"status": "ok", "version": __version__, "archive": archive})
 
     @router.api_route(
         "/api/{path:path}", methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"], include_in_schema=False

@@ -44,13 +44,14 @@ class Client:
         *,
         body: Mapping[str, Any] | None = None,
         query: Mapping[str, Any] | None = None,
+        timeout_s: float = 60,
     ) -> Any:
         """The answer's JSON, None when it has none; raises CallFailed."""
         import httpx2
 
         wanted = {name: value for name, value in (query or {}).items() if value is not None}
         try:
-            answer = self._http.request(method, path, json=body, params=wanted)
+            answer = self._http.request(method, path, json=body, params=wanted, timeout=timeout_s)
         except httpx2.HTTPError as error:
             raise CallFailed(
                 f"{self.server} does not answer ({error}): is the server running, and is --server right?"

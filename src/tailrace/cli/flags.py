@@ -50,6 +50,26 @@ class ServerFlags:
     bus_url: Annotated[
         str | None, Parameter(help="How servers wake each other; one server needs `memory:`.")
     ] = None
+    archive_url: Annotated[
+        str | None,
+        Parameter(
+            help="Where sealed logs are kept: `file:///FOLDER`; `archive` in the data directory if not set."
+        ),
+    ] = None
+    retention_days: Annotated[
+        int | None,
+        Parameter(help="Logs are removed so many days after their run has ended; 0 keeps them for ever."),
+    ] = None
+    retention_runs: Annotated[
+        int | None,
+        Parameter(help="Each plan keeps the logs of so many of its newest ended runs; 0 keeps all."),
+    ] = None
+    retention_bytes: Annotated[
+        str | None,
+        Parameter(
+            help="The most bytes of the archive (with KiB, MiB or GiB): logs of the oldest runs go first; 0 for no limit."
+        ),
+    ] = None
     lease_s: Annotated[
         float | None,
         Parameter(help="Seconds for which an agent may be silent before it loses its attempts."),

@@ -21,9 +21,11 @@ from tailrace.cli.agents import (
 from tailrace.cli.login_link import login_link
 from tailrace.cli.plans import add_plan, check_plan, list_plans
 from tailrace.cli.projects import add_project, list_projects, remove_project
+from tailrace.cli.retention import retention
 from tailrace.cli.run import abort, logs, run, runs
 from tailrace.cli.serve import server
 from tailrace.cli.up import up
+from tailrace.cli.verify import verify
 from tailrace.domain.errors import TailraceError
 
 app = App(
@@ -38,6 +40,8 @@ app.command(run)
 app.command(runs)
 app.command(logs)
 app.command(abort)
+app.command(verify)
+app.command(retention)
 app.command(login_link, name="login-link")
 app.command(agent_token, name="agent-token")
 

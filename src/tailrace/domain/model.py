@@ -113,6 +113,7 @@ class AttemptView(Model):
     log: int
     log_state: LogState
     log_size: int | None
+    log_removed_at: Time | None = None
     created_at: Time
     started_at: Time | None
     finished_at: Time | None

@@ -110,6 +110,11 @@ class Sealer:
         with suppress(RuntimeError):  # the loop is closed
             self._loop.call_soon_threadsafe(self._asked.set)
 
+    def sweep_soon(self) -> None:
+        """Objects have to go from the archive."""
+        self._sweep_at = 0.0
+        self._asked.set()
+
     async def run(self) -> None:
         """Seal until cancelled."""
         try:

@@ -155,7 +155,13 @@ class _Showing(NamedTuple):
         """Both conditions take the parameter `id`."""
         return cls(
             select(jobs).where(of_job).order_by(jobs.c.position),
-            select(attempts, agents.c.name.label("agent"), logs.c.state.label("log_state"), logs.c.size)
+            select(
+                attempts,
+                agents.c.name.label("agent"),
+                logs.c.state.label("log_state"),
+                logs.c.size,
+                logs.c.removed_at,
+            )
             .join(logs, logs.c.id == attempts.c.log_id)
             .outerjoin(agents, agents.c.id == attempts.c.agent_id)
             .where(of_attempt)
@@ -237,6 +243,7 @@ def _attempts(connection: Connection, showing: _Showing, id: int) -> dict[int, l
                 log=row.log_id,
                 log_state=row.log_state,
                 log_size=row.size,
+                log_removed_at=row.removed_at,
                 created_at=row.created_at,
                 started_at=row.started_at,
                 finished_at=row.finished_at,

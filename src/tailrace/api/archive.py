@@ -1,0 +1,105 @@
+"""The archive of sealed logs: its state, what retention takes, and the proof of a log."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Literal
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict
+
+from tailrace.api.numbers import RowId
+from tailrace.domain.model import Time
+from tailrace.domain.states import LogState
+from tailrace.logs.proof import Prover
+from tailrace.logs.retention import Retention
+from tailrace.logs.sealer import Sealer
+from tailrace.store import Store
+from tailrace.store.segments import count_waiting
+
+
+class ArchiveView(BaseModel):
+    """`waiting` is what has ended and is not in the archive yet; `detail` why the archive is away, `since` when."""
+
+    url: str
+    state: Literal["ok", "away"]
+    detail: str | None
+    waiting_bytes: int
+    waiting_logs: int
+    since: Time | None
+
+
+class RetentionWish(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    dry_run: bool
+
+
+class RemovedLog(BaseModel):
+    """`bytes` of the archive, `why` the rule that takes it."""
+
+    log: int
+    run: int
+    bytes: int
+    why: str
+
+
+class RetentionView(BaseModel):
+    dry_run: bool
+    removed: list[RemovedLog]
+    bytes: int
+
+
+class SegmentProofView(BaseModel):
+    number: int
+    start: int
+    stop: int
+    size: int
+    sha256: str
+    ok: bool
+    detail: str | None
+
+
+class ProofView(BaseModel):
+    """`size` and `crc32` are of all bytes that are held, decompressed; `ok`: they are what the writer declared."""
+
+    log: int
+    state: LogState
+    ok: bool
+    size: int
+    crc32: int
+    segments: list[SegmentProofView]
+    detail: str
+
+
+def archive_router(store: Store, sealer: Sealer, retention: Retention, prover: Prover) -> APIRouter:
+    """Routes for the archive."""
+    router = APIRouter(tags=["archive"])
+
+    @router.get("/api/archive")
+    async def show() -> ArchiveView:
+        waiting = await store.read(count_waiting)
+        state = sealer.state
+        return ArchiveView(
+            url=state.url,
+            state="ok" if state.away is None else "away",
+            detail=state.away,
+            waiting_bytes=waiting.bytes,
+            waiting_logs=waiting.logs,
+            since=state.since,
+        )
+
+    @router.post("/api/retention")
+    async def remove(wish: RetentionWish) -> RetentionView:
+        """What the rules of the settings take; without `dry_run` it is gone then."""
+        taken = await (retention.look() if wish.dry_run else retention.apply())
+        removed = [RemovedLog(log=one.log_id, run=one.run_id, bytes=one.bytes, why=one.why) for one in taken]
+        return RetentionView(dry_run=wish.dry_run, removed=removed, bytes=sum(one.bytes for one in taken))
+
+    @router.post("/api/logs/{log}/verify")
+    async def verify(log: RowId) -> ProofView:
+        """Read every byte of the log again, and compare it with what its writer declared and what was put away."""
+        proof = await asyncio.to_thread(prover.prove, log)
+        segments = [SegmentProofView.model_validate(one._asdict()) for one in proof.segments]
+        return ProofView.model_validate(proof._asdict() | {"segments": segments})
+
+    return router

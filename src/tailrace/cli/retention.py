@@ -1,0 +1,28 @@
+"""`tailrace retention`: removes logs that have been kept long enough."""
+
+from __future__ import annotations
+
+import json as json_module
+
+from tailrace.cli.client import connect, show
+from tailrace.cli.flags import NO_CLIENT_FLAGS, ClientFlags
+
+
+def retention(*, dry_run: bool = False, json: bool = False, flags: ClientFlags = NO_CLIENT_FLAGS) -> int:
+    """Remove the logs that the server's retention settings take, now; the server does it by itself every hour.
+
+    Parameters
+    ----------
+    dry_run:
+        Only say which.
+    """
+    done = connect(flags).post("/api/retention", {"dry_run": dry_run})
+    if json:
+        print(json_module.dumps(done, indent=2))
+        return 0
+    if done["removed"]:
+        columns = {"LOG": "log", "RUN": "run", "BYTES": "bytes", "WHY": "why"}
+        show(done["removed"], as_json=False, columns=columns)
+    would = "would be removed" if dry_run else "removed"
+    print(f"{len(done['removed'])} logs {would}, {done['bytes']} bytes of the archive")
+    return 0
