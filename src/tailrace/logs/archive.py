@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import secrets
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from tailrace.domain.errors import ArchiveAway, Invalid
 MARK = "tailrace-archive"
 """The name of the object that shows that this is the archive, and not the empty folder below one that is not mounted."""
 
+_DRAFT = ".part"
 _BLOCK = 4 * 1024 * 1024
 
 
@@ -102,12 +102,13 @@ class Archive:
     def remove(self, keys: Iterable[str]) -> None:
         """Forget objects; one that is not there is no error. The archive must be there: see `check`."""
         for key in keys:
-            try:
-                self._files.rm_file(self._path(key))
-            except FileNotFoundError:
-                continue
-            except Exception as error:
-                raise ArchiveAway(self.url, _words(error)) from error
+            for name in (key, key + _DRAFT) if self._is_folder else (key,):
+                try:
+                    self._files.rm_file(self._path(name))
+                except FileNotFoundError:
+                    continue
+                except Exception as error:
+                    raise ArchiveAway(self.url, _words(error)) from error
 
     def _path(self, key: str) -> str:
         return f"{self._root.rstrip('/')}/{key}"
@@ -126,7 +127,7 @@ class Archive:
             return
         folder = path.rpartition("/")[0]
         self._files.makedirs(folder, exist_ok=True)
-        draft = f"{path}.{secrets.token_hex(4)}.part"
+        draft = path + _DRAFT
         try:
             with self._files.open(draft, "wb") as file:
                 file.write(data)

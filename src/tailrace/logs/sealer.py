@@ -250,6 +250,8 @@ class Sealer:
             _log.error("the archive is away: logs stay in the live tail until it is back", cause=cause)
             self.state = replace(self.state, since=int(time.time() * 1000))
         self.state = replace(self.state, away=cause)
+        if self._loop.time() < self._try_at:
+            return  # others of the same round were told the same
         self._back_off_s = min(max(self._back_off_s * 2, 1.0), 60.0)
         self._try_at = self._loop.time() + self._back_off_s
 

@@ -102,7 +102,9 @@ def test_the_seek_table_is_that_of_the_seekable_format(tail: FileLogStore) -> No
             raw += zstd.decompress(piece)
         else:
             assert 0x184D2A50 <= int.from_bytes(piece[:4], "little") <= 0x184D2A5F
-            assert checksum == int.from_bytes(zstd.compress(b"", options={zstd.CompressionParameter.checksum_flag: 1})[-4:], "little")
+            assert checksum == int.from_bytes(
+                zstd.compress(b"", options={zstd.CompressionParameter.checksum_flag: 1})[-4:], "little"
+            )
         at += packed
     assert at == len(data) - table
     assert raw == TEXT
@@ -188,7 +190,9 @@ def test_a_corrupted_frame_is_named(tail: FileLogStore, archive: Archive, tmp_pa
         segments.after_newline(7, row, TEXT[:600_000].count(b"\n"))
 
 
-def test_a_frame_that_decompresses_to_other_bytes_is_named(tail: FileLogStore, archive: Archive, tmp_path: Path) -> None:
+def test_a_frame_that_decompresses_to_other_bytes_is_named(
+    tail: FileLogStore, archive: Archive, tmp_path: Path
+) -> None:
     """A whole, valid frame of something else does not match the index's CRC-32."""
     noise = random.Random(2).randbytes(1000)  # it is stored as it is: one of the same length takes its place
     tail.create(8)
@@ -210,7 +214,9 @@ def test_a_frame_that_decompresses_to_other_bytes_is_named(tail: FileLogStore, a
 
 
 @pytest.mark.parametrize("keep", [0, 5, 100, -1, -500])
-def test_an_object_that_is_cut_off_is_named(tail: FileLogStore, archive: Archive, tmp_path: Path, keep: int) -> None:
+def test_an_object_that_is_cut_off_is_named(
+    tail: FileLogStore, archive: Archive, tmp_path: Path, keep: int
+) -> None:
     """Wherever it was cut."""
     (row,) = sealed(tail, archive, len(TEXT))
     path = tmp_path / "archive" / row.key
@@ -242,7 +248,9 @@ def test_an_object_in_the_place_of_another_is_noticed(tail: FileLogStore, archiv
         Segments(archive).read(7, second._replace(key=first.key, size=first.size), 1000, 1001)
 
 
-def test_a_span_that_began_before_the_segment_is_carried_into_it(tail: FileLogStore, archive: Archive) -> None:
+def test_a_span_that_began_before_the_segment_is_carried_into_it(
+    tail: FileLogStore, archive: Archive
+) -> None:
     """A segment can be read alone; read after the one before it, the carried span is not there twice."""
     rows = sealed(tail, archive, 1500, 3000, len(TEXT))
     segments = Segments(archive)
