@@ -125,18 +125,7 @@ class Archive:
         if not self._is_folder:
             self._files.pipe_file(path, data)  # an object store shows an object when it is whole
             return
-        folder = path.rpartition("/")[0]
-        self._files.makedirs(folder, exist_ok=True)
-        draft = path + _DRAFT
-        try:
-            with self._files.open(draft, "wb") as file:
-                file.write(data)
-            _sync(Path(draft), os.O_RDWR)
-            self._files.mv(draft, path)
-        except BaseException:
-            Path(draft).unlink(missing_ok=True)
-            raise
-        _sync(Path(folder), os.O_RDONLY | os.O_DIRECTORY)
+        _write_file(Path(path), data)
 
 
 def shown(url: str) -> str:
@@ -148,9 +137,31 @@ def _words(error: Exception) -> str:
     return str(error) or repr(error)
 
 
-def _sync(path: Path, flags: int) -> None:
-    """fsspec leaves files to the system's cache: they would not survive a power loss that the row in the store does."""
-    handle = os.open(path, flags | os.O_CLOEXEC)
+def _write_file(path: Path, data: bytes) -> None:
+    """Make a file, whole and for good: fsspec would leave it to a power loss, which the row in the store survives."""
+    _make_folder(path.parent)
+    draft = path.with_name(path.name + _DRAFT)
+    try:
+        with draft.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.rename(path)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
+    _sync_folder(path.parent)
+
+
+def _make_folder(folder: Path) -> None:
+    if not folder.is_dir():
+        _make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        _sync_folder(folder.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(handle)
     finally:

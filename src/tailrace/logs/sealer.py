@@ -41,7 +41,10 @@ LARGE_BYTES = 1024 * 1024
 """Logs of this size are sealed as soon as they end; smaller ones a little later, many at once."""
 
 AT_ONCE = 64
-"""Logs that are being sealed; as many segments as there are threads are in memory."""
+"""Logs that are being sealed."""
+
+THREADS = 8
+"""They wait for disks; of large segments only as many as there are processors are in memory."""
 
 SWEEP_S = 60.0
 ORPHAN_MS = 3600 * 1000
@@ -97,7 +100,8 @@ class Sealer:
         self._try_at = 0.0
         self._sweep_at = 0.0
         processors = os.cpu_count() or 1
-        self._threads = ThreadPoolExecutor(max(processors, 2), thread_name_prefix="seal")
+        self._large = asyncio.Semaphore(max(processors, 2))
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="seal")
         self._compressors = ThreadPoolExecutor(processors, thread_name_prefix="compress")
 
     def wake(self) -> None:
@@ -212,7 +216,7 @@ class Sealer:
             elif stop > await self._in_thread(self._tail.end, log):
                 await self._store.write(release_seal_claims, self._server, [log], [work.key])
                 return
-            row = await self._in_thread(self._put, work, stop)
+            row = await self._put(work, stop)
             self._came_back()
             left = await self._store.write(add_segment, self._server, log, row)
             if left is None:
@@ -222,7 +226,13 @@ class Sealer:
                 await self._in_thread(self._tail.drop, log, base_after(row))
         await self._in_thread(self._tail.remove, log)
 
-    def _put(self, work: SealWork, stop: int) -> SegmentRow:
+    async def _put(self, work: SealWork, stop: int) -> SegmentRow:
+        if stop - work.sealed < LARGE_BYTES:
+            return await self._in_thread(self._put_now, work, stop)
+        async with self._large:
+            return await self._in_thread(self._put_now, work, stop)
+
+    def _put_now(self, work: SealWork, stop: int) -> SegmentRow:
         last = work.last
         number, base = (0, Base()) if last is None else (last.number + 1, base_after(last))
         segment = build_segment(self._tail, work.log_id, number, base, stop, self._compressors)

@@ -6,11 +6,22 @@ import secrets
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    bindparam,
+    case,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from tailrace.domain.states import LOG, LogState
-from tailrace.store.clock import read_clock
-from tailrace.store.moves import move_all
+from tailrace.store.clock import now_ms, read_clock
 from tailrace.store.tables import log as logs
 from tailrace.store.tables import log_unsealed
 from tailrace.store.tables import orphan as orphans
@@ -75,27 +86,48 @@ class Waiting(NamedTuple):
 
 
 _SEGMENT_COLUMNS = [segments.c[name] for name in SegmentRow._fields]
+_CLAIMED = and_(logs.c.id == bindparam("log"), logs.c.claimed_by == bindparam("server"))
+_FIND = select(
+    logs.c.state, logs.c.size, logs.c.crc32, logs.c.sealed_at, logs.c.removed_at, logs.c.removed_why
+).where(logs.c.id == bindparam("log"))
+_FIND_SEGMENTS = (
+    select(*_SEGMENT_COLUMNS)
+    .where(segments.c.log_id == bindparam("log"), segments.c.number >= bindparam("known"))
+    .order_by(segments.c.number)
+)
+_DROP_ORPHAN = delete(orphans).where(orphans.c.key == bindparam("the_key"))
+_MOVE_SEALED = (
+    update(logs)
+    .where(
+        _CLAIMED,
+        logs.c.sealed == bindparam("start"),
+        logs.c.state.in_((*_ENDED, LogState.OPEN.value)),
+    )
+    .values(sealed=bindparam("stop"))
+    .returning(logs.c.size)
+)
+_ADD_SEGMENT = insert(segments).values(
+    created_at=now_ms(), **{name: bindparam(name) for name in ("log_id", *SegmentRow._fields)}
+)
+_FINISH = (
+    update(logs)
+    .where(_CLAIMED, logs.c.sealed >= logs.c.size, log_unsealed)
+    .values(
+        # A truncated log stays truncated.
+        state=case((logs.c.state.in_(LOG.sources("seal")), LOG.target("seal").value), else_=logs.c.state),
+        sealed_at=now_ms(),
+        claimed_until=None,
+        claimed_by=None,
+    )
+)
 
 
 def find_sealed(connection: Connection, log_id: int, known: int = 0) -> SealedPart | None:
     """What is sealed of a log, without its first `known` segments; None for an unknown log."""
-    row = connection.execute(
-        select(
-            logs.c.state,
-            logs.c.size,
-            logs.c.crc32,
-            logs.c.sealed_at,
-            logs.c.removed_at,
-            logs.c.removed_why,
-        ).where(logs.c.id == log_id)
-    ).first()
+    row = connection.execute(_FIND, {"log": log_id}).first()
     if row is None:
         return None
-    found = connection.execute(
-        select(*_SEGMENT_COLUMNS)
-        .where(segments.c.log_id == log_id, segments.c.number >= known)
-        .order_by(segments.c.number)
-    )
+    found = connection.execute(_FIND_SEGMENTS, {"log": log_id, "known": known})
     return SealedPart(
         LogState(row.state),
         row.size,
@@ -146,26 +178,16 @@ def add_segment(connection: Connection, server: str, log_id: int, row: SegmentRo
 
     Returns what is left to do; None when the claim was lost or the log began anew: then nothing has changed.
     """
-    if connection.execute(delete(orphans).where(orphans.c.key == row.key)).rowcount == 0:
+    if connection.execute(_DROP_ORPHAN, {"the_key": row.key}).rowcount == 0:
         return None  # it took so long that the object was taken away as nobody's
     moved = connection.execute(
-        update(logs)
-        .where(
-            logs.c.id == log_id,
-            logs.c.claimed_by == server,
-            logs.c.sealed == row.start,
-            logs.c.state.in_((*_ENDED, LogState.OPEN.value)),
-        )
-        .values(sealed=row.stop)
-    )
-    if moved.rowcount == 0:
+        _MOVE_SEALED, {"log": log_id, "server": server, "start": row.start, "stop": row.stop}
+    ).first()
+    if moved is None:
         _add_orphans(connection, [row.key], at=0)
         return None
-    connection.execute(
-        insert(segments).values(log_id=log_id, created_at=read_clock(connection), **row._asdict())
-    )
-    size = connection.execute(select(logs.c.size).where(logs.c.id == log_id)).scalar_one()
-    left = SealWork(log_id, size, row.stop, row, _new_key(log_id, row.number + 1))
+    connection.execute(_ADD_SEGMENT, {"log_id": log_id, **row._asdict()})
+    left = SealWork(log_id, moved.size, row.stop, row, _new_key(log_id, row.number + 1))
     if left.whole:
         finish_sealing(connection, server, log_id)
     else:
@@ -175,14 +197,7 @@ def add_segment(connection: Connection, server: str, log_id: int, row: SegmentRo
 
 def finish_sealing(connection: Connection, server: str, log_id: int) -> bool:
     """The archive holds all of a log that has ended; False when it is not so, or the claim was lost."""
-    done = connection.execute(
-        update(logs)
-        .where(logs.c.id == log_id, logs.c.claimed_by == server, logs.c.sealed >= logs.c.size, log_unsealed)
-        .values(sealed_at=read_clock(connection), claimed_until=None, claimed_by=None)
-    )
-    if done.rowcount:
-        move_all(connection, logs, LOG, [log_id], "seal")  # a truncated one stays truncated
-    return bool(done.rowcount)
+    return connection.execute(_FINISH, {"log": log_id, "server": server}).rowcount > 0
 
 
 def unseal(connection: Connection, log_id: int) -> bool:
@@ -270,7 +285,7 @@ def _claim(
 
 
 def _new_key(log_id: int, number: int) -> str:
-    return f"{log_id // 1000}/{log_id}/{number:05}-{secrets.token_hex(4)}.zst"
+    return f"{log_id // 1000}/{log_id}-{number:05}-{secrets.token_hex(4)}.zst"
 
 
 def _add_orphans(connection: Connection, keys: Sequence[str], at: int) -> None:

@@ -239,7 +239,7 @@ async def test_an_archive_that_is_away_delays_sealing_and_loses_nothing(cellar: 
     assert await asyncio.to_thread(cellar.reader.read, 2, 0, 5) == text(5), "what waits can be read"
     mounted.rmdir()  # nothing was put below the place of the mount
     elsewhere.rename(mounted)
-    while sealer.state.away is not None or await cellar.state(2) != "sealed":
+    while await cellar.state(2) != "sealed":
         await cellar.seal(sealer)
         await asyncio.sleep(0.01)
     await cellar.holds(2, text(3 * SEGMENT))

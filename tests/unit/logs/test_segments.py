@@ -201,7 +201,7 @@ def test_a_frame_that_decompresses_to_other_bytes_is_named(
     row, index = put(archive, segment), segment.index
     path = tmp_path / "archive" / row.key
     data = path.read_bytes()
-    options = {
+    options: dict[int, int] = {
         zstd.CompressionParameter.compression_level: 3,
         zstd.CompressionParameter.checksum_flag: 1,
         zstd.CompressionParameter.content_size_flag: 1,

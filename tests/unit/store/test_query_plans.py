@@ -23,15 +23,34 @@ from tailrace.store.logs import close_log, find_log, find_owner
 from tailrace.store.migrate import migrate
 from tailrace.store.planning import Resolved, claim_planning, end_planning, plan_run
 from tailrace.store.plans import add_version, webhook_plans
+from tailrace.store.retention import remove_log
 from tailrace.store.runs import RunFilter, create_run, get_run, list_runs, summaries
+from tailrace.store.segments import (
+    SegmentRow,
+    add_segment,
+    claim_ended,
+    claim_growing,
+    count_waiting,
+    find_sealed,
+    release_seal_claims,
+    renew_seal_claims,
+    sealed_among,
+    unseal,
+)
 from tailrace.store.servers import stamp_server
 from tailrace.store.sqlite import sqlite_engine
 from tailrace.store.tables import attempt, delivery, job, log, project, run, step
 from tests.unit.store.world import a_job, a_plan, a_project, an_agent, new_run
 
 RUNS = 3000
-LARGE = {"run", "job", "attempt", "step", "log", "delivery", "plan_version"}
-SMALL_INDEXES = {"ix_attempt_queue", "ix_attempt_held", "ix_attempt_lease", "ix_run_planning"}
+LARGE = {"run", "job", "attempt", "step", "log", "segment", "delivery", "plan_version"}
+SMALL_INDEXES = {
+    "ix_attempt_queue",
+    "ix_attempt_held",
+    "ix_attempt_lease",
+    "ix_run_planning",
+    "ix_log_unsealed",
+}
 """They hold only the rows of the moment, whatever the history."""
 
 FEW_ROWS = (
@@ -238,6 +257,12 @@ def _plan(connection: Connection) -> None:
     assert end_planning(connection, second.run_id, "fail", "plan_invalid", "x")
 
 
+def _seal(connection: Connection) -> None:
+    (work,) = claim_growing(connection, "a", 1000, [RUNS])
+    row = SegmentRow(0, 0, 5, 0, 0, 0, 0, 9, "0" * 64, 0, work.key)
+    assert add_segment(connection, "a", work.log_id, row) is not None
+
+
 PER_JOB: dict[str, Callable[[World], Callable[[Connection], Any]]] = {
     "lease_attempts": lambda w: lambda c: lease_attempts(c, [Offer(w.agent, frozenset({"linux"}), 4)], 1000),
     "renew_leases": lambda w: lambda c: renew_leases(c, w.agent, 1000),
@@ -257,6 +282,15 @@ PER_JOB: dict[str, Callable[[World], Callable[[Connection], Any]]] = {
     "find_delivery": lambda w: lambda c: find_delivery(c, w.project, "github", "17"),
     "close_log": lambda w: lambda c: close_log(c, 17, 0, 0),
     "find_log": lambda w: lambda c: find_log(c, 17),
+    "claim_ended": lambda w: lambda c: claim_ended(c, "a", 1000, 10, large=1, delay_ms=0),
+    "claim_growing": lambda w: lambda c: claim_growing(c, "a", 1000, [RUNS, RUNS - 1]),
+    "add_segment": lambda w: _seal,
+    "renew_seal_claims": lambda w: lambda c: renew_seal_claims(c, "a", [17, 18], 1000),
+    "release_seal_claims": lambda w: lambda c: release_seal_claims(c, "a", [17, 18], ["key"]),
+    "find_sealed": lambda w: lambda c: find_sealed(c, 17, 1),
+    "unseal": lambda w: lambda c: unseal(c, RUNS),
+    "remove_log": lambda w: lambda c: remove_log(c, 17, "old"),
+    "sealed_among": lambda w: lambda c: sealed_among(c, [1, 2, 3]),
     "find_owner": lambda w: lambda c: find_owner(c, 17),
 }
 PER_PAGE: dict[str, Callable[[World], Callable[[Connection], Any]]] = {
@@ -304,6 +338,7 @@ PER_PAGE: dict[str, Callable[[World], Callable[[Connection], Any]]] = {
     "list_deliveries before": lambda w: lambda c: list_deliveries(c, before=2000),
     "list_deliveries of a project": lambda w: lambda c: list_deliveries(c, w.project, before=2000),
     "list_agents": lambda w: lambda c: list_agents(c, 1000),
+    "count_waiting": lambda w: count_waiting,
 }
 
 
