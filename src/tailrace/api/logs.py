@@ -182,13 +182,18 @@ class _Bytes(Response):
         self.raw_headers = [(name.encode(), value.encode()) for name, value in headers.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        if scope["method"] != "HEAD":
+        start = {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
+        if scope["method"] == "HEAD":
+            await send(start)
+        else:
             async with Hangup(receive) as hangup, aclosing(self._blocks()) as blocks:
-                async for block in blocks:
+                block = await anext(blocks, b"")  # what cannot be read at all is a problem, not a broken answer
+                await send(start)
+                while block and not hangup.gone:
                     await send({"type": "http.response.body", "body": block, "more_body": True})
-                    if hangup.gone:
-                        return
+                    block = await anext(blocks, b"")
+                if hangup.gone:
+                    return
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _blocks(self) -> AsyncGenerator[bytes]:

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from tailrace.domain.spans import SPAN_BYTES, Span, Stream, pack_spans
+from tailrace.logs.base import Base, BytesDropped
+from tailrace.logs.segment_index import SEGMENT_BYTES
 from tailrace.logs.tail_file import FileLogStore
 
 
@@ -118,3 +120,119 @@ def test_a_log_removed_while_it_is_open_leaves_no_file_open(tmp_path: Path) -> N
     logs.remove(1)
     assert len(os.listdir("/proc/self/fd")) == before
     assert list((tmp_path / "0").iterdir()) == []
+
+
+def filled(folder: Path) -> FileLogStore:
+    """Log 7: 100 lines of 10,000 bytes, a span each."""
+    logs = FileLogStore(folder)
+    logs.create(7)
+    for number in range(100):
+        at = number * 10_000
+        logs.append(7, at, [Span(at, number, Stream.STDOUT, 0)], LINE)
+    return logs
+
+
+LINE = b"x" * 9_999 + b"\n"
+BASE = Base(605_000, 60, zlib.crc32(LINE * 60 + LINE[:5_000]))
+
+
+def check_dropped(logs: FileLogStore) -> None:
+    """What a log says whose first 605,000 bytes are gone."""
+    assert logs.base(7) == BASE
+    assert logs.end(7) == 1_000_000
+    assert logs.read(7, 605_000, 610_000) == LINE[5_000:]
+    assert logs.spans(7, 605_000, 620_000) == [
+        Span(605_000, 60, Stream.STDOUT, 0),
+        Span(610_000, 61, Stream.STDOUT, 0),
+    ]
+    assert logs.spans(7, 604_999, 605_001) == [Span(604_999, 60, Stream.STDOUT, 0)]
+    assert logs.line_at(7, 605_000) == 61
+    assert logs.line_at(7, 999_999) == 100
+    assert logs.offset_of_line(7, 62) == 610_000
+    assert logs.offset_of_line(7, 1) == 0
+    assert logs.offset_of_tail(7, 39) == 610_000
+    assert logs.offset_of_time(7, 61) == 610_000
+    logs.verify(7, 1_000_000, zlib.crc32(LINE * 100))
+    for beyond in (
+        lambda: logs.read(7, 604_999, 700_000),
+        lambda: logs.spans(7, 604_998, 700_000),
+        lambda: logs.line_at(7, 604_999),
+        lambda: logs.offset_of_line(7, 61),
+        lambda: logs.offset_of_tail(7, 40),
+    ):
+        with pytest.raises(BytesDropped) as dropped:
+            beyond()
+        assert dropped.value.base == BASE
+
+
+def test_dropped_bytes_are_gone_and_places_stay(tmp_path: Path) -> None:
+    """Offsets, lines and the checksum are still those of the whole log, also for the next process."""
+    logs = filled(tmp_path)
+    logs.drop(7, BASE)
+    check_dropped(logs)
+    logs.drop(7, Base(10, 0, 0))
+    check_dropped(logs)
+    logs.close()
+    again = FileLogStore(tmp_path)
+    check_dropped(again)
+    again.append(7, 1_000_000, [], LINE)
+    again.verify(7, 1_010_000, zlib.crc32(LINE * 101))
+
+
+def test_dropping_gives_the_disk_its_space_back(tmp_path: Path) -> None:
+    """The file keeps its size and loses its blocks."""
+    logs = filled(tmp_path)
+    logs.sync(7)
+    path = tmp_path / "0" / "7.log"
+    before = path.stat().st_blocks
+    logs.drop(7, BASE)
+    assert path.stat().st_size == 1_000_000
+    if path.stat().st_blocks == before:
+        pytest.skip("this file system punches no holes")
+    assert path.stat().st_blocks * 512 < 420_000
+
+
+def test_bytes_that_a_power_loss_took_below_the_base_count_as_held(tmp_path: Path) -> None:
+    """Segments have them: the log goes on where the base is, and its spans with it."""
+    logs = filled(tmp_path)
+    logs.drop(7, BASE)
+    logs.close()
+    os.truncate(tmp_path / "0" / "7.log", 300_000)
+    again = FileLogStore(tmp_path)
+    assert again.end(7) == 605_000
+    again.append(7, 605_000, [], LINE[5_000:] + LINE * 39)
+    again.verify(7, 1_000_000, zlib.crc32(LINE * 100))
+    assert again.spans(7, 605_000, 605_001) == [Span(605_000, 60, Stream.STDOUT, 0)]
+
+
+def test_a_base_behind_the_end_changes_nothing(tmp_path: Path) -> None:
+    """It belongs to bytes that are not here: the log began anew, or they still have to come again."""
+    logs = filled(tmp_path)
+    logs.drop(7, Base(1_000_001, 100, 1))
+    assert logs.base(7) == Base()
+    assert logs.read(7, 0, 10_000) == LINE
+
+
+def test_a_removed_log_leaves_no_base_behind(tmp_path: Path) -> None:
+    """Also when the removal came only half way: the bytes go first."""
+    logs = filled(tmp_path)
+    logs.drop(7, BASE)
+    kept = (tmp_path / "0" / "7.base").read_bytes()
+    logs.remove(7)
+    assert list((tmp_path / "0").iterdir()) == []
+    (tmp_path / "0" / "7.base").write_bytes(kept)
+    logs.create(7)
+    logs.append(7, 0, [], b"anew")
+    assert logs.read(7, 0, 10) == b"anew"
+    assert list(logs.held()) == [7]
+
+
+def test_a_stretch_is_told_once(tmp_path: Path) -> None:
+    """Each time that a log has grown by a segment, in whatever pieces."""
+    told: list[int] = []
+    logs = FileLogStore(tmp_path, on_stretch=told.append)
+    block = bytes(SEGMENT_BYTES // 4)
+    logs.create(7)
+    for number in range(9):
+        logs.append(7, number * len(block), [], block)
+    assert told == [7, 7]
