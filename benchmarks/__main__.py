@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 
-from benchmarks import fanout, latency, leases, no_op, output_100mb
+from benchmarks import fanout, latency, leases, no_op, output_100mb, reconnect
 from benchmarks.harness import Measure, Report
 from benchmarks.table import as_json, table, this_machine
 
@@ -24,6 +24,7 @@ BENCHMARKS: dict[str, Measure] = {
     "output_100mb": output_100mb.measure,
     "latency": latency.measure,
     "fanout": fanout.measure,
+    "reconnect": reconnect.measure,
 }
 
 

@@ -46,8 +46,9 @@ async def ours(folder: Path, script: Script) -> AsyncGenerator[Stage]:
     go = folder / "go"
     with House(folder) as house:
         server = start_apart(house)
-        log = begin_log(house, shlex.join(writer(script.chunks, go)))
-        yield Stage(server.pid, go, wish_for(house.port, script, log))
+        run = begin_run(house, shlex.join(writer(script.chunks, go)))
+        yield Stage(server.pid, go, wish_for(house.port, script, log_of(house, run)))
+        house.wait_log(run)
 
 
 @asynccontextmanager
@@ -87,9 +88,13 @@ def start_apart(house: House) -> Process:
     return server
 
 
-def begin_log(house: House, command: str) -> int:
-    """Run a job; the number of its log."""
-    run = house.run(house.script_plan(command))
+def begin_run(house: House, command: str) -> int:
+    """Run a job with one command; the run."""
+    return house.run(house.script_plan(command))
+
+
+def log_of(house: House, run: int) -> int:
+    """The log of its job, as soon as there is one."""
     attempts = wait_for(lambda: house.show(run)["jobs"][0]["attempts"], f"run {run} to have an attempt")
     return attempts[-1]["log"]
 

@@ -1,7 +1,7 @@
 """A process that prints the time: `writer.py CHUNKS SEED FIRST_MS LAST_MS GO [SIZE]`.
 
 Once the file GO is there it writes CHUNKS chunks, each `@NANOSECONDS;` since the epoch and then text up to SIZE bytes, FIRST_MS
-to LAST_MS after each other. It needs nothing but Python, because it runs as a job.
+to LAST_MS after each other; none after GO has gone. It needs nothing but Python, because it runs as a job.
 """
 
 import os
@@ -31,6 +31,8 @@ def main() -> None:
         time.sleep(0.01)
     for _ in range(chunks):
         time.sleep(random.uniform(first_ms, last_ms) / 1000)
+        if not os.path.exists(sys.argv[5]):  # noqa: PTH110
+            return
         os.write(1, chunk(size))
 
 

@@ -5,8 +5,8 @@ It says on standard output, a JSON object a line, what has come about, and takes
 - `{"connected": SECONDS}`: every watcher has got something of the log.
 - `{"received": SECONDS of its own processor time since then}`: every watcher has got `chunks` stamps.
 - command `resume`: connect all those again whose connection has ended, at once, from where each was; then
-  `{"connected": SECONDS, "caught_up": SECONDS}`, when each has something that was written after the command. Only with
-  `chunks` 0: otherwise no connection may end.
+  `{"connected_s": …, "first_s": …, "caught_up_s": …}`, when each has something that was written after the command. Only
+  with `chunks` 0: otherwise no connection may end.
 - command `end`: `{"late_ns": […], "size": bytes of the log}`, and the end.
 - `{"broken": "…"}`: a watcher did not get the log as it is.
 """
@@ -65,24 +65,33 @@ def main() -> int:
 def watch(crowd: Crowd, chunks: int) -> None:
     """Until the command to end."""
     began = time.process_time()
-    said = False
-    resumed_ns = 0
-    connected_s = 0.0
+    said = chunks == 0
     while True:
         command = crowd.turn()
-        if chunks:
-            crowd.raise_lost()
         if command == "end":
             return
         if command == "resume":
-            resumed_ns = time.time_ns()
-            connected_s = crowd.connect_again()
-        if not said and chunks and all(len(watcher.late_ns) >= chunks for watcher in crowd.watchers):
+            resume(crowd)
+        if chunks:
+            crowd.raise_lost()
+        if not said and all(len(watcher.late_ns) >= chunks for watcher in crowd.watchers):
             said = True
             say(received=time.process_time() - began)
-        if resumed_ns and all(watcher.newest_ns > resumed_ns for watcher in crowd.watchers):
-            say(connected=connected_s, caught_up=(time.time_ns() - resumed_ns) / 1e9)
-            resumed_ns = 0
+
+
+def resume(crowd: Crowd) -> None:
+    """Connect again, and wait until all have something new."""
+    began_ns = time.time_ns()
+    connected_s = crowd.connect_again()
+    first_s = 0.0
+    behind = set(crowd.watchers)
+    while behind:
+        crowd.turn()
+        crowd.connect_again()
+        behind = {watcher for watcher in behind if watcher.newest_ns < began_ns}
+        if not first_s and len(behind) < len(crowd.watchers):
+            first_s = (time.time_ns() - began_ns) / 1e9
+    say(connected_s=connected_s, first_s=first_s, caught_up_s=(time.time_ns() - began_ns) / 1e9)
 
 
 if __name__ == "__main__":

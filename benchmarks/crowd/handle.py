@@ -26,6 +26,14 @@ class Heard(NamedTuple):
     size: int
 
 
+class Resumed(NamedTuple):
+    """Seconds from connecting again until all were answered, and until the first and the last had something new."""
+
+    connected_s: float
+    first_s: float
+    caught_up_s: float
+
+
 class Watching:
     """A crowd that watches."""
 
@@ -37,11 +45,10 @@ class Watching:
         """Every watcher has got all chunks; the processor seconds that the crowd took for it. Raises RuntimeError."""
         return (await _told(self._process, "received", within_s))["received"]
 
-    async def resume(self, within_s: float) -> tuple[float, float]:
-        """Connect all again; the seconds until all had something, and until all had caught up. Raises RuntimeError."""
+    async def resume(self, within_s: float) -> Resumed:
+        """Connect all again. Raises RuntimeError."""
         self._command("resume")
-        told = await _told(self._process, "caught_up", within_s)
-        return told["connected"], told["caught_up"]
+        return Resumed(**await _told(self._process, "caught_up_s", within_s))
 
     async def end(self) -> Heard:
         """End all connections."""
