@@ -10,6 +10,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
@@ -48,7 +49,7 @@ class Sample(NamedTuple):
 async def measure(folder: Path, quick: bool) -> Report:
     """Cost of a delivery and a watcher for both forms; then latency."""
     room = allow_open_files(MANY + FILES_BESIDE) - FILES_BESIDE
-    many, crowd, chunks, rounds = (20, 10, 3, 1) if quick else (min(MANY, room), min(CROWD, room), 25, 2)
+    many, crowd, chunks, rounds = (20, 10, 3, 1) if quick else (min(MANY, room), min(CROWD, room), 20, 2)
     bench = Bench(folder)
     rows: list[Row] = []
     notes: list[str] = []
@@ -118,7 +119,9 @@ class Bench:
             )
             for rank, limit in ((50, 1.5), (99, 2.0))
         )
-        return Report(rows, tuple(f"{who}, {name}: {_late(found)}." for name, found in (("ours", ours), ("bare", bare))))
+        return Report(
+            rows, tuple(f"{who}, {name}: {_late(found)}." for name, found in (("ours", ours), ("bare", bare)))
+        )
 
     async def feeding(self, chunks: int) -> str:
         """What the feeding alone costs, of which the figures above have their share."""
@@ -140,7 +143,7 @@ async def perform(stage: Stage) -> Sample:
     """Watch, let the log grow, and look at what it took."""
     others = cores()[1]
     wish = stage.wish
-    async with watching(wish._replace(count=min(WARMING, wish.count), chunks=0), others) as warming:
+    async with watching(replace(wish, watchers=min(WARMING, wish.watchers), chunks=0), others) as warming:
         await warming.end()
     rss = rss_bytes(stage.pid)
     async with watching(wish, others) as crowd:
@@ -152,8 +155,8 @@ async def perform(stage: Stage) -> Sample:
         heard = await crowd.end()
     written_s = wish.chunks * stages.INTERVAL_MS / 1000
     return Sample(
-        cpu_us=cpu / (wish.count * wish.chunks) * 1e6,
-        memory_kb=grown / wish.count / 1024,
+        cpu_us=cpu / (wish.watchers * wish.chunks) * 1e6,
+        memory_kb=grown / wish.watchers / 1024,
         late_ms=[ns / 1e6 for ns in heard.late_ns],
         connected_s=crowd.connected_s,
         client=client_s / written_s,

@@ -96,9 +96,7 @@ class Bench:
         script.write_text(self._written.script)
         began = time.perf_counter()
         with output.open("wb") as file:
-            process = await asyncio.create_subprocess_exec(
-                SHELL, "-eo", "pipefail", str(script), stdout=file
-            )
+            process = await asyncio.create_subprocess_exec(SHELL, "-eo", "pipefail", str(script), stdout=file)
             status = await process.wait()
         taken = time.perf_counter() - began
         if status != 0 or output.stat().st_size != self._written.size:

@@ -12,7 +12,9 @@ from pathlib import Path
 
 def cpu_s(pid: int) -> float:
     """Processor seconds that all threads of the process have used, user and system; by the process's own clock, in ns steps."""
-    return time.clock_gettime_ns((~pid << 3) | 2) / 1e9  # how Linux numbers the clocks of processes: clock_getcpuclockid(3)
+    return (
+        time.clock_gettime_ns((~pid << 3) | 2) / 1e9
+    )  # how Linux numbers the clocks of processes: clock_getcpuclockid(3)
 
 
 def rss_bytes(pid: int) -> int:

@@ -54,7 +54,10 @@ async def measure(folder: Path, quick: bool) -> Report:
     for form, title in (("sse", "SSE"), ("live", "WebSocket")):
         script = Script(form, many, 0)
         ours, bare = await take_turns(
-            rounds, lambda it=script: _perform(folder, _ours, it), lambda it=script: _perform(folder, _bare, it), 60
+            rounds,
+            lambda it=script: _perform(folder, _ours, it),
+            lambda it=script: _perform(folder, _bare, it),
+            60,
         )
         who = f"reconnect: {many:,} {title}"
         for name, value, unit in (("all caught up", _caught_up, "s"), ("peak memory", _peak_mb, "MB")):

@@ -95,7 +95,15 @@ def as_json(reports: dict[str, Report], machine: Machine, date: str, command: st
 
 
 def _cells(row: Row) -> tuple[str, ...]:
-    return (row.name, figure(row.ours), figure(row.baseline), figure(row.ratio), row.unit, row.limit, str(row.rounds))
+    return (
+        row.name,
+        figure(row.ours),
+        figure(row.baseline),
+        figure(row.ratio),
+        row.unit,
+        row.limit,
+        str(row.rounds),
+    )
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:

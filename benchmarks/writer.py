@@ -11,7 +11,16 @@ import time
 
 TEXT = b"".join(
     b"#%d [builder %d/9] %d.%03d Collecting package-%d==2.%d.%d from the index, cached %d kB\n"
-    % (number % 23, number % 9, number * 7, number * 311 % 1000, number * 37 % 101, number, number % 5, number * 53)
+    % (
+        number % 23,
+        number % 9,
+        number * 7,
+        number * 311 % 1000,
+        number * 37 % 101,
+        number,
+        number % 5,
+        number * 53,
+    )
     for number in range(30)
 )
 

@@ -17,18 +17,19 @@ import gc
 import json
 import sys
 import time
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from benchmarks.crowd.crowd import Crowd
 from benchmarks.crowd.forms import Live, Sse
 from benchmarks.crowd.shared import Broken, SharedLog
 
 
-class Wish(NamedTuple):
-    """`count` watchers in one `form` (sse, live) of the log behind `path`; `topic` is its name on a WebSocket."""
+@dataclass(frozen=True)
+class Wish:
+    """Watch so many times, in one `form` (sse, live), the log behind `path`; `topic` is its name on a WebSocket."""
 
     port: int
-    count: int
+    watchers: int
     form: str
     path: str
     topic: str
@@ -50,7 +51,7 @@ def main() -> int:
         form = Live(wish.port, wish.path, wish.token, log, wish.topic)
     crowd = Crowd(wish.port, form, sys.stdin.fileno())
     try:
-        say(connected=crowd.connect(wish.count))
+        say(connected=crowd.connect(wish.watchers))
         gc.freeze()
         gc.disable()
         watch(crowd, wish.chunks)

@@ -26,6 +26,7 @@ class Form(ABC):
     """How all watchers of a crowd talk with the server."""
 
     status = b""
+    _chunked = False
 
     def __init__(self, port: int, path: str, token: str, log: SharedLog) -> None:
         self._log = log
@@ -51,18 +52,14 @@ class Form(ABC):
             return 0
         if not data.startswith(b"HTTP/1.1 " + self.status):
             raise Broken(f"the server refused: {data[:500]!r}")
-        self.learn(data[:end].lower())
+        self._chunked = b"\r\ntransfer-encoding: chunked" in data[:end].lower()
         return end + len(HEAD_END)
-
-    def learn(self, head: bytes) -> None:
-        """Look at the head of an answer."""
 
 
 class Sse(Form):
     """Server-sent events, in chunks of HTTP or until the end of the connection."""
 
     status = b"200"
-    _chunked = False
 
     def request(self, resume: int | None) -> bytes:
         last = "" if resume is None else f"Last-Event-ID: {resume}\r\n"
@@ -73,19 +70,17 @@ class Sse(Form):
     def wish(self, resume: int | None) -> bytes:
         return b""
 
-    def learn(self, head: bytes) -> None:
-        self._chunked = b"\r\ntransfer-encoding: chunked" in head
-
     def parse(self, data: bytes) -> Parsed:
         body, used = _join_chunks(data) if self._chunked else (data, len(data))
-        end = body.rfind(b"\n\n") + 2
-        if end != len(body):
-            if self._chunked or end < 2:
+        if not body.endswith(b"\n\n"):
+            if self._chunked or b"\n\n" not in body:
                 return Parsed((), 0, b"")
-            body, used = body[:end], end
+            used = body.rindex(b"\n\n") + 2
+            body = body[:used]
         pieces: list[Piece] = []
         for event in body.split(b"\n\n"):
-            fields = dict(line.partition(b": ")[::2] for line in event.split(b"\n"))
+            parts = (line.partition(b": ") for line in event.split(b"\n"))
+            fields = {name: value for name, _, value in parts}
             match fields.get(b"event"):
                 case b"chunk":
                     found = json.loads(fields[b"data"])

@@ -8,6 +8,7 @@ import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -68,7 +69,7 @@ async def watching(wish: Wish, processors: set[int], within_s: float = 120) -> A
     with pinned(processors):
         process = await asyncio.create_subprocess_exec(
             sys.executable,
-            *("-m", "benchmarks.crowd", json.dumps(wish._asdict())),
+            *("-m", "benchmarks.crowd", json.dumps(asdict(wish))),
             cwd=CHECKOUT,
             stdin=PIPE,
             stdout=PIPE,

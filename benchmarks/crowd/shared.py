@@ -33,7 +33,9 @@ class SharedLog:
             raise Broken(f"the bytes {start} to {stop} came as {len(data)} bytes of text")
         known = bytes(self._data[start:stop])
         if start > len(self._data) or known != data[: len(known)]:
-            raise Broken(f"the bytes {start} to {stop} are not those that others were sent, or some before are missing")
+            raise Broken(
+                f"the bytes {start} to {stop} are not those that others were sent, or some before are missing"
+            )
         self._data += data[len(known) :]
         return Piece(start, stop, tuple(int(found[1]) for found in STAMP.finditer(data)))
 

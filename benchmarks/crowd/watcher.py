@@ -30,7 +30,7 @@ class Watcher:
 
     def __init__(self, line: socket.socket, form: Form, pieces: Pieces) -> None:
         self.line = line
-        self.next = 0
+        self.next: int = 0
         self.late_ns = array("q")
         self.newest_ns = 0
         self.heard = False
