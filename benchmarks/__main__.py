@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 
-from benchmarks import latency, leases, no_op, output_100mb
+from benchmarks import fanout, latency, leases, no_op, output_100mb, output_lines, reconnect
 from benchmarks.harness import Measure, Report
 from benchmarks.table import as_json, table, this_machine
 
@@ -22,7 +22,10 @@ BENCHMARKS: dict[str, Measure] = {
     "leases": leases.measure,
     "no_op": no_op.measure,
     "output_100mb": output_100mb.measure,
+    "output_lines": output_lines.measure,
     "latency": latency.measure,
+    "fanout": fanout.measure,
+    "reconnect": reconnect.measure,
 }
 
 

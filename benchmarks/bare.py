@@ -11,7 +11,7 @@ from asyncio.subprocess import PIPE
 from pathlib import Path
 
 from tailrace.domain.plan import RunStep
-from tailrace.steps.checkout import Checkout, git_environment
+from tailrace.steps.checkout import git_environment
 from tailrace.steps.command import Command, Place
 from tailrace.steps.script import run_script
 
@@ -42,12 +42,20 @@ async def _carry(folder: Path, source: tuple[str, str] | None) -> None:
     place.workspace.mkdir()
     place.tmp.mkdir()
     if source is not None:
-        repository, revision = source
-        checkout = Checkout(repository, revision, None, place, git_environment(os.environ, "bench"))
-        for command in (*checkout.prepare(), checkout.fetch_revision(), checkout.detach("FETCH_HEAD")):
-            await execute(command)
+        for words in _checkout(*source):
+            await execute(Command(("git", *words), git_environment(os.environ, "bench"), place.workspace))
     await execute(run_script(RunStep(name="true", run="true"), 0, place, dict(os.environ), SHELL))
     shutil.rmtree(home)
+
+
+def _checkout(repository: str, revision: str) -> tuple[tuple[str, ...], ...]:
+    """What systems without a mirror do for each job: fetch the one commit, and put its files there."""
+    return (
+        ("init", "--quiet", "--template="),
+        ("remote", "add", "origin", repository),
+        ("-c", "gc.auto=0", "fetch", "--quiet", "--depth=1", "--no-tags", "origin", revision),
+        ("-c", "advice.detachedHead=false", "checkout", "--quiet", "--detach", "FETCH_HEAD", "--"),
+    )
 
 
 async def execute(command: Command) -> None:

@@ -14,13 +14,17 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Row:
-    """One figure of ours beside the baseline's, both in `unit`; of a `/s` unit more is better, of a time less."""
+    """One figure of ours beside the baseline's, both in `unit`; of a `/s` unit more is better, of all others less.
+
+    `limit` says what it must be: a figure in its unit, or `×` for the ratio; nothing where nothing was decided.
+    """
 
     name: str
     ours: float
     baseline: float
     unit: str
     rounds: int
+    limit: str = ""
 
     @property
     def ratio(self) -> float:

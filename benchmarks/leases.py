@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from benchmarks.harness import Report, Row, median, take_turns
 from tailrace.domain.events import Event, EventKind
-from tailrace.domain.plan import JobSpec, RunStep
+from tailrace.domain.plan import JobSpec, Plan, RunStep
 from tailrace.store import Store
 from tailrace.store.agents import add_agent_token, register_agent
 from tailrace.store.leases import Offer, lease_attempts
@@ -100,7 +100,9 @@ class Queue:
             register_agent, "token", "credential", name="agent", labels=(), capacity=AT_ONCE, version="0"
         )
         job = JobSpec(name="job", checkout=False, steps=(RunStep(name="true", run="true"),))
-        run = NewRun(plan.id, project.id, Event(kind=EventKind.MANUAL), "manual", jobs=(job,))
+        run = NewRun(
+            plan.id, project.id, Event(kind=EventKind.MANUAL), "manual", planned=Plan(jobs={job.name: job})
+        )
         return cls(store, run, agent)
 
     async def fill(self, size: int) -> None:

@@ -139,4 +139,6 @@ class Watch:
 
 
 def _is_closed(run: dict[str, Any]) -> bool:
-    return any(attempt["log_state"] in ("closed", "sealed") for job in run["jobs"][:1] for attempt in job["attempts"])
+    return any(
+        attempt["log_state"] in ("closed", "sealed") for job in run["jobs"][:1] for attempt in job["attempts"]
+    )

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from benchmarks.harness import Report, Row
 
-HEAD = ("benchmark", "ours", "baseline", "ratio", "unit", "rounds")
-NUMBERS = (1, 2, 3, 5)
+HEAD = ("benchmark", "ours", "baseline", "ratio", "unit", "must be", "rounds")
+NUMBERS = (1, 2, 3, 6)
 
 
 @dataclass(frozen=True)
@@ -84,6 +84,7 @@ def as_json(reports: dict[str, Report], machine: Machine, date: str, command: st
                 "baseline": row.baseline,
                 "ratio": row.ratio if math.isfinite(row.ratio) else None,
                 "unit": row.unit,
+                "limit": row.limit,
                 "rounds": row.rounds,
             }
             for name, report in reports.items()
@@ -94,7 +95,15 @@ def as_json(reports: dict[str, Report], machine: Machine, date: str, command: st
 
 
 def _cells(row: Row) -> tuple[str, ...]:
-    return (row.name, figure(row.ours), figure(row.baseline), figure(row.ratio), row.unit, str(row.rounds))
+    return (
+        row.name,
+        figure(row.ours),
+        figure(row.baseline),
+        figure(row.ratio),
+        row.unit,
+        row.limit,
+        str(row.rounds),
+    )
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:

@@ -7,7 +7,15 @@ import pytest
 
 from benchmarks.__main__ import BENCHMARKS, main
 
-ROWS = {"leases": 2, "no_op": 4, "output_100mb": 1, "latency": 4}
+ROWS = {
+    "leases": 2,
+    "no_op": 4,
+    "output_100mb": 1,
+    "output_lines": 2,
+    "latency": 4,
+    "fanout": 10,
+    "reconnect": 4,
+}
 
 
 @pytest.mark.parametrize("name", BENCHMARKS)

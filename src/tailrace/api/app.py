@@ -18,6 +18,7 @@ from tailrace.api.auth import App, Gate
 from tailrace.api.deliveries import deliveries_router
 from tailrace.api.logs import logs_router
 from tailrace.api.page import page_routes
+from tailrace.api.pauses import pauses_router
 from tailrace.api.plans import plans_router
 from tailrace.api.problems import handle_problems, problem
 from tailrace.api.projects import projects_router
@@ -82,6 +83,7 @@ def create_app(parts: Parts, lifespan: Lifespan) -> App:
         archive_router(desk.store, parts.sealer, parts.retention, parts.prover),
         sse_router(desk.hub),
         live_router(desk.hub, parts.topics),
+        pauses_router(desk.store, desk.bus),
         agents_router(desk.store, desk.bus, desk.lease_ms),
         deliveries_router(desk.store),
         webhooks_router(inbox, {github.name: github}),

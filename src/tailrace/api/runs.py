@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from tailrace.api.lists import Cursor, Limit, Page, page
 from tailrace.api.numbers import RowId
-from tailrace.dispatch.why import explain
+from tailrace.dispatch.why import explain, what_holds
 from tailrace.domain.errors import Invalid
 from tailrace.domain.model import JobView, RunSummary, RunView
 from tailrace.domain.states import JobState, LogState, RunState
@@ -103,7 +103,8 @@ class Runs:
                 for attempt in job.attempts
             )
         if job.state in (JobState.WAITING, JobState.PENDING):
-            update["why"] = explain(job, await self._store.read(list_agents, self._lease_ms))
+            held = await self._store.read(what_holds, job.run)
+            update["why"] = explain(job, await self._store.read(list_agents, self._lease_ms), held)
         return job.model_copy(update=update) if update else job
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from json import dumps
-from typing import Any
+from typing import Any, cast
 
 from tailrace.cli.agent import split_labels
 from tailrace.cli.client import CallFailed, Client, connect, show
@@ -33,9 +33,7 @@ def show_agent(agent: str, *, json: bool = False, flags: ClientFlags = NO_CLIENT
         print(dumps(found, indent=2, ensure_ascii=False))
         return 0
     for name, value in found.items():
-        text = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value
-        text = ", ".join(map(str, text)) if isinstance(text, list) else text
-        print(f"{name:15} {'' if text is None else text}")
+        print(f"{name:15} {_in_words(value)}")
     return 0
 
 
@@ -81,6 +79,20 @@ def find_agent(client: Client, name: str) -> dict[str, Any]:
         ids = ", ".join(str(agent["id"]) for agent in fits)
         raise CallFailed(f"{len(fits)} agents are called {name!r}: name one by its id ({ids})")
     raise CallFailed(f"there is no agent {name!r}: `tailrace agents` shows them")
+
+
+def _in_words(value: Any) -> str:
+    match value:
+        case None:
+            return ""
+        case dict():
+            return ", ".join(
+                f"{name} {_in_words(part)}" for name, part in cast(dict[str, Any], value).items()
+            )
+        case list():
+            return ", ".join(map(_in_words, cast(list[Any], value)))
+        case _:
+            return str(value)
 
 
 def _change(flags: ClientFlags, agent: str, **wish: object) -> int:

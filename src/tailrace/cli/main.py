@@ -21,6 +21,7 @@ from tailrace.cli.agents import (
 from tailrace.cli.login_link import login_link
 from tailrace.cli.plans import add_plan, check_plan, list_plans
 from tailrace.cli.projects import add_project, list_projects, remove_project
+from tailrace.cli.queue import pause_queue, resume_queue
 from tailrace.cli.retention import retention
 from tailrace.cli.run import abort, logs, run, runs
 from tailrace.cli.serve import server
@@ -56,6 +57,11 @@ agents.command(rename_agent, name="rename")
 agents.command(relabel_agent, name="relabel")
 agents.command(remove_agent, name="remove")
 app.command(agents)
+
+queue = App(name="queue", help="The queue of attempts.")
+queue.command(pause_queue, name="pause")
+queue.command(resume_queue, name="resume")
+app.command(queue)
 
 project = App(name="project", help="Repositories and what belongs to them.")
 project.command(add_project, name="add")

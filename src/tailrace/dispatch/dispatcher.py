@@ -11,8 +11,9 @@ import structlog
 from tailrace.domain.lease import Lease
 from tailrace.domain.states import AgentMode
 from tailrace.live.bus import Bus
-from tailrace.live.scopes import QUEUE, wake_run
+from tailrace.live.scopes import QUEUE, agent_scope, wake_run
 from tailrace.store import Store
+from tailrace.store.aborts import agents_to_tell
 from tailrace.store.agents import Standing
 from tailrace.store.leases import Granted, Offer, lease_attempts
 
@@ -90,6 +91,7 @@ class Dispatcher:
                 self._asked.clear()
                 try:
                     await self._lease_all()
+                    await self._tell_aborts()
                 except Exception as error:
                     _log.error("the queue could not be read; trying again", error=str(error))
                     await asyncio.sleep(1)
@@ -104,6 +106,11 @@ class Dispatcher:
                 self._deliver(grant)
             if not granted:
                 return
+
+    async def _tell_aborts(self) -> None:
+        """A run that came may have superseded others."""
+        for agent_id in await self._store.read(agents_to_tell):
+            self._bus.publish(agent_scope(agent_id))
 
     def _deliver(self, grant: Granted) -> None:
         seat = self._seats.get(grant.agent_id)

@@ -3,19 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
+
+from sqlalchemy import Connection
 
 from tailrace.domain.model import AgentView, JobView
 from tailrace.domain.states import AgentMode, AttemptState, JobState
+from tailrace.store.pauses import QUEUE, Pause, list_pauses
+from tailrace.store.runs import summaries
+from tailrace.store.turns import Turn, turn_of
 
 
-def explain(job: JobView, agents: Sequence[AgentView]) -> str | None:
+class Held(NamedTuple):
+    """What may keep a job back that its agents cannot tell of: its run's turn, and pauses that concern it."""
+
+    turn: Turn | None
+    pauses: Sequence[Pause]
+
+
+def what_holds(connection: Connection, run_id: int) -> Held:
+    """For jobs of this run."""
+    (run,) = summaries(connection, [run_id])
+    scopes = (QUEUE, f"project/{run.project}")
+    return Held(turn_of(connection, run_id), [one for one in list_pauses(connection) if one.scope in scopes])
+
+
+def explain(job: JobView, agents: Sequence[AgentView], held: Held) -> str | None:
     """What a waiting or pending job waits for; None for any other."""
+    if job.state is JobState.WAITING and held.turn is not None:
+        runs = ", ".join(str(run) for run in held.turn.holders)
+        return f"waits for its turn in concurrency group {held.turn.group!r}, held by run {runs}"
     if job.state is JobState.WAITING:
         return f"waits for {', '.join(job.needs)}"
     if job.state is not JobState.PENDING:
         return None
     if job.attempts and job.attempts[-1].state is AttemptState.LEASED:
         return f"agent {job.agent} is starting it"
+    for pause in held.pauses:
+        what = "the queue" if pause.scope == QUEUE else "its project"
+        return f"{what} is paused by {pause.by}{f': {pause.why}' if pause.why else ''}"
     if not agents:
         return "no agent is registered: start one with `tailrace agent`"
     able = [agent for agent in agents if set(job.labels) <= set(agent.labels)]
@@ -29,9 +55,9 @@ def explain(job: JobView, agents: Sequence[AgentView]) -> str | None:
         return f"offline: {_agents(able)} that could run it"
     active = [agent for agent in online if agent.mode is AgentMode.ACTIVE]
     if not active:
-        held = online[0]
-        why = f": {held.mode_why}" if held.mode_why else ""
-        return f"{held.mode} by {held.mode_by}{why}: {_agents(online)} that could run it"
+        first = online[0]
+        why = f": {first.mode_why}" if first.mode_why else ""
+        return f"{first.mode} by {first.mode_by}{why}: {_agents(online)} that could run it"
     online = active
     if all(agent.busy >= agent.capacity for agent in online):
         return f"busy: {_agents(online)} that could run it"

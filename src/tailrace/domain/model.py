@@ -169,6 +169,15 @@ class AgentView(Model):
     last_seen_at: Time
 
 
+class PauseView(Model):
+    """What nothing is leased from: `queue`, or `project/ID`."""
+
+    scope: str
+    by: str
+    why: str | None
+    at: Time
+
+
 class RefusalView(Model):
     """A webhook that was refused: nothing of it is kept but its headers; `id` counts all that ever were."""
 

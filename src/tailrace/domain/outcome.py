@@ -21,6 +21,7 @@ class Reason(StrEnum):
     AGENT_LOST = "agent_lost"
     RUNNER_DIED = "runner_died"
     ABORTED_BY = "aborted_by"
+    SUPERSEDED_BY = "superseded_by"
     SETUP_FAILED = "setup_failed"
     NEEDS_FAILED = "needs_failed"
     PLAN_INVALID = "plan_invalid"

@@ -26,16 +26,17 @@ class ToAbort(NamedTuple):
     by: str
 
 
-def abort_run(connection: Connection, run_id: int, by: str) -> list[int]:
+def abort_run(connection: Connection, run_id: int, by: str, reason: Reason = Reason.ABORTED_BY) -> list[int]:
     """End what has not begun and ask for the end of what has; returns the agents that have to be told.
 
-    Raises NotFound, and MoveRefused when the run has ended already.
+    `reason` is `aborted_by` or `superseded_by`. Raises NotFound, and MoveRefused when the run has ended already.
     """
     state = lock_run(connection, run_id)
     if state in RUN_ENDED:
         raise MoveRefused(f"run {run_id}", state, "abort")
     now = read_clock(connection)
-    cause = {"reason": Reason.ABORTED_BY.value, "detail": f"aborted by {by}", "finished_at": now}
+    detail = f"{'superseded' if reason is Reason.SUPERSEDED_BY else 'aborted'} by {by}"
+    cause = {"reason": reason.value, "detail": detail, "finished_at": now}
     if state is RunState.PLANNING:
         move(connection, runs, RUN, run_id, "abort", **cause)
         return []
@@ -53,12 +54,24 @@ def abort_run(connection: Connection, run_id: int, by: str) -> list[int]:
     told = connection.execute(
         update(attempts)
         .where(attempts.c.run_id == run_id, attempt_held)
-        .values(abort_by=func.coalesce(attempts.c.abort_by, by))
+        .values(
+            abort_by=func.coalesce(attempts.c.abort_by, by),
+            # What the agent will say of it is that it was aborted, and not why.
+            reason=reason.value if reason is Reason.SUPERSEDED_BY else attempts.c.reason,
+        )
         .returning(attempts.c.agent_id)
     ).scalars()
     agents = sorted(set(told))
     advance_run(connection, run_id)
     return agents
+
+
+_TO_TELL = select(attempts.c.agent_id).where(attempt_held, attempts.c.abort_by.is_not(None)).distinct()
+
+
+def agents_to_tell(connection: Connection) -> list[int]:
+    """The agents that have something to end."""
+    return [agent for agent in connection.execute(_TO_TELL).scalars() if agent is not None]
 
 
 def attempts_to_abort(connection: Connection, agent_id: int) -> list[ToAbort]:

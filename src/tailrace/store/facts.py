@@ -6,10 +6,10 @@ from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from tailrace.domain.errors import LeaseLost
 from tailrace.domain.facts import Fact, Finished, Started, StepBegan, StepEnded
-from tailrace.domain.outcome import Outcome
+from tailrace.domain.outcome import Outcome, Reason
 from tailrace.domain.states import ATTEMPT, ATTEMPT_ENDED, JOB, AttemptState, StepState
 from tailrace.store.clock import read_clock
-from tailrace.store.jobs import advance_run, lock_run
+from tailrace.store.jobs import advance_run, end_job, lock_run
 from tailrace.store.leases import Ended
 from tailrace.store.moves import move, move_all
 from tailrace.store.tables import attempt as attempts
@@ -78,6 +78,8 @@ def _start(connection: Connection, row: Row[*tuple[object, ...]], at: int) -> bo
 def _finish(connection: Connection, row: Row[*tuple[object, ...]], outcome: Outcome, at: int) -> bool:
     verb = _VERBS[outcome.state]
     cause = {"reason": outcome.reason, "detail": outcome.detail, "finished_at": at}
+    if outcome.reason == Reason.ABORTED_BY and row.reason == Reason.SUPERSEDED_BY:
+        cause |= {"reason": row.reason, "detail": f"superseded by {row.abort_by}"}
     move(
         connection,
         attempts,
@@ -88,8 +90,7 @@ def _finish(connection: Connection, row: Row[*tuple[object, ...]], outcome: Outc
         lease_until=None,
         **cause,
     )
-    move(connection, jobs, JOB, row.job_id, verb, **cause)
-    return advance_run(connection, row.run_id)
+    return end_job(connection, row, verb, cause)
 
 
 def _step_known(connection: Connection, attempt_id: int, position: int) -> bool:

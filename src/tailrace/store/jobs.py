@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Select, bindparam, insert, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, insert, select
 
 from tailrace.domain.errors import NotFound
 from tailrace.domain.model import AttemptView, JobView, StepView
 from tailrace.domain.outcome import Reason
 from tailrace.domain.plan import JobSpec
 from tailrace.domain.progress import JobProgress, progress
-from tailrace.domain.states import JOB, RUN, JobState, LogState, RunState, derive_run_state
-from tailrace.store.clock import now_ms, read_clock
+from tailrace.domain.states import JOB, RUN, RUN_ENDED, JobState, LogState, RunState, derive_run_state
+from tailrace.store.clock import now_ms
 from tailrace.store.moves import move, move_all
 from tailrace.store.tables import agent as agents
 from tailrace.store.tables import attempt as attempts
@@ -22,6 +22,7 @@ from tailrace.store.tables import job as jobs
 from tailrace.store.tables import log as logs
 from tailrace.store.tables import run as runs
 from tailrace.store.tables import step as steps
+from tailrace.store.turns import next_in_turn, turn_of
 
 _RUN_VERBS = {
     RunState.RUNNING: "start",
@@ -39,27 +40,10 @@ _JOBS_OF_RUN = (
     .where(jobs.c.run_id == bindparam("run"))
     .order_by(jobs.c.position)
 )
+_RUN_RANK = select(runs.c.project_id, runs.c.priority).where(runs.c.id == bindparam("run"))
+_SPEC = select(jobs.c.spec).where(jobs.c.id == bindparam("job"))
 _NEW_LOG = insert(logs).values(state=LogState.OPEN, created_at=now_ms()).returning(logs.c.id)
 _NEW_ATTEMPT = insert(attempts).values(state="pending", created_at=now_ms())
-
-
-def create_jobs(connection: Connection, run_id: int, specs: Sequence[JobSpec]) -> None:
-    """The jobs of a run, those without needs in the queue at once."""
-    now = read_clock(connection)
-    rows = [
-        {
-            "run_id": run_id,
-            "position": position,
-            "name": spec.name,
-            "spec": spec.model_dump(mode="json"),
-            "state": JobState.WAITING,
-            "created_at": now,
-        }
-        for position, spec in enumerate(specs)
-    ]
-    if rows:
-        connection.execute(insert(jobs), rows)
-    advance_run(connection, run_id)
 
 
 def lock_run(connection: Connection, run_id: int) -> RunState:
@@ -79,6 +63,7 @@ def advance_run(connection: Connection, run_id: int) -> bool:
     The caller holds the run's row (`lock_run`, or because it has just made it).
     """
     before = lock_run(connection, run_id)
+    waits = before is RunState.PENDING and turn_of(connection, run_id) is not None
     rows = connection.execute(_JOBS_OF_RUN, {"run": run_id}).all()
     ids = {row.name: row.id for row in rows}
     states = {row.name: JobState(row.state) for row in rows}
@@ -96,13 +81,37 @@ def advance_run(connection: Connection, run_id: int) -> bool:
             finished_at=now_ms(),
         )
         states[name] = JobState.SKIPPED
-    move_all(connection, jobs, JOB, [ids[name] for name in moves.ready], "ready")
+    ready = () if waits else moves.ready
+    move_all(connection, jobs, JOB, [ids[name] for name in ready], "ready")
     for row in rows:
-        if row.name in moves.ready:
+        if row.name in ready:
             states[row.name] = JobState.PENDING
             queue_attempt(connection, run_id, row.id, row.spec["labels"], number=1)
-    _follow(connection, run_id, before, derive_run_state(states.values()))
-    return bool(moves.ready)
+    now = derive_run_state(states.values())
+    _follow(connection, run_id, before, now)
+    queued = bool(ready)
+    if now in RUN_ENDED and now is not before:
+        for next_id in next_in_turn(connection, run_id):
+            queued |= advance_run(connection, next_id)
+    return queued
+
+
+def end_job(
+    connection: Connection, attempt: Row[*tuple[object, ...]], verb: str, cause: Mapping[str, object]
+) -> bool:
+    """A job's last attempt (a row of its table) has ended: so does the job, unless it is to be tried again.
+
+    `cause` is its reason, detail and time. Returns whether attempts were queued. The caller holds the run's row.
+    """
+    if verb == "fail":
+        spec = JobSpec.model_validate(connection.execute(_SPEC, {"job": attempt.job_id}).scalar_one())
+        retry = spec.retry
+        if retry is not None and attempt.number <= retry.max and cause["reason"] in retry.on:
+            move(connection, jobs, JOB, attempt.job_id, "retry")
+            queue_attempt(connection, attempt.run_id, attempt.job_id, spec.labels, attempt.number + 1)
+            return True
+    move(connection, jobs, JOB, attempt.job_id, verb, **cause)
+    return advance_run(connection, attempt.run_id)
 
 
 def _follow(connection: Connection, run_id: int, before: RunState, now: RunState) -> None:
@@ -129,6 +138,7 @@ def queue_attempt(
     connection: Connection, run_id: int, job_id: int, labels: Iterable[str], number: int
 ) -> None:
     """A new attempt, in the queue, with its log."""
+    run = connection.execute(_RUN_RANK, {"run": run_id}).one()
     log_id = connection.execute(_NEW_LOG).scalar_one()
     connection.execute(
         _NEW_ATTEMPT,
@@ -136,6 +146,8 @@ def queue_attempt(
             "run_id": run_id,
             "job_id": job_id,
             "number": number,
+            "project_id": run.project_id,
+            "rank": -run.priority,
             "log_id": log_id,
             "cookie": secrets.token_hex(16),
             "labels": "\n".join(sorted(set(labels))),

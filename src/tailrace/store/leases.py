@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from sqlalchemy import JSON, Connection, bindparam, func, select, update
@@ -12,10 +11,11 @@ from tailrace.domain.lease import Lease
 from tailrace.domain.outcome import Reason
 from tailrace.domain.plan import JobSpec
 from tailrace.domain.report import Load
-from tailrace.domain.states import ATTEMPT, JOB, LOG, AttemptState
+from tailrace.domain.states import ATTEMPT, LOG, AttemptState
 from tailrace.store.clock import now_ms, read_clock
-from tailrace.store.jobs import advance_run, lock_run
+from tailrace.store.jobs import end_job, lock_run
 from tailrace.store.moves import move, move_all
+from tailrace.store.queue import choose
 from tailrace.store.tables import agent as agents
 from tailrace.store.tables import attempt as attempts
 from tailrace.store.tables import attempt_held, attempt_pending
@@ -59,13 +59,6 @@ class Ended(NamedTuple):
 
 
 # Statements of the way that every attempt takes are built once: building one takes longer than executing it.
-_WANTED = select(attempts.c.labels).where(attempt_pending).distinct()
-_QUEUE = (
-    select(attempts.c.id, attempts.c.labels)
-    .where(attempt_pending, attempts.c.labels == bindparam("labels"))
-    .order_by(attempts.c.id)
-    .limit(bindparam("room"))
-)
 _LOCK = (
     select(attempts.c.id)
     .where(attempt_pending, attempts.c.id.in_(bindparam("ids", expanding=True)))
@@ -112,20 +105,14 @@ _SEEN = (
 
 
 def lease_attempts(connection: Connection, offers: Sequence[Offer], lease_ms: int) -> list[Granted]:
-    """Give pending attempts, oldest first, to the agents that have their labels and the most room."""
+    """Give pending attempts to agents, in the order that `tailrace.store.queue` tells."""
     room = {offer.agent_id: offer.free for offer in offers if offer.free > 0}
-    labels = {offer.agent_id: offer.labels for offer in offers}
+    agents_labels = {offer.agent_id: offer.labels for offer in offers if offer.free > 0}
     if not room:
         return []
-    wanted = connection.execute(_WANTED).scalars().all()
-    fits = {
-        key: [agent for agent in room if labels[agent].issuperset(key.split("\n") if key else ())]
-        for key in wanted
-    }
-    fits = {key: fit for key, fit in fits.items() if fit}
     granted: list[Granted] = []
     tried: set[int] = set()
-    while chosen := _choose(connection, fits, dict(room), tried):
+    while chosen := choose(connection, agents_labels, dict(room), tried):
         # Only what is chosen is locked: what this transaction does not take, another may take meanwhile.
         ours = set(connection.execute(_LOCK, {"ids": list(chosen)}).scalars())
         for agent in room:
@@ -136,27 +123,6 @@ def lease_attempts(connection: Connection, offers: Sequence[Offer], lease_ms: in
             break
         tried |= chosen.keys()
     return granted
-
-
-def _choose(
-    connection: Connection, fits: Mapping[str, Sequence[int]], room: dict[int, int], without: set[int]
-) -> dict[int, int]:
-    """The oldest pending attempts that fit, each with the agent that has the most room; `fits` is by label set."""
-    # A query for each label set, so that each is served by the index in order, however long the queue is.
-    queues = [
-        connection.execute(
-            _QUEUE.where(attempts.c.id.not_in(without)) if without else _QUEUE,
-            {"labels": key, "room": sum(room[agent] for agent in fit)},
-        ).all()
-        for key, fit in fits.items()
-    ]
-    chosen: dict[int, int] = {}
-    for attempt_id, key in heapq.merge(*queues):
-        agent = max(fits[key], key=lambda agent: room[agent])
-        if room[agent] > 0:
-            room[agent] -= 1
-            chosen[attempt_id] = agent
-    return chosen
 
 
 def _take(connection: Connection, agent: int, ids: Sequence[int], lease_ms: int) -> list[Granted]:
@@ -240,7 +206,7 @@ def end_lapsed(
         move(connection, attempts, ATTEMPT, row.id, "expire", agent_id=None, leased_at=None, lease_until=None)
         return Ended(lapsed.run_id, True)
     if row.abort_by is not None:
-        verb, reason = "abort", Reason.ABORTED_BY
+        verb, reason = "abort", Reason(row.reason or Reason.ABORTED_BY)
         detail = f"aborted by {row.abort_by}; agent {name} was away"
     elif removed_at is not None:
         verb, reason = "lose", Reason.AGENT_LOST
@@ -265,6 +231,5 @@ def end_lapsed(
     )
     # A log that was closed already is whole, although nobody heard of the attempt's end.
     move_all(connection, logs, LOG, [lapsed.log_id], "truncate", size=log_size, closed_at=now)
-    job_verb = "abort" if verb == "abort" else "fail"
-    move(connection, jobs, JOB, row.job_id, job_verb, reason=reason, detail=detail, finished_at=now)
-    return Ended(lapsed.run_id, advance_run(connection, lapsed.run_id))
+    cause = {"reason": reason, "detail": detail, "finished_at": now}
+    return Ended(lapsed.run_id, end_job(connection, row, "abort" if verb == "abort" else "fail", cause))

@@ -7,11 +7,12 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, or_, select, update
 
-from tailrace.domain.plan import JobSpec
+from tailrace.domain.plan import Plan
 from tailrace.domain.states import RUN, RunState
 from tailrace.store.clock import now_ms, read_clock
-from tailrace.store.jobs import create_jobs, lock_run
+from tailrace.store.jobs import lock_run
 from tailrace.store.moves import move
+from tailrace.store.new_jobs import create_jobs
 from tailrace.store.plans import add_version
 from tailrace.store.tables import plan as plans
 from tailrace.store.tables import plan_version as versions
@@ -94,7 +95,7 @@ def _set_claims(connection: Connection, run_ids: Sequence[int], until: int | Non
 
 
 def plan_run(
-    connection: Connection, work: PlanningWork, definition: str, specs: Sequence[JobSpec], resolved: Resolved
+    connection: Connection, work: PlanningWork, definition: str, plan: Plan, resolved: Resolved
 ) -> bool:
     """Give a claimed run its version, its commit and its jobs; False when it is no longer planning (aborted)."""
     if lock_run(connection, work.run_id) is not RunState.PLANNING:
@@ -117,7 +118,7 @@ def plan_run(
         title=known.title or resolved.title,
         author=known.author or resolved.author,
     )
-    create_jobs(connection, work.run_id, specs)
+    create_jobs(connection, work.run_id, plan)
     return True
 
 

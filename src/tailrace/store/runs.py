@@ -10,10 +10,11 @@ from sqlalchemy import Connection, Row, bindparam, insert, select, update
 from tailrace.domain.errors import NotFound
 from tailrace.domain.events import Event
 from tailrace.domain.model import RunSummary, RunView, TriggerView
-from tailrace.domain.plan import JobSpec
+from tailrace.domain.plan import Plan
 from tailrace.domain.states import RunState
 from tailrace.store.clock import now_ms
-from tailrace.store.jobs import create_jobs, jobs_of_run
+from tailrace.store.jobs import jobs_of_run
+from tailrace.store.new_jobs import create_jobs
 from tailrace.store.tables import agent as agents
 from tailrace.store.tables import attempt as attempts
 from tailrace.store.tables import plan as plans
@@ -24,7 +25,7 @@ from tailrace.store.tables import run as runs
 
 @dataclass(frozen=True)
 class NewRun:
-    """A run to make. With `jobs` (and the version they come from) it is pending at once; without, it is planning."""
+    """A run to make. With what is `planned` (and the version that it comes from) it is pending at once; without, planning."""
 
     plan_id: int
     project_id: int
@@ -34,7 +35,7 @@ class NewRun:
     delivery_id: int | None = None
     plan_version_id: int | None = None
     variables: dict[str, str] = field(default_factory=dict[str, str])
-    jobs: tuple[JobSpec, ...] | None = None
+    planned: Plan | None = None
 
 
 @dataclass(frozen=True)
@@ -98,11 +99,11 @@ def create_run(connection: Connection, new: NewRun) -> int:
             "title": event.title,
             "author": event.author,
             "variables": new.variables,
-            "state": RunState.PLANNING if new.jobs is None else RunState.PENDING,
+            "state": RunState.PLANNING if new.planned is None else RunState.PENDING,
         },
     ).scalar_one()
-    if new.jobs is not None:
-        create_jobs(connection, run_id, new.jobs)
+    if new.planned is not None:
+        create_jobs(connection, run_id, new.planned)
     return run_id
 
 

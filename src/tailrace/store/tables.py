@@ -190,6 +190,9 @@ run = Table(
     Column("title", Text),
     Column("author", Text),
     Column("variables", JSON, nullable=False),
+    Column("priority", Integer, nullable=False, server_default="0"),
+    Column("concurrency", Text, comment="the group in which it takes its turn"),
+    Column("turns", Integer, comment="how many runs of its group may be under way at once"),
     Column("state", String(10), nullable=False),
     Column("reason", String(60)),
     Column("detail", Text),
@@ -206,12 +209,34 @@ run = Table(
         sqlite_where=text("state = 'planning'"),
         postgresql_where=text("state = 'planning'"),
     ),
+    Index(
+        "ix_run_concurrency",
+        "concurrency",
+        "id",
+        sqlite_where=text("concurrency IS NOT NULL AND finished_at IS NULL"),
+        postgresql_where=text("concurrency IS NOT NULL AND finished_at IS NULL"),
+    ),
     Index(None, "project_id", "id"),
     Index(None, "plan_id", "id"),
     Index(None, "state", "id"),
     Index(None, "branch", "id"),
     Index(None, "delivery_id"),
     sqlite_autoincrement=True,
+)
+
+concurrency_group = Table(
+    "concurrency_group",
+    metadata,
+    Column("name", Text, primary_key=True, comment="its row is locked by whoever gives a turn"),
+)
+
+pause = Table(
+    "pause",
+    metadata,
+    Column("scope", String(40), primary_key=True, comment="queue, or project/ID"),
+    Column("by", Text, nullable=False),
+    Column("why", Text),
+    Column("at", Ms, nullable=False),
 )
 
 job = Table(
@@ -363,6 +388,14 @@ attempt = Table(
         nullable=False,
         comment="the job's labels, sorted, a line each: equal sets are equal text",
     ),
+    Column("project_id", Id, comment="its run's, so that the queue's index can name it"),
+    Column(
+        "rank",
+        Integer,
+        nullable=False,
+        server_default="0",
+        comment="its run's priority, negated: the queue begins with the least",
+    ),
     Column("state", String(10), nullable=False),
     Column("reason", String(60)),
     Column("detail", Text),
@@ -384,6 +417,8 @@ attempt = Table(
     Index(
         "ix_attempt_queue",
         "labels",
+        "rank",
+        "project_id",
         "id",
         sqlite_where=text("state = 'pending'"),
         postgresql_where=text("state = 'pending'"),
@@ -466,6 +501,7 @@ server = Table(
 )
 
 # The conditions of partial indexes: in these words, because SQLite uses none of them for a state that is a parameter.
+run_in_turn = run.c.concurrency.is_not(None) & run.c.finished_at.is_(None)
 run_planning = run.c.state == literal_column("'planning'")
 attempt_pending = attempt.c.state == literal_column("'pending'")
 log_unsealed = log.c.sealed_at.is_(None)

@@ -11,7 +11,7 @@ from tailrace.domain.events import Event, EventKind
 from tailrace.store.deliveries import NewDelivery, add_delivery, find_delivery
 from tailrace.store.plans import webhook_plans
 from tailrace.store.runs import NewRun, create_run
-from tailrace.triggers.jobs import jobs_at_once
+from tailrace.triggers.planned import planned_at_once
 
 PULL_REQUEST_ACTIONS = ("opened", "synchronize", "reopened")
 
@@ -52,7 +52,7 @@ def accept(connection: Connection, new: NewDelivery, event: Event | None) -> Acc
                 trigger_by=event.author,
                 delivery_id=delivery,
                 plan_version_id=source.version_id,
-                jobs=jobs_at_once(source, event.revision),
+                planned=planned_at_once(source, event.revision),
             ),
         )
         for source in webhook_plans(connection, new.project_id)

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from tailrace.domain.events import Event, EventKind
 from tailrace.store.plans import plan_source, version_definition
 from tailrace.store.runs import NewRun, create_run, run_again
-from tailrace.triggers.jobs import jobs_at_once
+from tailrace.triggers.planned import planned_at_once
 
 
 def start_manual(
@@ -25,7 +25,7 @@ def start_manual(
         trigger_by=by,
         plan_version_id=source.version_id,
         variables=variables,
-        jobs=jobs_at_once(source, revision),
+        planned=planned_at_once(source, revision),
     )
     return create_run(connection, new)
 
@@ -36,4 +36,4 @@ def start_again(connection: Connection, run_id: int, *, by: str) -> int:
     source = plan_source(connection, new.plan_id)
     if new.plan_version_id is not None:
         source = source._replace(definition=version_definition(connection, new.plan_version_id))
-    return create_run(connection, replace(new, jobs=jobs_at_once(source, new.event.revision)))
+    return create_run(connection, replace(new, planned=planned_at_once(source, new.event.revision)))

@@ -23,7 +23,7 @@ from tailrace.store.planning import (
     release_claims,
     renew_claims,
 )
-from tailrace.triggers.jobs import jobs_of
+from tailrace.triggers.planned import read_plan
 
 CLAIM_MS = 30 * 1000
 """Claims are renewed while the work goes on: those of a server that died are free after this time."""
@@ -130,9 +130,9 @@ class Planner:
                 await self._end(work, "skip", Reason.PLAN_MISSING, detail)
                 return
             definition, file = body.decode(errors="replace"), work.path
-        jobs = jobs_of(definition, file)
+        plan = read_plan(definition, file)
         resolved = Resolved(commit.revision, commit.ref, commit.branch, commit.title, commit.author)
-        if await self._store.write(plan_run, work, definition, jobs, resolved):
+        if await self._store.write(plan_run, work, definition, plan, resolved):
             self._bus.publish(QUEUE)
 
     async def _end(self, work: PlanningWork, verb: str, reason: Reason, detail: str) -> None:

@@ -8,15 +8,15 @@ import pytest
 from benchmarks.harness import Report, Row
 from benchmarks.table import as_json, figure, table, this_machine
 
-ROWS = (Row("one", 20.04, 5, "ms", 3), Row("another, longer", 7421.2, 3400, "leases/s", 12))
+ROWS = (Row("one", 20.04, 5, "ms", 3, "≤ 4 ×"), Row("another, longer", 7421.2, 3400, "leases/s", 12))
 
 
 def test_the_table_is_markdown_and_aligned() -> None:
     assert table(ROWS).splitlines() == [
-        "| benchmark       |  ours | baseline | ratio | unit     | rounds |",
-        "| --------------- | ----: | -------: | ----: | -------- | -----: |",
-        "| one             |  20.0 |     5.00 |  4.01 | ms       |      3 |",
-        "| another, longer | 7,421 |    3,400 |  2.18 | leases/s |     12 |",
+        "| benchmark       |  ours | baseline | ratio | unit     | must be | rounds |",
+        "| --------------- | ----: | -------: | ----: | -------- | ------- | -----: |",
+        "| one             |  20.0 |     5.00 |  4.01 | ms       | ≤ 4 ×   |      3 |",
+        "| another, longer | 7,421 |    3,400 |  2.18 | leases/s |         |     12 |",
     ]
 
 
@@ -45,6 +45,7 @@ def test_the_json_has_every_row_with_its_ratio_and_the_machine() -> None:
         ("a", "another, longer", "leases/s"),
         ("b", "nothing", "ms"),
     ]
+    assert [row["limit"] for row in found["rows"]] == ["≤ 4 ×", "", ""]
     assert [row["ratio"] for row in found["rows"]] == [ROWS[0].ratio, ROWS[1].ratio, None]
     assert found["notes"] == {"a": ["why"]}
     assert (found["date"], found["command"]) == ("today", "this")

@@ -21,7 +21,7 @@ from tailrace.store.planning import (
 )
 from tailrace.store.plans import create_plan
 from tailrace.store.runs import get_run
-from tests.unit.store.world import PUSH, a_job, a_plan, a_planning_run, a_project, a_run, states
+from tests.unit.store.world import PUSH, a_job, a_plan, a_planning_run, a_project, a_run, planned, states
 
 RESOLVED = Resolved("c" * 40, "refs/heads/x", "x", "Title", "Eve")
 
@@ -91,13 +91,13 @@ def test_a_planned_run_has_its_version_commit_and_jobs(connection: Connection) -
     event = PUSH.model_copy(update={"revision": None, "title": None})
     run = a_planning_run(connection, plan_id=path, event=event)
     (work,) = claim(connection)
-    assert plan_run(connection, work, "text", [a_job("a"), a_job("b", needs=["a"])], RESOLVED)
+    assert plan_run(connection, work, "text", planned(a_job("a"), a_job("b", needs=["a"])), RESOLVED)
     view = get_run(connection, run)
     assert states(view) == {"run": "pending", "a": "pending", "b": "waiting"}
     assert view.plan_version == 1
     assert (view.revision, view.title) == ("c" * 40, "Title"), "found in the repository"
     assert (view.branch, view.author) == ("main", "Ada"), "what the event said stands"
-    assert not plan_run(connection, work, "text", [a_job("a")], RESOLVED), "it is planned once"
+    assert not plan_run(connection, work, "text", planned(a_job("a")), RESOLVED), "it is planned once"
     assert not end_planning(connection, run, "fail", Reason.PLAN_INVALID, "late")
     assert claim(connection, claim_ms=-1) == []
 
@@ -106,7 +106,7 @@ def test_a_run_that_was_aborted_meanwhile_is_not_planned(connection: Connection)
     run = a_planning_run(connection)
     (work,) = claim(connection)
     assert abort_run(connection, run, "Ada") == []
-    assert not plan_run(connection, work, "text", [a_job("a")], RESOLVED)
+    assert not plan_run(connection, work, "text", planned(a_job("a")), RESOLVED)
     assert get_run(connection, run).state is RunState.ABORTED
 
 

@@ -40,7 +40,7 @@ from tailrace.store.segments import (
 from tailrace.store.servers import stamp_server
 from tailrace.store.sqlite import sqlite_engine
 from tailrace.store.tables import attempt, delivery, job, log, project, run, step
-from tests.unit.store.world import a_job, a_plan, a_project, an_agent, new_run
+from tests.unit.store.world import a_job, a_plan, a_project, an_agent, new_run, planned
 
 RUNS = 3000
 LARGE = {"run", "job", "attempt", "step", "log", "segment", "delivery", "plan_version"}
@@ -253,7 +253,9 @@ def _lapse(connection: Connection) -> None:
 
 def _plan(connection: Connection) -> None:
     first, second, *_ = claim_planning(connection, 1000, 20)[10:]
-    assert plan_run(connection, first, "text", [a_job("a")], Resolved("a" * 40, None, None, None, None))
+    assert plan_run(
+        connection, first, "text", planned(a_job("a")), Resolved("a" * 40, None, None, None, None)
+    )
     assert end_planning(connection, second.run_id, "fail", "plan_invalid", "x")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from sqlalchemy import Connection, select
 
@@ -12,7 +13,7 @@ from tailrace.domain.facts import Finished, Started
 from tailrace.domain.lease import Lease
 from tailrace.domain.model import JobView, RunView
 from tailrace.domain.outcome import Outcome, Reason
-from tailrace.domain.plan import JobSpec, RunStep
+from tailrace.domain.plan import JobSpec, Plan, RunStep
 from tailrace.domain.states import AttemptState
 from tailrace.store.agents import add_agent_token, register_agent
 from tailrace.store.clock import read_clock
@@ -49,6 +50,11 @@ def a_plan(connection: Connection, project_id: int | None = None, name: str = "d
     return create_plan(connection, project_id, name, definition="jobs: {}").id
 
 
+def planned(*specs: JobSpec, **terms: Any) -> Plan:
+    """A plan of these jobs; `terms` are its priority, concurrency and the like."""
+    return Plan(jobs={spec.name: spec for spec in specs}, **terms)
+
+
 def new_run(
     connection: Connection,
     specs: Sequence[JobSpec] | None,
@@ -56,6 +62,7 @@ def new_run(
     plan_id: int | None = None,
     event: Event = PUSH,
     delivery_id: int | None = None,
+    plan: Plan | None = None,
 ) -> NewRun:
     source = plan_source(connection, plan_id or a_plan(connection))
     return NewRun(
@@ -66,7 +73,7 @@ def new_run(
         trigger_by="Ada",
         delivery_id=delivery_id,
         plan_version_id=source.version_id,
-        jobs=None if specs is None else tuple(specs),
+        planned=plan or (None if specs is None else planned(*specs)),
     )
 
 

@@ -1,7 +1,18 @@
 """The plan file: what to run, read from YAML into typed values, or refused with every fault and its place."""
 
 from tailrace.domain.plan.errors import PlanError, PlanInvalid
-from tailrace.domain.plan.model import JobSpec, Plan, RunStep, StepSpec, Submodules
+from tailrace.domain.plan.model import Concurrency, JobSpec, Plan, Retry, RunStep, StepSpec, Submodules
 from tailrace.domain.plan.reader import parse_plan
 
-__all__ = ["JobSpec", "Plan", "PlanError", "PlanInvalid", "RunStep", "StepSpec", "Submodules", "parse_plan"]
+__all__ = [
+    "Concurrency",
+    "JobSpec",
+    "Plan",
+    "PlanError",
+    "PlanInvalid",
+    "Retry",
+    "RunStep",
+    "StepSpec",
+    "Submodules",
+    "parse_plan",
+]

@@ -25,19 +25,19 @@ def _words(text: str) -> frozenset[str]:
 
 PLAN_KEYS = Keys(
     level="the plan",
-    allowed=("jobs", "variables"),
+    allowed=("concurrency", "jobs", "max_parallel", "priority", "variables"),
     not_yet=_words(
-        """concurrency defaults encoding environment environments finally matrix max_parallel
-        notify on output parameters priority retry secrets shell workspace"""
+        """defaults encoding environment environments finally matrix
+        notify on output parameters retry secrets shell workspace"""
     ),
 )
 JOB_KEYS = Keys(
     level="a job",
-    allowed=("checkout", "labels", "needs", "steps", "timeout", "variables"),
+    allowed=("checkout", "labels", "needs", "retry", "steps", "timeout", "variables"),
     not_yet=_words(
         """allow_failure artifacts concurrency continue_on_error defaults encoding env
         environment environments finally idle_timeout if limits matrix max_parallel output
-        parameters priority pty retry secrets shell start_timeout user working_directory
+        parameters priority pty secrets shell start_timeout user working_directory
         workspace"""
     ),
 )
@@ -51,8 +51,12 @@ STEP_KEYS = Keys(
     ),
 )
 CHECKOUT_KEYS = Keys(level="a checkout", allowed=("depth", "submodules"), not_yet=_words("lfs path"))
+CONCURRENCY_KEYS = Keys(
+    level="a concurrency group", allowed=("cancel_superseded", "group"), not_yet=_words("max_parallel")
+)
+RETRY_KEYS = Keys(level="a retry", allowed=("max", "on"), not_yet=_words("delay"))
 _MANY_PROBLEMS = 100
-_LEVELS = (PLAN_KEYS, JOB_KEYS, STEP_KEYS, CHECKOUT_KEYS)
+_LEVELS = (PLAN_KEYS, JOB_KEYS, STEP_KEYS, CHECKOUT_KEYS, CONCURRENCY_KEYS, RETRY_KEYS)
 
 # What other systems call the same thing: too far apart for a comparison of letters.
 _ELSEWHERE = {

@@ -13,6 +13,9 @@ MAX_TIMEOUT_S = 7 * 24 * 3600
 Submodules = Literal["none", "direct", "recursive"]
 
 
+GROUP_VALUES = ("branch", "event", "plan", "project", "ref", "revision")
+
+
 class _Value(BaseModel):
     # Who does not know a field must refuse it: to ignore it would run something else than was written.
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -29,6 +32,13 @@ class RunStep(_Value):
 StepSpec = RunStep  # what one step of a job does; `kind` will tell the others apart
 
 
+class Retry(_Value):
+    """How many more attempts a job gets, and after which reasons its attempt ended."""
+
+    max: int = Field(ge=1, le=10)
+    on: tuple[str, ...] = ("agent_lost",)
+
+
 class JobSpec(_Value):
     """One job of a plan; `variables` holds the plan's variables under the job's own; `timeout_s` is in seconds.
 
@@ -43,11 +53,25 @@ class JobSpec(_Value):
     checkout: bool = True
     depth: int = Field(default=1, ge=0)
     submodules: Submodules = "none"
+    retry: Retry | None = None
     steps: tuple[StepSpec, ...] = ()
 
 
+class Concurrency(_Value):
+    """Runs of one group take turns; `group` may name values of the run (`${branch}`), see GROUP_VALUES."""
+
+    group: str
+    cancel_superseded: bool = False
+
+
 class Plan(_Value):
-    """A whole plan file; `jobs` keeps the file's order; each job already holds the plan's `variables`."""
+    """A whole plan file; `jobs` keeps the file's order; each job already holds the plan's `variables`.
+
+    Runs with a larger `priority` are leased first. At most `max_parallel` runs of the plan are under way at once.
+    """
 
     variables: dict[str, str] = {}
+    priority: int = Field(default=0, ge=-1000, le=1000)
+    concurrency: Concurrency | None = None
+    max_parallel: int | None = Field(default=None, ge=1)
     jobs: dict[str, JobSpec] = {}

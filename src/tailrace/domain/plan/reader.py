@@ -13,13 +13,16 @@ from tailrace.domain.plan.keys import JOB_KEYS, PLAN_KEYS, STEP_KEYS, did_you_me
 from tailrace.domain.plan.model import DEFAULT_TIMEOUT_S, JobSpec, Plan, RunStep
 from tailrace.domain.plan.nodes import Entry, Items, Mapping, Node, Scalar, describe, read_nodes
 from tailrace.domain.plan.source import read_source
-from tailrace.domain.plan.values import read_duration, read_names, read_text, read_variables
+from tailrace.domain.plan.turns import read_concurrency, read_retry
+from tailrace.domain.plan.values import read_duration, read_names, read_text, read_variables, read_whole
 
 MAX_JOBS = 500
 MAX_STEPS = 200
 MAX_CIRCLE = 20  # jobs that the message about a circle names
 MAX_NAME = 100  # characters of a step's name or a label
 MAX_DERIVED_NAME = 60  # characters of a step's name that is taken from its script
+MAX_PRIORITY = 1000
+MAX_PARALLEL = 1000
 MAX_PLAN_CHARACTERS = 16 * 1024 * 1024
 _JOB_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/=+@-]{0,99}")
@@ -63,11 +66,31 @@ def _read_plan(root: Node | None, problems: Problems) -> Plan:
         return Plan()
     entries = known_entries(root, PLAN_KEYS, "the plan", problems)
     variables = _variables(entries, "the plan", problems)
+    group = read_concurrency(entries["concurrency"], problems) if "concurrency" in entries else None
+    priority = _whole(entries, "priority", -MAX_PRIORITY, MAX_PRIORITY, problems)
+    most = _whole(entries, "max_parallel", 1, MAX_PARALLEL, problems)
+    if "concurrency" in entries and "max_parallel" in entries:
+        place = entries["max_parallel"].place
+        problems.add(
+            place, 'the plan has "concurrency" and "max_parallel": a run takes its turn in one way; keep one'
+        )
     if "jobs" not in entries:
         problems.add(root.place, 'the plan has no "jobs"; it must name at least one job')
         return Plan()
     jobs = _read_jobs(entries["jobs"], variables, problems)
-    return Plan(variables=variables, jobs={name: job.spec for name, job in jobs.items()})
+    return Plan(
+        variables=variables,
+        priority=priority or 0,
+        concurrency=group,
+        max_parallel=most,
+        jobs={name: job.spec for name, job in jobs.items()},
+    )
+
+
+def _whole(entries: dict[str, Entry], key: str, least: int, most: int, problems: Problems) -> int | None:
+    if key not in entries:
+        return None
+    return read_whole(entries[key].value, f"{shown(key)} of the plan", least, most, problems)
 
 
 def _read_jobs(entry: Entry, variables: dict[str, str], problems: Problems) -> dict[str, _Read]:
@@ -125,6 +148,7 @@ def _read_job(entry: Entry, variables: dict[str, str], problems: Problems) -> _R
         checkout=checkout,
         depth=depth,
         submodules=submodules,
+        retry=read_retry(entries["retry"], subject, problems) if "retry" in entries else None,
         steps=_steps(entry.place, entries.get("steps"), subject, problems),
     )
     return _Read(spec, needs)

@@ -41,6 +41,18 @@ def read_boolean(node: Node, subject: str, problems: Problems) -> bool | None:
     return None
 
 
+def read_whole(node: Node, subject: str, least: int, most: int, problems: Problems) -> int | None:
+    """Read a whole number from `least` to `most`."""
+    text = node.text if isinstance(node, Scalar) and node.plain else ""
+    digits = text.removeprefix("-")
+    if digits.isascii() and digits.isdigit() and len(digits) < 10 and least <= int(text) <= most:
+        return int(text)
+    problems.add(
+        node.place, f"{subject} must be a whole number from {least} to {most}; found {describe(node)}"
+    )
+    return None
+
+
 def read_duration(node: Node, subject: str, problems: Problems) -> int | None:
     """Read a duration in seconds, more than 0 and at most 7 days."""
     seconds = parse_duration(node.text) if isinstance(node, Scalar) else None

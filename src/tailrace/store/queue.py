@@ -1,0 +1,127 @@
+"""Who is next: pending attempts by priority, then so that projects share fairly, then by age."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence, Set
+from typing import NamedTuple
+
+from sqlalchemy import BigInteger, Column, Connection, Integer, Text, bindparam, func, select, text
+
+from tailrace.store.pauses import paused_scopes
+from tailrace.store.tables import attempt as attempts
+from tailrace.store.tables import attempt_held, attempt_pending
+
+
+class Line(NamedTuple):
+    """The pending attempts of one project with one set of labels and one rank; `head` is the oldest."""
+
+    labels: str
+    rank: int
+    project: int
+    head: int
+
+
+# Each step of the recursion jumps to the next line in the index: its cost is the number of lines, not of attempts.
+_NEXT = "SELECT id FROM attempt WHERE state = 'pending' {} ORDER BY labels, rank, project_id, id LIMIT 1"
+_LINES = text(
+    f"""
+    WITH RECURSIVE line(id, labels, rank, project_id) AS (
+        SELECT id, labels, rank, project_id FROM attempt WHERE id = ({_NEXT.format("")})
+        UNION ALL
+        SELECT attempt.id, attempt.labels, attempt.rank, attempt.project_id FROM line JOIN attempt ON attempt.id = (
+            {_NEXT.format("AND (labels, rank, project_id) > (line.labels, line.rank, line.project_id)")}
+        )
+    )
+    SELECT labels, rank, project_id, id FROM line
+    """  # noqa: S608 -- of constants alone
+).columns(
+    Column("labels", Text),
+    Column("rank", Integer),
+    Column("project_id", BigInteger),
+    Column("id", BigInteger),
+)
+_IN_LINE = (
+    select(attempts.c.id)
+    .where(
+        attempt_pending,
+        attempts.c.labels == bindparam("labels"),
+        attempts.c.rank == bindparam("rank"),
+        attempts.c.project_id == bindparam("project"),
+        attempts.c.id.not_in(bindparam("without", expanding=True)),
+    )
+    .order_by(attempts.c.id)
+    .limit(bindparam("room"))
+)
+_HELD = select(attempts.c.project_id, func.count()).where(attempt_held).group_by(attempts.c.project_id)
+
+
+def choose(
+    connection: Connection, agents: Mapping[int, frozenset[str]], room: dict[int, int], without: Set[int]
+) -> dict[int, int]:
+    """The attempts to take now, each with its agent: one that has the labels, and of those the one with the most room.
+
+    `agents` are the labels by agent, `room` is how many each could take (and is used up), `without` are attempts that
+    somebody else is about to take. Paused lines wait.
+    """
+    paused = paused_scopes(connection)
+    if "queue" in paused:
+        return {}
+    lines = [Line(*row) for row in connection.execute(_LINES) if f"project/{row.project_id}" not in paused]
+    fits = {
+        labels: [
+            agent for agent, has in agents.items() if has.issuperset(labels.split("\n") if labels else ())
+        ]
+        for labels in {line.labels for line in lines}
+    }
+    lines = [line for line in lines if fits[line.labels]]
+    held: dict[int, int] = {}
+    if len({line.project for line in lines}) > 1:
+        held = dict(connection.execute(_HELD).tuples().all())
+    chosen: dict[int, int] = {}
+    for rank in sorted({line.rank for line in lines}):
+        level = [
+            _Waiting(connection, line, fits[line.labels], without) for line in lines if line.rank == rank
+        ]
+        _share(level, room, held, chosen)
+    return chosen
+
+
+class _Waiting:
+    """A line while it is chosen from; its attempts are read when the first of it is wanted."""
+
+    def __init__(self, connection: Connection, line: Line, agents: Sequence[int], without: Set[int]) -> None:
+        self.line = line
+        self.agents = agents
+        self._connection = connection
+        self._without = without
+        self._ids: list[int] | None = None
+
+    def next(self, room: Mapping[int, int]) -> int | None:
+        """The oldest that was not chosen yet."""
+        if self._ids is None:
+            wanted = {
+                "labels": self.line.labels,
+                "rank": self.line.rank,
+                "project": self.line.project,
+                "without": list(self._without),
+                "room": sum(room[agent] for agent in self.agents),
+            }
+            self._ids = list(self._connection.execute(_IN_LINE, wanted).scalars())[::-1]
+        return self._ids.pop() if self._ids else None
+
+
+def _share(level: list[_Waiting], room: dict[int, int], held: dict[int, int], chosen: dict[int, int]) -> None:
+    """Choose from lines of one rank until there is no room or nobody waits: the project that has least goes first."""
+    while level:
+        level = [one for one in level if any(room[agent] > 0 for agent in one.agents)]
+        if not level:
+            return
+        first = min(level, key=lambda one: (held.get(one.line.project, 0), one.line.head))
+        attempt = first.next(room)
+        if attempt is None:
+            level.remove(first)
+            continue
+        agent = max(first.agents, key=lambda agent: room[agent])
+        room[agent] -= 1
+        chosen[attempt] = agent
+        held[first.line.project] = held.get(first.line.project, 0) + 1

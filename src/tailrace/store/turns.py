@@ -1,0 +1,104 @@
+"""Turns: runs of one concurrency group are under way one after the other, or a few at once, in the order of their ids."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from sqlalchemy import Connection, bindparam, select, text, update
+
+from tailrace.domain.plan import Plan
+from tailrace.domain.plan.model import GROUP_VALUES
+from tailrace.domain.plan.turns import resolve_group
+from tailrace.store.tables import concurrency_group as groups
+from tailrace.store.tables import plan as plans
+from tailrace.store.tables import project as projects
+from tailrace.store.tables import run as runs
+from tailrace.store.tables import run_in_turn
+
+_NEW_GROUP = text("INSERT INTO concurrency_group (name) VALUES (:name) ON CONFLICT DO NOTHING")
+_LOCK_GROUP = select(groups.c.name).where(groups.c.name == bindparam("name")).with_for_update()
+_TURN = select(runs.c.concurrency, runs.c.turns).where(runs.c.id == bindparam("run"))
+_BEFORE = (
+    select(runs.c.id)
+    .where(run_in_turn, runs.c.concurrency == bindparam("name"), runs.c.id < bindparam("run"))
+    .order_by(runs.c.id)
+)
+_FIRST = (
+    select(runs.c.id)
+    .where(run_in_turn, runs.c.concurrency == bindparam("name"))
+    .order_by(runs.c.id)
+    .limit(bindparam("turns"))
+)
+_SET = (
+    update(runs)
+    .where(runs.c.id == bindparam("run"))
+    .values(priority=bindparam("rank"), concurrency=bindparam("name"), turns=bindparam("most"))
+)
+_ABOUT = (
+    select(
+        runs.c.project_id,
+        runs.c.plan_id,
+        runs.c.branch,
+        runs.c.ref,
+        runs.c.revision,
+        runs.c.trigger_event.label("event"),
+        projects.c.name.label("project"),
+        plans.c.name.label("plan"),
+    )
+    .join(projects, projects.c.id == runs.c.project_id)
+    .join(plans, plans.c.id == runs.c.plan_id)
+    .where(runs.c.id == bindparam("run"))
+)
+
+
+class Turn(NamedTuple):
+    """What a run waits for: its group's name, and the runs of it that are under way."""
+
+    group: str
+    holders: tuple[int, ...]
+
+
+def take_place(connection: Connection, run_id: int, plan: Plan) -> Sequence[int]:
+    """Note the run's priority and its place in its group; returns the runs that it supersedes.
+
+    The group stays locked until the transaction ends, so that two runs cannot both be the next.
+    """
+    if plan.concurrency is None and plan.max_parallel is None:
+        if plan.priority:
+            connection.execute(_SET, {"run": run_id, "rank": plan.priority, "name": None, "most": None})
+        return ()
+    about = connection.execute(_ABOUT, {"run": run_id}).one()
+    name, most = f"plan {about.plan_id}", plan.max_parallel or 1
+    if plan.concurrency is not None:
+        values = {key: getattr(about, key) or "" for key in GROUP_VALUES}
+        name = f"project {about.project_id}: {resolve_group(plan.concurrency.group, values)}"
+    lock_group(connection, name)
+    connection.execute(_SET, {"run": run_id, "rank": plan.priority, "name": name, "most": most})
+    if plan.concurrency is None or not plan.concurrency.cancel_superseded:
+        return ()
+    return connection.execute(_BEFORE, {"name": name, "run": run_id}).scalars().all()
+
+
+def lock_group(connection: Connection, name: str) -> None:
+    """Keep every other transaction from giving turns in this group."""
+    connection.execute(_NEW_GROUP, {"name": name})
+    connection.execute(_LOCK_GROUP, {"name": name})
+
+
+def turn_of(connection: Connection, run_id: int) -> Turn | None:
+    """What a run waits for; None when it has its turn, or needs none."""
+    name, turns = connection.execute(_TURN, {"run": run_id}).one()
+    if name is None:
+        return None
+    before = connection.execute(_BEFORE, {"name": name, "run": run_id}).scalars().all()
+    return Turn(name, tuple(before[:turns])) if len(before) >= turns else None
+
+
+def next_in_turn(connection: Connection, run_id: int) -> Sequence[int]:
+    """A run has ended: the runs of its group that may be under way now, those that are already among them."""
+    name, turns = connection.execute(_TURN, {"run": run_id}).one()
+    if name is None:
+        return ()
+    lock_group(connection, name)
+    return connection.execute(_FIRST, {"name": name, "turns": turns}).scalars().all()
