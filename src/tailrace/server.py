@@ -192,7 +192,7 @@ async def _compose(
     runs = Runs(store, logs, bus, lease_ms)
     topics = TopicHub(bus, Topics(store, runs, lease_ms).load)
     dispatcher = Dispatcher(store, bus, lease_ms)
-    desk = Desk(store, logs, hub, bus, lease_ms)
+    desk = Desk(store, logs, hub, bus, lease_ms, key)
     sockets = AgentSockets(desk, dispatcher)
     keeper = LapseKeeper(store, logs, hub, bus, tick_s=min(2.0, settings.lease_s / 4))
     planner = Planner(store, bus, Mirrors(data / "mirrors"))

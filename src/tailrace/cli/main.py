@@ -23,6 +23,7 @@ from tailrace.cli.plans import add_plan, check_plan, list_plans
 from tailrace.cli.projects import add_project, list_projects, remove_project
 from tailrace.cli.queue import pause_queue, resume_queue
 from tailrace.cli.run import abort, logs, run, runs
+from tailrace.cli.secrets import list_secrets, remove_secret, set_secret
 from tailrace.cli.serve import server
 from tailrace.cli.up import up
 from tailrace.domain.errors import TailraceError
@@ -70,6 +71,12 @@ plan.command(add_plan, name="add")
 plan.command(list_plans, name="list")
 plan.command(check_plan, name="check")
 app.command(plan)
+
+secret = App(name="secret", help="What jobs get and logs hide.")
+secret.command(set_secret, name="set")
+secret.command(list_secrets, name="list")
+secret.command(remove_secret, name="remove")
+app.command(secret)
 
 
 def main() -> None:

@@ -17,8 +17,11 @@ from tailrace.live.hub import LogHub, LogView
 from tailrace.logs.tail_file import FileLogStore
 from tailrace.store import Store, open_store
 from tailrace.store.aborts import abort_run
-from tailrace.store.leases import end_lapsed, find_lapsed
+from tailrace.store.leases import Handover, end_lapsed, find_lapsed
+from tailrace.store.sealing import SealingKey
 from tests.unit.store.world import a_run, an_agent, lease, start
+
+KEY = SealingKey(bytes(32))
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 
     hub = LogHub(logs, describe)
     agent, run = await store.write(an_agent), await store.write(a_run)
-    yield World(store, Desk(store, logs, hub, bus, 60_000), agent, run, [])
+    yield World(store, Desk(store, logs, hub, bus, 60_000, KEY), agent, run, [])
     await hub.close()
     await bus.close()
     await store.close()
@@ -98,7 +101,7 @@ async def test_bytes_of_a_dropped_log_that_were_on_their_way_are_ignored(world: 
     """The other logs of the connection go on; bytes of a log that it never had still end it."""
     (leased,) = await world.store.write(lease, world.agent, lease_ms=-1)
     session = world.session()
-    session.deliver(leased)
+    session.deliver(Handover(leased))
     await world.store.write(start, world.agent, leased.attempt)
     await lapse(world)
     await session.check()
@@ -113,7 +116,7 @@ async def test_what_could_not_be_synced_is_tried_again(world: World, monkeypatch
     """A disk that fails once costs no acknowledgement."""
     (leased,) = await world.store.write(lease, world.agent)
     session = world.session()
-    session.deliver(leased)
+    session.deliver(Handover(leased))
     await session.chunk(pack_chunk(leased.log, 0, [], b"bytes"))
 
     def fails(_log: int) -> int:
