@@ -211,7 +211,7 @@ class Supervisor:
             return
         if message.closed:
             attempt.log_closed = True
-        if not attempt.runner:
+        if message.secrets is not None and not attempt.runner:
             attempt.secrets = message.secrets
         self._go_on(attempt, message.end)
 

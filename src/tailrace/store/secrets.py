@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Row, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, delete, insert, or_, select, update
 
 from tailrace.domain.errors import NotFound
 from tailrace.domain.lease import Lease
@@ -86,24 +86,16 @@ def sealed_secrets(connection: Connection, leases: Sequence[Lease]) -> dict[int,
     wanting = {lease.attempt: lease.job.secrets for lease in leases if lease.job.secrets}
     if not wanting:
         return {}
-    rows = connection.execute(
-        select(attempts.c.id, secrets.c.project_id, secrets.c.name, secrets.c.value)
-        .join(runs, runs.c.id == attempts.c.run_id)
-        .join(secrets, or_(secrets.c.project_id.is_(None), secrets.c.project_id == runs.c.project_id))
-        .where(
-            attempts.c.id.in_(list(wanting)),
-            secrets.c.name.in_({name for names in wanting.values() for name in names}),
-        )
-        .order_by(
-            secrets.c.project_id.is_not(None)
-        )  # a project's own comes last, and replaces the one for all
-    )
+    names = {name for wanted in wanting.values() for name in wanted}
+    rows = connection.execute(_SEALED, {"attempts": list(wanting), "names": list(names)}).all()
     found: defaultdict[int, dict[str, SealedSecret]] = defaultdict(dict)
-    for row in rows:
+    for row in sorted(
+        rows, key=lambda row: row.project_id is not None
+    ):  # a project's own replaces the one for all
         found[row.id][row.name] = SealedSecret(row.name, secret_row(row.project_id, row.name), row.value)
     return {
-        attempt: tuple(found[attempt][name] for name in names if name in found[attempt])
-        for attempt, names in wanting.items()
+        attempt: tuple(found[attempt][name] for name in wanted if name in found[attempt])
+        for attempt, wanted in wanting.items()
     }
 
 
@@ -121,6 +113,16 @@ _SHOWN = select(
     secrets.c.created_at,
     secrets.c.updated_at,
 ).outerjoin(projects, projects.c.id == secrets.c.project_id)
+
+_SEALED = (
+    select(attempts.c.id, secrets.c.project_id, secrets.c.name, secrets.c.value)
+    .join(runs, runs.c.id == attempts.c.run_id)
+    .join(secrets, or_(secrets.c.project_id.is_(None), secrets.c.project_id == runs.c.project_id))
+    .where(
+        attempts.c.id.in_(bindparam("attempts", expanding=True)),
+        secrets.c.name.in_(bindparam("names", expanding=True)),
+    )
+)
 
 
 def _secret(row: Row[*tuple[object, ...]]) -> SecretView:

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tailrace.domain.errors import LeaseLost
-from tailrace.domain.wire import Ack, Drop, Held, Leased, Resume, ServerMessage, pack_chunk
+from tailrace.domain.plan import JobSpec, RunStep
+from tailrace.domain.wire import Ack, Drop, Held, JobSecrets, Leased, Resume, ServerMessage, pack_chunk
 from tailrace.ingest.desk import Desk
 from tailrace.ingest.session import Session
 from tailrace.live.bus_memory import MemoryBus
@@ -19,6 +20,7 @@ from tailrace.store import Store, open_store
 from tailrace.store.aborts import abort_run
 from tailrace.store.leases import Handover, end_lapsed, find_lapsed
 from tailrace.store.sealing import SealingKey
+from tailrace.store.secrets import secret_row, set_secret
 from tests.unit.store.world import a_run, an_agent, lease, start
 
 KEY = SealingKey(bytes(32))
@@ -95,6 +97,26 @@ async def test_an_attempt_that_was_aborted_while_its_agent_was_away_is_dropped(
         await session.begin(holds)
     assert [type(message) for message in world.told] == [Drop]
     assert not world.heard(Resume)
+
+
+async def test_an_agent_that_forgot_a_lease_s_secrets_gets_them_again(world: World) -> None:
+    """With each word that it may begin, until it has: they are on no disk of its."""
+    job = JobSpec(name="a", secrets=("TOKEN",), steps=(RunStep(name="x", run="x"),))
+    sealed = KEY.seal("the value", secret_row(None, "TOKEN"))
+    await world.store.write(set_secret, None, "TOKEN", sealed, warnings=[], author="Ada")
+    await world.store.write(abort_run, world.run, "Ada")
+    await world.store.write(a_run, job)
+    (leased,) = await world.store.write(lease, world.agent)
+    holds = [Held(attempt=leased.attempt, cookie=leased.cookie)]
+    secrets = JobSecrets(values={"TOKEN": "the value"})
+    await world.session().begin([])
+    assert world.heard(Leased) == [Leased(lease=leased, secrets=secrets)]
+    await world.session().begin(holds)
+    assert world.heard(Resume) == [Resume(attempt=leased.attempt, log=leased.log, end=0, secrets=secrets)]
+    await world.store.write(start, world.agent, leased.attempt)
+    world.told.clear()
+    await world.session().begin(holds)
+    assert world.heard(Resume) == [Resume(attempt=leased.attempt, log=leased.log, end=0)]
 
 
 async def test_bytes_of_a_dropped_log_that_were_on_their_way_are_ignored(world: World) -> None:
