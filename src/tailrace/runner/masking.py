@@ -29,12 +29,16 @@ _re2: Any = re2
 
 
 class Masker:
-    """The forms of some secrets, ready to be found; serves any number of streams. Raises Invalid when they are too many."""
+    """The forms of some secrets, ready to be found; serves any number of streams. Raises Invalid when they are too many.
+
+    `longest` is the length of the longest form, in bytes.
+    """
 
     def __init__(self, values: Iterable[str]) -> None:
         parts = {part for value in values for part in masked_parts(value)}
         forms = {form for part in parts for form in forms_of(part)}
         anchors = {form[:_ANCHOR] for form in forms}
+        self.longest = max(map(len, forms), default=0)
         self._beginnings = frozenset(
             anchor[:length] for anchor in anchors for length in range(1, len(anchor))
         )
@@ -51,6 +55,10 @@ class Masker:
     def stream(self) -> MaskedStream:
         """A stream of bytes to be masked."""
         return MaskedStream(self)
+
+    def seam(self) -> Seam:
+        """Where streams become one log."""
+        return Seam(self)
 
     def mask(self, data: bytes) -> bytes:
         """`data`, whole, masked."""
@@ -89,16 +97,23 @@ class Masker:
                 return length
         return 0
 
+    def end_across(self, data: bytes, place: int) -> int:
+        """Where the last form ends that begins before `place` and ends behind it; `place` where there is none."""
+        last, start = place, self.find(data, 0)
+        while 0 <= start < place:
+            last = max(last, self._whole(data, start))
+            start = self.find(data, start + 1)
+        return last
+
     def _whole(self, data: bytes, start: int) -> int:
-        forms = self._by_beginning[data[start : start + SHORTEST_FORM]]
+        forms = self._by_beginning.get(data[start : start + SHORTEST_FORM], ())
         return next((start + len(form) for form in forms if data.startswith(form, start)), -1)
 
 
 class MaskedStream:
     """Masks one stream of bytes, however it is cut into pieces: what comes out, joined, is the same for every way of cutting.
 
-    Only `settle` depends on time, and shows no more than the first LOOSE bytes of anything. What was shown never ends with more
-    than that of a form, so that none can be continued by another stream of the same log, until `end`.
+    Only `settle` depends on time, and shows no more than the first LOOSE bytes of anything.
     """
 
     def __init__(self, masker: Masker) -> None:
@@ -164,6 +179,24 @@ class MaskedStream:
             told, masked = stop, False
         self._held, self._told, self._masked = data[stop:], told - stop, masked
         return b"".join(out)
+
+
+class Seam:
+    """Joins masked streams to one log: where a form comes about between the pieces of two, what completes it is masked."""
+
+    def __init__(self, masker: Masker) -> None:
+        self._masker = masker
+        self._reach = masker.longest - 1
+        self._tail = b""
+
+    def join(self, data: bytes) -> bytes:
+        """The next piece of a stream, as it may follow the pieces before it."""
+        tail = self._tail
+        end = self._masker.end_across(tail + data[: self._reach], len(tail)) - len(tail)
+        if end:
+            data = MASK + data[end:]
+        self._tail = (tail + data[-self._reach :])[-self._reach :]
+        return data
 
 
 def _compile(anchors: Iterable[bytes]) -> Any:

@@ -37,6 +37,7 @@ class Output:
     def __init__(self, spool: SpoolWriter, wake: Wake, masker: Masker) -> None:
         self._spool = spool
         self._masker = masker
+        self._seam = masker.seam() if masker else None
         self._wake = wake
         self._loop = asyncio.get_running_loop()
         self._room: list[Callable[[], None]] = []
@@ -45,6 +46,8 @@ class Output:
         """Append bytes of a process, masked."""
         if not data:
             return
+        if self._seam is not None:
+            data = self._seam.join(data)
         self._spool.write(now_ms(), stream, step, data)
         if self._spool.pending and not self._room:
             self.when_room(lambda: None)

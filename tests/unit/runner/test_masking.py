@@ -86,23 +86,52 @@ def test_however_output_is_cut_the_same_comes_out(
     assert not any(form in whole for form in forms)
 
 
-@settings(max_examples=300, deadline=None)
-@given(st.data(), secrets_of_few, st.lists(st.tuples(st.integers(0, 1), st.integers(0, 40)), max_size=30))
-def test_two_streams_of_one_log_make_no_secret_between_them(
-    data: st.DataObject, secrets: list[str], turns: list[tuple[int, int]]
+@settings(max_examples=400, deadline=None)
+@given(
+    st.data(),
+    secrets_of_few,
+    st.lists(st.tuples(st.integers(0, 2), st.integers(0, 40), st.integers(0, 9)), max_size=30),
+)
+def test_streams_that_become_one_log_make_no_secret_between_them(
+    data: st.DataObject, secrets: list[str], turns: list[tuple[int, int, int]]
 ) -> None:
-    """Whatever of each comes when: not even where one stream's bytes stand right before the other's."""
+    """Whatever of each comes when, also after pauses and ends: not even where bytes of one stand right before another's."""
     masker, forms = Masker(secrets), all_forms(secrets)
-    outputs = [data.draw(output_with(secrets)) for _ in range(2)]
-    streams = [masker.stream() for _ in range(2)]
-    log = b""
-    for which, length in turns:
-        log += streams[which].feed(outputs[which][:length])
+    if not masker:
+        return
+    outputs = [data.draw(output_with(secrets)) for _ in range(3)]
+    streams = [masker.stream() for _ in range(3)]
+    seam, log = masker.seam(), b""
+    for which, length, then in turns:
+        stream = streams[which]
+        log += seam.join(stream.feed(outputs[which][:length]))
         outputs[which] = outputs[which][length:]
-    assert not any(form in log for form in forms)
-    for which, stream in enumerate(streams):
-        rest = stream.feed(outputs[which])
-        assert not any(form in rest + stream.end() for form in forms)
+        if then == 0:
+            log += seam.join(stream.settle())
+        elif then == 1:
+            log += seam.join(stream.end())
+            streams[which] = masker.stream()
+    for rest, stream in zip(outputs, streams, strict=True):
+        log += seam.join(stream.feed(rest))
+        log += seam.join(stream.end())
+    assert [form for form in forms if form in log] == []
+
+
+def test_a_seam_changes_nothing_else() -> None:
+    """What streams show of other things is in the log as it is; of a form, what came before the seam is there."""
+    seam = Masker([TOKEN, KEY]).seam()
+    parts = [
+        b"one\n",
+        b"ghp_",
+        b"0aBcD",
+        b"two",
+        b"",
+        TOKEN[:9].encode(),
+        TOKEN[9:].encode() + b"!",
+        b"three",
+    ]
+    out = [seam.join(part) for part in parts]
+    assert out == [*parts[:6], b"***!", b"three"]
 
 
 @settings(max_examples=200, deadline=None)
