@@ -210,7 +210,7 @@ async def _compose(
     runs = Runs(store, logs, bus, lease_ms)
     topics = TopicHub(bus, Topics(store, runs, lease_ms).load)
     dispatcher = Dispatcher(store, bus, lease_ms)
-    desk = Desk(store, tail, hub, bus, lease_ms, logs)
+    desk = Desk(store, tail, hub, bus, lease_ms, logs, key)
     sockets = AgentSockets(desk, dispatcher)
     keeper = LapseKeeper(store, logs, hub, bus, tick_s=min(2.0, settings.lease_s / 4))
     planner = Planner(store, bus, Mirrors(data / "mirrors"))

@@ -23,6 +23,7 @@ from tailrace.api.plans import plans_router
 from tailrace.api.problems import handle_problems, problem
 from tailrace.api.projects import projects_router
 from tailrace.api.runs import Runs, runs_router
+from tailrace.api.secrets import secrets_router
 from tailrace.api.sessions import sessions_router
 from tailrace.api.watch_live import live_router
 from tailrace.api.watch_sse import sse_router
@@ -78,6 +79,7 @@ def create_app(parts: Parts, lifespan: Lifespan) -> App:
         sessions_router(desk.store, parts.url),
         projects_router(desk.store, parts.key),
         plans_router(desk.store),
+        secrets_router(desk.store, parts.key),
         runs_router(parts.runs, desk.store),
         logs_router(desk.reader, parts.describe),
         archive_router(desk.store, parts.sealer, parts.retention, parts.prover),
