@@ -22,6 +22,7 @@ from tailrace.api.plans import plans_router
 from tailrace.api.problems import handle_problems, problem
 from tailrace.api.projects import projects_router
 from tailrace.api.runs import Runs, runs_router
+from tailrace.api.search import search_router
 from tailrace.api.sessions import sessions_router
 from tailrace.api.watch_live import live_router
 from tailrace.api.watch_sse import sse_router
@@ -32,6 +33,7 @@ from tailrace.live.topics import TopicHub
 from tailrace.logs.proof import Prover
 from tailrace.logs.retention import Retention
 from tailrace.logs.sealer import Sealer
+from tailrace.logs.search import LogSearch
 from tailrace.sources.github import GitHub
 from tailrace.store.projects import list_projects
 from tailrace.store.sealing import SealingKey
@@ -51,6 +53,7 @@ class Parts:
     runs: Runs
     describe: Describe
     sockets: AgentSockets
+    search: LogSearch
     key: SealingKey
     url: str
     deliveries: Path
@@ -79,6 +82,7 @@ def create_app(parts: Parts, lifespan: Lifespan) -> App:
         plans_router(desk.store),
         runs_router(parts.runs, desk.store),
         logs_router(desk.reader, parts.describe),
+        search_router(desk.reader, parts.describe, desk.store, parts.search),
         archive_router(desk.store, parts.sealer, parts.retention, parts.prover),
         sse_router(desk.hub),
         live_router(desk.hub, parts.topics),

@@ -14,9 +14,11 @@ from tailrace.domain.errors import NotFound
 from tailrace.domain.spans import SPAN_BYTES, Span, pack_spans, unpack_spans
 from tailrace.holes import punch
 from tailrace.logs.base import Base, BytesDropped
+from tailrace.logs.line_index import LineIndex, TimeIndex
 
 _BLOCK = 1024 * 1024
 _BASE = struct.Struct("<QQI")
+_TIMES = struct.Struct("<8xq4x")  # of a span's record
 
 
 class OpenLog:
@@ -50,6 +52,7 @@ class OpenLog:
         if base_path.exists():
             self._move_base(Base._make(_BASE.unpack(base_path.read_bytes())))
         self.span_count = self._recover_spans()
+        self._lines, self._times = self._index()
 
     def close(self) -> None:
         os.close(self._bytes)
@@ -98,6 +101,7 @@ class OpenLog:
         finally:
             os.close(folder)
         self._move_base(base)
+        self._lines, self._times = self._index()
         punch(self._bytes, 0, base.offset)
         punch(self._spans, 0, max(self._first_after(base.offset - 1, self.span_count) - 1, 0) * SPAN_BYTES)
 
@@ -164,44 +168,28 @@ class OpenLog:
 
     def offset_of_line(self, line: int) -> int:
         """Where a line begins, counted from 1; the end where there are not so many."""
-        size, base = self.size, self.base
-        missing, start = line - 1 - base.lines, base.offset
+        index = self._lines
         if line <= 1:
             return 0
-        if missing <= 0 and start > 0:
-            raise BytesDropped(self._log, base)
-        while start < size:
-            block = self.read(start, start + _BLOCK)
-            found = block.count(b"\n")
-            if found < missing:
-                missing -= found
-                start += len(block)
-                continue
-            at = -1
-            for _ in range(missing):
-                at = block.index(b"\n", at + 1)
-            return start + at + 1
-        return size
+        if line - 1 <= index.lines and index.base > 0:
+            raise BytesDropped(self._log, self.base)
+        return index.offset_of_line(line, self.size)
 
     def line_at(self, offset: int) -> int:
         """One more than the newlines before `offset`."""
-        stop, base = max(min(offset, self.size), 0), self.base
-        if stop < base.offset:
-            raise BytesDropped(self._log, base)
-        return (1 + base.lines) + sum(
-            self.read(at, min(at + _BLOCK, stop)).count(b"\n") for at in range(base.offset, stop, _BLOCK)
-        )
+        index, offset = self._lines, max(min(offset, self.size), 0)
+        if offset < index.base:
+            raise BytesDropped(self._log, self.base)
+        return index.line_at(offset)
 
     def offset_of_time(self, time_ms: int) -> int:
         """Where the first span that is held begins whose time is not before `time_ms`; the end where there is none."""
-        size, count, held_from = self.size, self.span_count, self.base.offset
-        for start in range(self._first_after(held_from - 1, count), count, 4096):
-            records = os.pread(self._spans, 4096 * SPAN_BYTES, start * SPAN_BYTES)
-            self._check_held(held_from)
-            for span in unpack_spans(records):
-                if span.time >= time_ms:
-                    return min(span.offset, size)
-        return size
+        size, count, index = self.size, self.span_count, self._times
+        first = index.first_since(time_ms, count)
+        found = size if first == count else min(self._span_offset(first), size)
+        if index is not self._times:
+            raise BytesDropped(self._log, self.base)
+        return found
 
     def _check_held(self, start: int) -> None:
         base = self.base
@@ -216,12 +204,22 @@ class OpenLog:
             self.crc32, self.crc_end = base.crc32, base.offset
         self.base = base
 
+    def _index(self) -> tuple[LineIndex, TimeIndex]:
+        """Indexes of what is held, which have counted nothing yet."""
+        base = self.base
+        first = self._first_after(base.offset - 1, self.span_count)
+        return LineIndex(self.read, base.offset, base.lines), TimeIndex(self._span_times, first)
+
     def _first_after(self, offset: int, count: int) -> int:
         """The index of the first of `count` spans that begins after `offset`."""
         return bisect_right(range(count), offset, key=self._span_offset)
 
     def _span_offset(self, index: int) -> int:
         return int.from_bytes(os.pread(self._spans, 8, index * SPAN_BYTES), "little")
+
+    def _span_times(self, first: int, last: int) -> list[int]:
+        data = os.pread(self._spans, (last - first) * SPAN_BYTES, first * SPAN_BYTES)
+        return [time for (time,) in _TIMES.iter_unpack(data)]
 
     def _recover_spans(self) -> int:
         held = os.fstat(self._spans).st_size
