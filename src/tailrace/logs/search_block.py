@@ -14,6 +14,8 @@ from tailrace.logs.search_lines import find_lines
 from tailrace.logs.search_pattern import SearchPattern
 
 LINE_BYTES = 4 * 1024 * 1024
+"""No less than a block has: a line within one is never too long."""
+
 SPANS_AT_ONCE = 32
 
 
@@ -143,8 +145,9 @@ class _Spans:
         self._known = 0  # up to where the spans are read
 
     def at(self, offset: int) -> Span | None:
+        offset = min(offset, self._stop - 1)  # an empty match may lie behind the last byte
         if offset >= self._known:
-            self._read = self._logs.spans(self._log, offset, max(self._stop, offset + 1), SPANS_AT_ONCE)
+            self._read = self._logs.spans(self._log, offset, self._stop, SPANS_AT_ONCE)
             more = len(self._read) == SPANS_AT_ONCE
             self._known = self._read[-1].offset + 1 if more else self._stop
         while len(self._read) > 1 and self._read[1].offset <= offset:
