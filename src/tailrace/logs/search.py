@@ -93,14 +93,16 @@ class LogSearch:
         self._block = block
         self._beat_s = beat_s
         self._closed = False
-        self._threads = ThreadPoolExecutor(
-            threads or min(max(os.cpu_count() or 1, 2), 8), thread_name_prefix="search"
-        )
+        threads = threads or min(max(os.cpu_count() or 1, 2), 8)
+        self._scans = ThreadPoolExecutor(threads, thread_name_prefix="search")
+        # What is found goes out although every other thread reads on.
+        self._joins = ThreadPoolExecutor(threads, thread_name_prefix="search-join")
 
     def close(self) -> None:
         """End the searches that are under way, and let the threads go when they have done their block."""
         self._closed = True
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._scans.shutdown(wait=False, cancel_futures=True)
+        self._joins.shutdown(wait=False)
 
     async def search(self, wish: SearchWish, stretches: AsyncGenerator[Stretch]) -> AsyncGenerator[Searched]:
         """Search one stretch after the other. Whoever stops asking, and closes the generator, ends the search: only the
@@ -116,6 +118,7 @@ class LogSearch:
                         more = False
                     else:
                         block.result = self._in_thread(
+                            self._scans,
                             search_block,
                             self._logs,
                             block.progress.stretch.log,
@@ -145,7 +148,7 @@ class LogSearch:
         try:
             found = block.result.result()
             hits, progress.seam = await self._in_thread(
-                join_block, self._logs, log, progress.seam, found, wish, ends=block.ends
+                self._joins, join_block, self._logs, log, progress.seam, found, wish, ends=block.ends
             )
         except (OSError, NotFound) as fault:
             progress.done = True
@@ -164,10 +167,12 @@ class LogSearch:
                         break
                     yield _Block(progress, start, stop)
 
-    def _in_thread(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> asyncio.Future[T]:
+    def _in_thread(
+        self, threads: ThreadPoolExecutor, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+    ) -> asyncio.Future[T]:
         if self._closed:
             raise SearchClosed
-        return asyncio.wrap_future(self._threads.submit(function, *args, **kwargs))
+        return asyncio.wrap_future(threads.submit(function, *args, **kwargs))
 
 
 def cut(stretch: Stretch, first: int, most: int) -> Iterator[tuple[int, int]]:

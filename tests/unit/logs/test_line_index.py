@@ -76,7 +76,10 @@ def test_many_threads_may_ask_at_once() -> None:
     assert log.read_bytes <= len(log.data) + 64 * BLOCK_BYTES
 
 
-@given(data=st.lists(st.sampled_from([b"\n", b"x", b"\n" * 300, b"x" * 700])).map(b"".join), n=st.integers(1, 900))
+@given(
+    data=st.lists(st.sampled_from([b"\n", b"x", b"\n" * 300, b"x" * 700])).map(b"".join),
+    n=st.integers(1, 900),
+)
 def test_the_nth_newline(data: bytes, n: int) -> None:
     """As counted one by one; -1 behind the last."""
     places = [at for at, byte in enumerate(data) if byte == 10]

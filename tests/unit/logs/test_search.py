@@ -79,7 +79,21 @@ def reference(
 
 
 ATOMS = st.sampled_from(
-    [b"a", b"A", b"ab", b"b", b"\n", b"\n\n", b"\r\n", b"\r", b"\xff", b"\xe6\xb0\xb4", b"\xe6", " Ä".encode(), b" "]
+    [
+        b"a",
+        b"A",
+        b"ab",
+        b"b",
+        b"\n",
+        b"\n\n",
+        b"\r\n",
+        b"\r",
+        b"\xff",
+        b"\xe6\xb0\xb4",
+        b"\xe6",
+        " Ä".encode(),
+        b" ",
+    ]
 )
 LOGS = st.lists(ATOMS, max_size=80).map(b"".join)
 PATTERNS = st.sampled_from(
@@ -230,9 +244,17 @@ async def test_many_logs_are_searched_in_their_order(logs: FileLogStore) -> None
         logs.append(log, 0, [], b"".join(b"log %d line %d\n" % (log, n) for n in range(300)))
     search = LogSearch(logs, first_block=128, block=512)
     size = logs.end(1)
-    wanted = [Stretch(1, 0, size), Stretch(2, 0, 0), Stretch(4, 0, 10), Stretch(3, 0, size), Stretch(5, 0, size)]
+    wanted = [
+        Stretch(1, 0, size),
+        Stretch(2, 0, 0),
+        Stretch(4, 0, 10),
+        Stretch(3, 0, size),
+        Stretch(5, 0, size),
+    ]
     said = await found(search, wish("line", most=4), *wanted)
-    assert [hit.text for hit in all_hits(said)] == [f"log {log} line {n}" for log in (1, 3, 5) for n in range(4)]
+    assert [hit.text for hit in all_hits(said)] == [
+        f"log {log} line {n}" for log in (1, 3, 5) for n in range(4)
+    ]
     assert [each.stretch.log for each in said if each.done and each.stretch] == [1, 2, 4, 3, 5]
     (fault,) = [each for each in said if each.fault]
     assert fault.stretch == Stretch(4, 0, 10)
@@ -322,7 +344,10 @@ async def test_a_server_that_goes_away_ends_the_searches(tmp_path: Path) -> None
 
 
 @given(
-    start=st.integers(0, 5000), length=st.integers(0, 5000), first=st.integers(1, 64), most=st.integers(1, 512)
+    start=st.integers(0, 5000),
+    length=st.integers(0, 5000),
+    first=st.integers(1, 64),
+    most=st.integers(1, 512),
 )
 def test_blocks_tile_a_stretch(start: int, length: int, first: int, most: int) -> None:
     """Each begins where the one before it ended."""
