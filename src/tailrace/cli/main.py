@@ -23,6 +23,7 @@ from tailrace.cli.plans import add_plan, check_plan, list_plans
 from tailrace.cli.projects import add_project, list_projects, remove_project
 from tailrace.cli.retention import retention
 from tailrace.cli.run import abort, logs, run, runs
+from tailrace.cli.search import search
 from tailrace.cli.serve import server
 from tailrace.cli.up import up
 from tailrace.cli.verify import verify
@@ -39,6 +40,7 @@ app.command(agent)
 app.command(run)
 app.command(runs)
 app.command(logs)
+app.command(search)
 app.command(abort)
 app.command(verify)
 app.command(retention)

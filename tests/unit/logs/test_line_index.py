@@ -71,7 +71,7 @@ def test_many_threads_may_ask_at_once() -> None:
     lines = [pick.randint(1, 50_000) for _ in range(64)]
     begins = [0, *accumulate(len(line) + 1 for line in log.data.split(b"\n"))]
     with ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(lambda line: index.offset_of_line(line, len(log.data)), lines))
+        found = list(pool.map(index.offset_of_line, lines, [len(log.data)] * len(lines)))
     assert found == [begins[line - 1] for line in lines]
     assert log.read_bytes <= len(log.data) + 64 * BLOCK_BYTES
 
