@@ -22,8 +22,8 @@ class LineIndex:
 
     def __init__(self, read: Callable[[int, int], bytes], base: int = 0, lines: int = 0) -> None:
         self._read = read
-        self.base = base
-        self.lines = lines
+        self._base = base
+        self._lines = lines
         self._lock = threading.Lock()  # one counts, the others wait for it rather than count too
         self._before = array("Q", [lines])  # newlines before block n; the last block may still grow
 
@@ -33,28 +33,28 @@ class LineIndex:
         A line that begins before the base or at it is said to begin at the base.
         """
         missing = line - 1
-        if missing <= self.lines:
-            return self.base
+        if missing <= self._lines:
+            return self._base
         self._extend(size)
         block = bisect_left(self._before, missing) - 1
-        start = self.base + block * BLOCK_BYTES
+        start = self._base + block * BLOCK_BYTES
         at = nth_newline(self._read(start, min(start + BLOCK_BYTES, size)), missing - self._before[block])
         return size if at < 0 else start + at + 1
 
     def line_at(self, offset: int) -> int:
         """One more than the newlines before `offset`, which lies between the base and the log's end."""
         self._extend(offset)
-        block = (offset - self.base) // BLOCK_BYTES
-        return 1 + self._before[block] + self._read(self.base + block * BLOCK_BYTES, offset).count(b"\n")
+        block = (offset - self._base) // BLOCK_BYTES
+        return 1 + self._before[block] + self._read(self._base + block * BLOCK_BYTES, offset).count(b"\n")
 
     def _extend(self, stop: int) -> None:
         """Count in the blocks that are whole before `stop`."""
-        wanted = (stop - self.base) // BLOCK_BYTES
+        wanted = (stop - self._base) // BLOCK_BYTES
         if len(self._before) > wanted:
             return
         with self._lock:
             while (missing := wanted - len(self._before) + 1) > 0:
-                start = self.base + (len(self._before) - 1) * BLOCK_BYTES
+                start = self._base + (len(self._before) - 1) * BLOCK_BYTES
                 data = self._read(start, start + min(READ_BYTES, missing * BLOCK_BYTES))
                 if len(data) < BLOCK_BYTES:
                     raise OSError(f"a log is shorter than the {stop} bytes that were written")

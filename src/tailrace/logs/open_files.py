@@ -9,6 +9,7 @@ import zlib
 from bisect import bisect_right
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from tailrace.domain.errors import NotFound
 from tailrace.domain.spans import SPAN_BYTES, Span, pack_spans, unpack_spans
@@ -19,6 +20,14 @@ from tailrace.logs.line_index import LineIndex, TimeIndex
 _BLOCK = 1024 * 1024
 _BASE = struct.Struct("<QQI")
 _TIMES = struct.Struct("<8xq4x")  # of a span's record
+
+
+class _Held(NamedTuple):
+    """Where the bytes begin that are held, and the indexes of lines and moments in them: these three change together."""
+
+    base: Base
+    lines: LineIndex
+    times: TimeIndex
 
 
 class OpenLog:
@@ -48,11 +57,16 @@ class OpenLog:
             os.close(self._bytes)
             raise
         self.size: int = os.fstat(self._bytes).st_size
-        self.base = Base()
-        if base_path.exists():
-            self._move_base(Base._make(_BASE.unpack(base_path.read_bytes())))
+        base = Base._make(_BASE.unpack(base_path.read_bytes())) if base_path.exists() else Base()
+        if self.size < base.offset:  # a power loss took bytes that segments hold
+            os.ftruncate(self._bytes, base.offset)
+            self.size = base.offset
         self.span_count = self._recover_spans()
-        self._lines, self._times = self._index()
+        self._held = self._hold(base)
+
+    @property
+    def base(self) -> Base:
+        return self._held.base
 
     def close(self) -> None:
         os.close(self._bytes)
@@ -100,8 +114,7 @@ class OpenLog:
             os.fsync(folder)  # else a power loss could leave a hole that reads as zeros
         finally:
             os.close(folder)
-        self._move_base(base)
-        self._lines, self._times = self._index()
+        self._held = self._hold(base)
         punch(self._bytes, 0, base.offset)
         punch(self._spans, 0, max(self._first_after(base.offset - 1, self.span_count) - 1, 0) * SPAN_BYTES)
 
@@ -168,27 +181,28 @@ class OpenLog:
 
     def offset_of_line(self, line: int) -> int:
         """Where a line begins, counted from 1; the end where there are not so many."""
-        index = self._lines
+        base, lines, _ = self._held
         if line <= 1:
             return 0
-        if line - 1 <= index.lines and index.base > 0:
-            raise BytesDropped(self._log, self.base)
-        return index.offset_of_line(line, self.size)
+        if line - 1 <= base.lines and base.offset > 0:
+            raise BytesDropped(self._log, base)
+        return lines.offset_of_line(line, self.size)
 
     def line_at(self, offset: int) -> int:
         """One more than the newlines before `offset`."""
-        index, offset = self._lines, max(min(offset, self.size), 0)
-        if offset < index.base:
-            raise BytesDropped(self._log, self.base)
-        return index.line_at(offset)
+        base, lines, _ = self._held
+        offset = max(min(offset, self.size), 0)
+        if offset < base.offset:
+            raise BytesDropped(self._log, base)
+        return lines.line_at(offset)
 
     def offset_of_time(self, time_ms: int) -> int:
         """Where the first span that is held begins whose time is not before `time_ms`; the end where there is none."""
-        size, count, index = self.size, self.span_count, self._times
-        first = index.first_since(time_ms, count)
+        base, _, times = self._held
+        size, count = self.size, self.span_count
+        first = times.first_since(time_ms, count)
         found = size if first == count else min(self._span_offset(first), size)
-        if index is not self._times:
-            raise BytesDropped(self._log, self.base)
+        self._check_held(base.offset)
         return found
 
     def _check_held(self, start: int) -> None:
@@ -196,19 +210,12 @@ class OpenLog:
         if start < base.offset:
             raise BytesDropped(self._log, base)
 
-    def _move_base(self, base: Base) -> None:
-        if self.size < base.offset:  # a power loss took bytes that segments hold
-            os.ftruncate(self._bytes, base.offset)
-            self.size = base.offset
+    def _hold(self, base: Base) -> _Held:
+        """What is held from `base` on; nothing of it is counted yet."""
         if self.crc_end < base.offset:
             self.crc32, self.crc_end = base.crc32, base.offset
-        self.base = base
-
-    def _index(self) -> tuple[LineIndex, TimeIndex]:
-        """Indexes of what is held, which have counted nothing yet."""
-        base = self.base
         first = self._first_after(base.offset - 1, self.span_count)
-        return LineIndex(self.read, base.offset, base.lines), TimeIndex(self._span_times, first)
+        return _Held(base, LineIndex(self.read, base.offset, base.lines), TimeIndex(self._span_times, first))
 
     def _first_after(self, offset: int, count: int) -> int:
         """The index of the first of `count` spans that begins after `offset`."""
