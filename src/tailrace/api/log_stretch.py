@@ -9,6 +9,7 @@ from typing import NamedTuple
 from tailrace.api.numbers import LARGEST, number_in
 from tailrace.api.times import moment_in
 from tailrace.domain.errors import Invalid, NotFound
+from tailrace.domain.spans import Stream
 from tailrace.logs.base import LogReader
 
 MOST_LINES = 1_000_000
@@ -84,6 +85,22 @@ def _find(logs: LogReader, log: int, size: int, wish: StretchWish) -> tuple[int,
         start = 0 if wish.at is None else logs.offset_of_time(log, wish.at)
         return start, size if wish.until is None else logs.offset_of_time(log, wish.until)
     return wish.start or 0, size if wish.stop is None else wish.stop
+
+
+def read_streams(
+    logs: LogReader, log: int, start: int, stop: int, streams: frozenset[Stream] | None
+) -> bytes:
+    """What these streams wrote of the bytes [start, stop), joined; all of it where they are None."""
+    data = logs.read(log, start, stop)
+    if streams is None:
+        return data
+    spans = logs.spans(log, start, stop)
+    stops = [span.offset for span in spans[1:]] + [stop]
+    return b"".join(
+        data[span.offset - start : end - start]
+        for span, end in zip(spans, stops, strict=True)
+        if span.stream in streams
+    )
 
 
 def range_of(header: str, size: int) -> tuple[int, int] | None:

@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from tailrace.api.conditions import cache_control, is_held, range_holds, tag_of
 from tailrace.api.hangup import Hangup
-from tailrace.api.log_stretch import Unsatisfiable, find_stretch, range_of, stretch_wish
+from tailrace.api.log_stretch import Unsatisfiable, find_stretch, range_of, read_streams, stretch_wish
 from tailrace.api.numbers import RowId, number_in
 from tailrace.domain.errors import Invalid, NotFound
 from tailrace.domain.spans import STREAMS_BY_WORD, Span, Stream
@@ -210,20 +210,7 @@ class _Bytes(Response):
         while start < self._stop:
             # Borders where frames of segments have theirs: none is decompressed twice.
             stop = min((start // READ_BYTES + 1) * READ_BYTES, self._stop)
-            block = await asyncio.to_thread(self._read, start, stop)
+            block = await asyncio.to_thread(read_streams, self._logs, self._log, start, stop, self._streams)
             if block:
                 yield block
             start = stop
-
-    def _read(self, start: int, stop: int) -> bytes:
-        data = self._logs.read(self._log, start, stop)
-        streams = self._streams
-        if streams is None:
-            return data
-        spans = self._logs.spans(self._log, start, stop)
-        stops = [span.offset for span in spans[1:]] + [stop]
-        return b"".join(
-            data[span.offset - start : end - start]
-            for span, end in zip(spans, stops, strict=True)
-            if span.stream in streams
-        )

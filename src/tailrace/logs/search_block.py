@@ -145,6 +145,7 @@ class _Spans:
         self._known = 0  # up to where the spans are read
 
     def at(self, offset: int) -> Span | None:
+        """The span of the byte at `offset`, moved up to it."""
         offset = min(offset, self._stop - 1)  # an empty match may lie behind the last byte
         if offset >= self._known:
             self._read = self._logs.spans(self._log, offset, self._stop, SPANS_AT_ONCE)
@@ -152,4 +153,6 @@ class _Spans:
             self._known = self._read[-1].offset + 1 if more else self._stop
         while len(self._read) > 1 and self._read[1].offset <= offset:
             self._read.pop(0)
-        return self._read[0] if self._read and self._read[0].offset <= offset else None
+        if not self._read or self._read[0].offset > offset:
+            return None
+        return self._read[0]._replace(offset=offset)

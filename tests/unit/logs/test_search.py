@@ -23,6 +23,7 @@ from tailrace.logs.search_lines import BEFORE_BYTES
 from tailrace.logs.search_pattern import SearchPattern
 from tailrace.logs.tail_file import FileLogStore
 from tests.support.live_house import CountedReads, in_time, until
+from tests.support.sealing import SealedLogs
 
 _re2: Any = re2
 
@@ -353,6 +354,26 @@ def test_blocks_tile_a_stretch(start: int, length: int, first: int, most: int) -
     """Each begins where the one before it ended."""
     blocks = list(cut(Stretch(7, start, start + length), first, most))
     assert [start, *(stop for _, stop in blocks)] == [*(begin for begin, _ in blocks), start + length]
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(whole=LOGS, pattern=PATTERNS, seed=st.integers(0, 10**6), block=st.integers(1, 30))
+def test_a_log_is_searched_while_it_is_sealed(
+    tmp_path: Path, whole: bytes, pattern: tuple[str, bool], seed: int, block: int
+) -> None:
+    """In segments, in the tail, or moving from one to the other: the same hits."""
+    q, regex = pattern
+    spans = [Span(at, at, Stream.STDERR, 0) for at in range(0, len(whole), 7)]
+    sealed = SealedLogs(tmp_path, {}, random.Random(seed), frame_bytes=1 + seed % 40)
+    sealed.remove(7)
+    sealed.create(7)
+    sealed.append(7, 0, spans, whole)
+    search = LogSearch(sealed, threads=3, first_block=2, block=block)
+    said = asyncio.run(found(search, wish(q, regex=regex), Stretch(7, 0, len(whole))))
+    search.close()
+    sealed.close()
+    expected = reference(whole, q, regex=regex, case=False, line_bytes=10**6, spans=spans)
+    assert [(hit.line, hit.offset, hit.next, hit.span) for hit in all_hits(said)] == expected
 
 
 async def test_a_long_random_log_in_blocks_of_the_usual_size(logs: FileLogStore) -> None:
