@@ -24,6 +24,7 @@ from tailrace.cli.projects import add_project, list_projects, remove_project
 from tailrace.cli.queue import pause_queue, resume_queue
 from tailrace.cli.retention import retention
 from tailrace.cli.run import abort, logs, run, runs
+from tailrace.cli.search import search
 from tailrace.cli.secrets import list_secrets, remove_secret, set_secret
 from tailrace.cli.serve import server
 from tailrace.cli.up import up
@@ -41,6 +42,7 @@ app.command(agent)
 app.command(run)
 app.command(runs)
 app.command(logs)
+app.command(search)
 app.command(abort)
 app.command(verify)
 app.command(retention)

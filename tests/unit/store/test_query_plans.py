@@ -26,6 +26,7 @@ from tailrace.store.leases import (
     read_leases,
     renew_leases,
 )
+from tailrace.store.log_lists import LogFilter, RunBounds, list_logs, run_bounds
 from tailrace.store.logs import close_log, find_log, find_owner
 from tailrace.store.migrate import migrate
 from tailrace.store.planning import Resolved, claim_planning, end_planning, plan_run
@@ -346,6 +347,41 @@ PER_PAGE: dict[str, Callable[[World], Callable[[Connection], Any]]] = {
             ("project", "state", "before"),
             ("project", "branch"),
             ("plan", "state"),
+        )
+    },
+    "run_bounds": lambda w: lambda c: run_bounds(c, LogFilter(since=10**9, until=2 * 10**9)),
+    **{
+        f"list_logs {' '.join(wanted) or 'all'}": (
+            lambda w, wanted=wanted: (
+                lambda c: list_logs(
+                    c,
+                    LogFilter(
+                        **{
+                            name: {
+                                "state": RunState.RUNNING,
+                                "project": w.project,
+                                "plan": w.plan,
+                                "branch": "branch-3",
+                                "since": 10,
+                                "until": 2000,
+                            }[name]
+                            for name in wanted
+                        }  # type: ignore[arg-type]
+                    ),
+                    RunBounds(5, 2000),
+                    50,
+                )
+            )
+        )
+        for wanted in (
+            (),
+            ("state",),
+            ("project",),
+            ("plan",),
+            ("branch",),
+            ("since", "until"),
+            ("project", "since"),
+            ("branch", "state", "until"),
         )
     },
     "get_run": lambda w: lambda c: get_run(c, 17),
