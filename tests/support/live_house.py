@@ -6,7 +6,7 @@ import asyncio
 import json
 import socket
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Generator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,6 +15,7 @@ import uvicorn
 from fastapi import FastAPI
 from websockets.asyncio.client import ClientConnection, connect
 
+from tailrace.api.detach import DetachableHttp, DetachableWebSocket
 from tailrace.api.logs import logs_router
 from tailrace.api.problems import handle_problems
 from tailrace.api.watch_live import live_router
@@ -28,6 +29,9 @@ from tailrace.logs.base import end_of
 from tailrace.logs.tail_file import FileLogStore
 
 BACKSTOP_S = 60
+
+OpenHouse = Callable[..., AbstractAsyncContextManager["LiveHouse"]]
+"""`live_house` in a folder of the test, with or without detached transports."""
 
 
 class CountedReads(FileLogStore):
@@ -47,14 +51,14 @@ class CountedReads(FileLogStore):
 class LiveHouse:
     """Logs that the test appends to, and the server over which they are watched."""
 
-    def __init__(self, folder: Path, beat_s: float) -> None:
+    def __init__(self, folder: Path, connections: Connections | None = None) -> None:
         self.logs = CountedReads(folder)
         self.ended: dict[int, LogView] = {}
         self.known: set[int] = set()
         self.bus = MemoryBus()
         self.rows: dict[str, dict[int, str]] = {"runs": {}, "agents": {}}
         self.loads: list[tuple[str, frozenset[int] | None]] = []
-        self.hub = LogHub(self.logs, self.describe, Connections(beat_s))
+        self.hub = LogHub(self.logs, self.describe, connections, self.bus)
         self.topics = TopicHub(self.bus, self.load)
         self.port = 0
 
@@ -213,9 +217,11 @@ async def in_time(wanted: Awaitable[Any]) -> Any:
 
 
 @asynccontextmanager
-async def live_house(folder: Path, beat_s: float = 15.0) -> AsyncGenerator[LiveHouse]:
-    """A LiveHouse that answers."""
-    house = LiveHouse(folder, beat_s)
+async def live_house(
+    folder: Path, *, detached: bool = True, connections: Connections | None = None
+) -> AsyncGenerator[LiveHouse]:
+    """A LiveHouse that answers; `detached`: its watchers take their transports from the server."""
+    house = LiveHouse(folder, connections)
     await house.bus.start()
     app = FastAPI()
     handle_problems(app)
@@ -227,7 +233,13 @@ async def live_house(folder: Path, beat_s: float = 15.0) -> AsyncGenerator[LiveH
     listening.listen(1024)
     house.port = listening.getsockname()[1]
     config = uvicorn.Config(
-        app, lifespan="off", log_config=None, ws="websockets-sansio", timeout_graceful_shutdown=1
+        app,
+        lifespan="off",
+        log_config=None,
+        http=DetachableHttp if detached else "httptools",
+        ws=DetachableWebSocket if detached else "websockets-sansio",
+        ws_per_message_deflate=False,
+        timeout_graceful_shutdown=1,
     )
     server = _Server(config)
     serving = asyncio.create_task(server.serve(sockets=[listening]))

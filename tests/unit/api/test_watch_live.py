@@ -6,7 +6,6 @@ import asyncio
 import json
 import random
 import tracemalloc
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,10 +13,12 @@ from starlette.types import Message, Scope
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
-from tailrace.api.watch_live import MOST_TOPICS, MOST_WORDS, live_router
+from tailrace.api.live_connection import MOST_TOPICS, MOST_WORDS
+from tailrace.api.watch_live import live_router
 from tailrace.domain.spans import Span, Stream
+from tailrace.live.connections import Connections
 from tailrace.live.tail import TAIL_BYTES
-from tests.support.live_house import LiveHouse, LiveText, hear, in_time, live_house, say, until
+from tests.support.live_house import LiveHouse, LiveText, OpenHouse, hear, in_time, say, until
 
 WORDS = "grüße\n汉字\x1b[31m red \x1b[0m🙂\r\n\t\0 plain ascii text that goes on for a while\n"
 
@@ -307,9 +308,9 @@ async def test_a_client_that_only_talks_is_not_listened_to(house: LiveHouse) -> 
     await asyncio.gather(serving, return_exceptions=True)
 
 
-async def test_an_idle_connection_beats(tmp_path: Path) -> None:
+async def test_an_idle_connection_beats(open_house: OpenHouse) -> None:
     """Whether it watches or not."""
-    async with live_house(tmp_path, beat_s=0.02) as house, house.live() as connection:
+    async with open_house(connections=Connections(0.02)) as house, house.live() as connection:
         assert [await hear(connection) for _ in range(3)] == [{"beat": 1}] * 3
 
 

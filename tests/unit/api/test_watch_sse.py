@@ -6,14 +6,14 @@ import asyncio
 import random
 import socket
 import tracemalloc
-from pathlib import Path
 
 import httpx2
 import pytest
 
 from tailrace.domain.spans import Span, Stream
+from tailrace.live.connections import Connections
 from tailrace.live.tail import TAIL_BYTES
-from tests.support.live_house import Event, LiveHouse, events, in_time, live_house, text_of, until
+from tests.support.live_house import Event, LiveHouse, OpenHouse, events, in_time, text_of, until
 
 WORDS = "grüße\n汉字\x1b[31m red \x1b[0m🙂\r\n\t\0 plain ascii text that goes on for a while\n"
 
@@ -123,15 +123,16 @@ async def test_last_event_id_beats_from_and_tail(house: LiveHouse) -> None:
 
 
 async def test_the_last_lines_come_first_where_asked(house: LiveHouse) -> None:
-    """And what comes after them."""
+    """After the gap before them, which is named; then what comes."""
     house.append(7, b"1\n2\n3\n")
     async with house.stream(7, "?tail=2") as response:
         coming = events(response.aiter_bytes())
-        found = [await in_time(anext(coming))]
+        found = [await in_time(anext(coming)), await in_time(anext(coming))]
         house.append(7, b"4\n")
         house.end(7)
         found += [event async for event in coming]
-    assert text_of(found[:1]) == "2\n3\n"
+    assert found[0] == Event("gap", 2, {"from": 0, "to": 2})
+    assert text_of(found[:2]) == "2\n3\n"
     assert text_of(found) == "2\n3\n4\n"
 
 
@@ -195,9 +196,9 @@ async def test_two_hundred_watchers_get_the_same(house: LiveHouse) -> None:
     assert len(house.hub.connections) == 0
 
 
-async def test_a_client_that_hangs_up_is_noticed(tmp_path: Path) -> None:
+async def test_a_client_that_hangs_up_is_noticed(open_house: OpenHouse) -> None:
     """At once: without a byte, or a beat, being written to it."""
-    async with live_house(tmp_path, beat_s=3600) as house:
+    async with open_house(connections=Connections(3600)) as house:
         house.create(7)
         async with house.stream(7):
             await until(lambda: house.hub.watched(7), "the watcher")
@@ -234,10 +235,10 @@ async def test_watchers_that_never_read_take_bounded_memory(house: LiveHouse) ->
     await until(lambda: len(house.hub.connections) == 0, "the hub to notice")
 
 
-async def test_a_slow_reader_gets_every_byte(house: LiveHouse) -> None:
+async def test_a_slow_reader_that_asks_for_the_whole_gets_every_byte(house: LiveHouse) -> None:
     """It lags, and is never skipped forward."""
     whole = b"".join(b"line %d of a long log\n" % number for number in range(400_000))
-    async with house.stream(7) as response:
+    async with house.stream(7, "?whole=1") as response:
         await until(lambda: house.hub.watched(7), "the watcher")
         for at in range(0, len(whole), 200_000):
             house.append(7, whole[at : at + 200_000])
@@ -248,9 +249,9 @@ async def test_a_slow_reader_gets_every_byte(house: LiveHouse) -> None:
     assert found[-1].kind == "end"
 
 
-async def test_an_idle_stream_beats(tmp_path: Path) -> None:
+async def test_an_idle_stream_beats(open_house: OpenHouse) -> None:
     """A comment now and then, from one timer for all."""
-    async with live_house(tmp_path, beat_s=0.02) as house:
+    async with open_house(connections=Connections(0.02)) as house:
         house.create(7)
         async with house.stream(7) as one, house.stream(7) as two:
             for response in (one, two):

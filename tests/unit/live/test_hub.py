@@ -82,7 +82,7 @@ class Reader:
 @pytest.fixture
 async def house(tmp_path: Path) -> AsyncGenerator[LiveHouse]:
     """Logs and hubs without a server; log 7 is there and empty."""
-    made = LiveHouse(tmp_path / "logs", 15.0)
+    made = LiveHouse(tmp_path / "logs")
     made.create(7)
     yield made
     made.logs.close()
