@@ -165,9 +165,12 @@ class LiveConnection(Watcher):
         self.pump()
 
     def _say(self, word: bytes) -> None:
-        if self._words is None:
-            self._words = []
-        self._words.append(word)
+        self._words = [*(self._words or ()), word]
+        outlet = self._outlet
+        if outlet is not None and outlet.get_write_buffer_size() > CATCHING_UP_BYTES:
+            outlet.set_write_buffer_limits(
+                CATCHING_UP_BYTES
+            )  # frames of logs are shared; answers are its own
         self.pump()
 
     def _refuse(self, status: int, detail: str, topic: str | None) -> None:

@@ -301,9 +301,9 @@ async def test_a_client_that_only_talks_is_not_listened_to(house: LiveHouse) -> 
 
     scope: Scope = {"type": "websocket", "path": "/api/live", "root_path": "", "headers": []}
     serving = asyncio.create_task(live_router(house.hub, house.topics)(scope, receive, send))
-    for _ in range(100 * MOST_WORDS):
+    for _ in range(20_000):
         await asyncio.sleep(0)
-    assert MOST_WORDS < taken <= 2 * MOST_WORDS + 2
+    assert MOST_WORDS < taken < 2_000
     serving.cancel()
     await asyncio.gather(serving, return_exceptions=True)
 
