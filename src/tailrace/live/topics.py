@@ -85,7 +85,8 @@ class _Topic:
         self._changed: set[int] = set()
         self._all_changed = False
         self._rest_until = 0.0
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
+        self._due = 0.0  # when the timer ends; uvloop's own knows no time where that is past already
         self._loading: asyncio.Task[None] | None = None
         self._unsubscribe = bus.subscribe(name, self._woken)
 
@@ -124,9 +125,10 @@ class _Topic:
         if self._loading is not None:
             return
         if self._timer is not None:
-            if self._timer.when() <= when:
+            if self._due <= when:
                 return
             self._timer.cancel()
+        self._due = when
         self._timer = asyncio.get_running_loop().call_at(when, self._begin)
 
     def _begin(self) -> None:

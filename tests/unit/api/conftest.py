@@ -1,12 +1,19 @@
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+import asyncio
+from collections.abc import AsyncGenerator, Callable
 from functools import partial
 from pathlib import Path
 
 import pytest
+import uvloop
 
 from tests.support.live_house import LiveHouse, OpenHouse, live_house
+
+
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """The loop that servers run on."""
+    return {"uvloop": uvloop.new_event_loop}
 
 
 @pytest.fixture(params=["detached", "asgi"])
