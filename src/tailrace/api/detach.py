@@ -9,9 +9,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, MutableMapping
+from functools import partial
 from typing import Any, cast
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.http11 import Request
 
@@ -57,9 +62,16 @@ _GONE = _Gone()
 class DetachableHttp(HttpToolsProtocol):
     """HTTP/1.1 whose transport can be taken for a stream that the end of the connection ends."""
 
-    def on_message_begin(self) -> None:
-        super().on_message_begin()
-        cast("dict[str, Any]", self.scope)["extensions"] = {DETACH: self._detach}
+    def on_headers_complete(self) -> None:
+        before = self.cycle
+        super().on_headers_complete()
+        if self.cycle is not before:
+            # One request may be answered while the next has come already: the way out is that of this one.
+            cast("dict[str, Any]", self.scope)["extensions"] = {DETACH: partial(self._detach, self.cycle)}
+
+    def on_response_complete(self) -> None:
+        self._close_way_out()
+        super().on_response_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
@@ -70,8 +82,10 @@ class DetachableHttp(HttpToolsProtocol):
         self._close_way_out()
         self._let_go()
 
-    def _detach(self, protocol: asyncio.Protocol, headers: Headers) -> asyncio.Transport | None:
-        transport, cycle = self.transport, self.cycle
+    def _detach(
+        self, cycle: RequestResponseCycle, protocol: asyncio.Protocol, headers: Headers
+    ) -> asyncio.Transport | None:
+        transport = self.transport
         if cycle.disconnected or transport.is_closing():
             return None
         head = [STATUS_LINE[200]]
@@ -81,6 +95,7 @@ class DetachableHttp(HttpToolsProtocol):
         # For the request, the answer is complete. A client that asked for more beforehand gets no answer to that.
         cycle.response_started = cycle.response_complete = True
         cycle.transport = _GONE
+        cast("dict[str, Any]", cycle.scope).pop("extensions", None)
         self._close_way_out()
         self._unset_keepalive_if_required()
         self.connections.discard(self)
@@ -92,13 +107,13 @@ class DetachableHttp(HttpToolsProtocol):
         return transport
 
     def _close_way_out(self) -> None:
-        """It holds on to this object."""
+        """It holds on to this object, which would then be gone only when rings of objects are looked for."""
         scope = cast("dict[str, Any] | None", self.scope)
         if scope is not None:
             scope.pop("extensions", None)
 
     def _let_go(self) -> None:
-        """Of what holds on to this object: it is gone with its last use, not when rings are looked for."""
+        """Of what holds on to this object likewise."""
         self.parser = self.scope = self.headers = self.cycle = self.flow = None  # pyright: ignore
         self.transport = _GONE
 

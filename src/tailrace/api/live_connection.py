@@ -137,8 +137,6 @@ class LiveConnection(Watcher):
         self._cursors[wish.topic] = cursor
         if wish.lines is not None and cursor.offset > 0:
             self._say(_frame(wish.topic, "gap", {"from": 0, "to": cursor.offset}))
-        if self._outlet is not None and cursor.behind:
-            self._outlet.set_write_buffer_limits(CATCHING_UP_BYTES)
         self._wake(wish.topic)
 
     def _watch_topic(self, wish: WatchTopic) -> None:
@@ -216,6 +214,8 @@ class LiveConnection(Watcher):
             return
         cursor = self._cursors[topic]
         assert isinstance(cursor, Cursor)
+        if self._outlet is not None:
+            self._outlet.set_write_buffer_limits(CATCHING_UP_BYTES)
         self._fetching = asyncio.create_task(self._fetch(topic, cursor))
 
     async def _fetch(self, topic: str, cursor: Cursor) -> None:

@@ -13,7 +13,7 @@ from tailrace.live.connections import retry_ms
 from tailrace.live.hub import LogHub
 from tailrace.live.pieces import Piece
 from tailrace.live.tail import Cursor, End, Gap
-from tailrace.live.watcher import FOLLOWING_BYTES, Outlet, Watcher
+from tailrace.live.watcher import CATCHING_UP_BYTES, FOLLOWING_BYTES, Outlet, Watcher
 
 BEAT = b":\n\n"
 
@@ -57,6 +57,7 @@ class SseWatcher(Watcher):
             if item is None and cursor.behind:
                 item = self._hub.fetch_now(cursor)
                 if item is None:
+                    outlet.set_write_buffer_limits(CATCHING_UP_BYTES)
                     self._fetching = asyncio.create_task(self._fetch(outlet, cursor))
                     return
             match item:
