@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import httpx2
 import uvicorn
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 from websockets.asyncio.client import ClientConnection, connect
 
 from tailrace.api.detach import DetachableHttp, DetachableWebSocket
@@ -61,6 +62,7 @@ class LiveHouse:
         self.hub = LogHub(self.logs, self.describe, connections, self.bus)
         self.topics = TopicHub(self.bus, self.load)
         self.port = 0
+        self.server: uvicorn.Server | None = None
 
     @property
     def url(self) -> str:
@@ -228,10 +230,23 @@ async def live_house(
     app.include_router(logs_router(house.logs, house.describe))
     app.include_router(sse_router(house.hub))
     app.include_router(live_router(house.hub, house.topics))
+    try:
+        async with serving(app, detached=detached, house=house):
+            yield house
+    finally:
+        await house.bus.close()
+        house.logs.close()
+
+
+@asynccontextmanager
+async def serving(
+    app: ASGIApp, *, detached: bool = True, house: LiveHouse | None = None
+) -> AsyncGenerator[int]:
+    """Serves the app, which may be that of a house, at the port that it gives."""
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
     listening.listen(1024)
-    house.port = listening.getsockname()[1]
+    port: int = listening.getsockname()[1]
     config = uvicorn.Config(
         app,
         lifespan="off",
@@ -242,17 +257,18 @@ async def live_house(
         timeout_graceful_shutdown=1,
     )
     server = _Server(config)
-    serving = asyncio.create_task(server.serve(sockets=[listening]))
-    await until(lambda: server.started or serving.done(), "the server")
+    if house is not None:
+        house.port, house.server = port, server
+    running = asyncio.create_task(server.serve(sockets=[listening]))
+    await until(lambda: server.started or running.done(), "the server")
     try:
-        yield house
+        yield port
     finally:
-        await house.hub.close()
-        await house.topics.close()
+        if house is not None:
+            await house.hub.close()
+            await house.topics.close()
         server.should_exit = True
-        await serving
-        await house.bus.close()
-        house.logs.close()
+        await running
 
 
 class _Server(uvicorn.Server):

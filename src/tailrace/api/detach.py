@@ -65,13 +65,16 @@ class DetachableHttp(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         before = self.cycle
         super().on_headers_complete()
-        if self.cycle is not before:
-            # One request may be answered while the next has come already: the way out is that of this one.
-            cast("dict[str, Any]", self.scope)["extensions"] = {DETACH: partial(self._detach, self.cycle)}
+        cycle = self.cycle
+        if cycle is not before:
+            # One request may be answered while the next has come already: each has its own way out.
+            scope = cast("dict[str, Any]", self.scope)
+            scope["extensions"] = {DETACH: partial(self._detach, cycle)}
+            cycle.on_response = partial(self._answered, scope)
 
-    def on_response_complete(self) -> None:
-        self._close_way_out()
-        super().on_response_complete()
+    def _answered(self, scope: dict[str, Any]) -> None:
+        scope.pop("extensions", None)
+        self.on_response_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
