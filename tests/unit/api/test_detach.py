@@ -229,6 +229,7 @@ async def test_pings_are_answered_and_pieces_of_a_message_joined(house: LiveHous
         (Frame(Opcode.TEXT, b"\xff").serialize(mask=True), 1007),
         (Frame(Opcode.BINARY, bytes(70_000)).serialize(mask=True)[:14], 1009),
     ],
+    ids=["not masked", "no UTF-8", "too big"],
 )
 async def test_what_is_against_the_protocol_ends_the_connection(
     house: LiveHouse, sent: bytes, code: int
@@ -324,7 +325,7 @@ async def test_one_that_answers_no_ping_is_taken_for_dead(tmp_path: Path) -> Non
         well.writer.close()
 
 
-@pytest.mark.parametrize("request_", [STREAM, LIVE])
+@pytest.mark.parametrize("request_", [STREAM, LIVE], ids=["sse", "websocket"])
 async def test_one_that_takes_nothing_is_closed(tmp_path: Path, request_: bytes) -> None:
     """After some beats, with what waited for it; nobody else notices."""
     async with live_house(tmp_path, connections=Connections(0.05)) as house:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from starlette.types import Message, Scope
 from websockets.asyncio.client import ClientConnection
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from tailrace.api.live_connection import MOST_TOPICS, MOST_WORDS
 from tailrace.api.watch_live import live_router
@@ -345,3 +345,20 @@ async def test_closing_tells_every_client_when_to_come_back(house: LiveHouse) ->
         assert closed.value.rcvd.code == 1012
     assert len(hints) > 5
     await until(lambda: len(house.hub.connections) == 0, "the connections to go")
+
+
+async def test_when_there_is_no_room_the_handshake_is_refused(open_house: OpenHouse) -> None:
+    """By a 503 that says when to come back; there is room again when one has left."""
+    async with open_house(connections=Connections(most=5, most_of_one=1)) as house:
+        async with house.live():
+            with pytest.raises(InvalidStatus) as refused:
+                await house.live()
+            answer = refused.value.response
+            assert answer.status_code == 503
+            assert int(answer.headers["Retry-After"]) > 0
+            assert answer.headers["Content-Type"] == "application/problem+json"
+            assert "1 watchers" in json.loads(answer.body or b"")["detail"]
+        await until(lambda: len(house.hub.connections) == 0, "it to leave")
+        async with house.live() as connection:
+            await say(connection, op="watch", topic="runs")
+            assert (await hear(connection))["topic"] == "runs"

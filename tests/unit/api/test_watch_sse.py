@@ -285,3 +285,35 @@ async def test_closing_does_not_wait_for_one_that_never_reads(
     await in_time(house.hub.close())
     await until(lambda: len(house.hub.connections) == 0, "the watcher to be abandoned")
     connection.close()
+
+
+async def test_when_there_is_no_room_the_answer_is_a_hint(open_house: OpenHouse) -> None:
+    """A 200, since EventSource gives up for good on an error; there is room again when one has left."""
+    async with open_house(connections=Connections(most=2)) as house:
+        house.create(7)
+        async with house.stream(7), house.stream(7):
+            await until(lambda: len(house.hub.connections) == 2, "the watchers")
+            (hint,) = await house.follow(7)
+            assert hint.kind == "retry"
+            assert hint.data["ms"] >= 5000
+            assert len(house.hub.connections) == 2
+        await until(lambda: len(house.hub.connections) == 0, "them to leave")
+        house.end(7)
+        assert [event.kind for event in await house.follow(7)] == ["end"]
+
+
+async def test_an_address_that_is_refused_takes_no_room(open_house: OpenHouse) -> None:
+    """Neither does one that ended, nor a HEAD."""
+    async with open_house(connections=Connections(most=1)) as house:
+        house.create(7)
+        async with httpx2.AsyncClient(trust_env=False) as client:
+            address = f"{house.url}/api/logs"
+            for _ in range(3):
+                assert (await client.get(f"{address}/404/stream")).status_code == 404
+                assert (await client.get(f"{address}/7/stream?tail=x")).status_code == 400
+                assert (await client.head(f"{address}/7/stream")).status_code == 200
+            house.end(7)
+            for _ in range(3):
+                answer = await client.get(f"{address}/7/stream", headers={"Last-Event-ID": "5"})
+                assert answer.status_code == 204
+        assert [event.kind for event in await house.follow(7)] == ["end"]

@@ -117,32 +117,39 @@ def test_no_bytes_break_the_reader(data: bytes) -> None:
         assert str(error)
 
 
-@pytest.mark.parametrize(
-    ("sent", "code"),
-    [
-        (b"\x81\x02hi", 1002),  # not masked
-        (b"\xc1\x80\0\0\0\0", 1002),  # a reserved bit
-        (b"\x83\x80\0\0\0\0", 1002),  # a reserved opcode
-        (b"\x8b\x80\0\0\0\0", 1002),
-        (b"\x09\x80\0\0\0\0", 1002),  # half a ping
-        (b"\x89\xfe\0\x7e", 1002),  # a long ping
-        (masked(Opcode.CONT, b"x"), 1002),
-        (masked(Opcode.TEXT, b"a", fin=False) + masked(Opcode.TEXT, b"b"), 1002),
-        (masked(Opcode.TEXT, b"\xff"), 1007),
-        (masked(Opcode.TEXT, "é".encode()[:1], fin=False) + masked(Opcode.CONT, b"x"), 1007),
-        (masked(Opcode.CLOSE, b"\x03"), 1002),
-        (masked(Opcode.CLOSE, (999).to_bytes(2, "big")), 1002),
-        (masked(Opcode.CLOSE, (1005).to_bytes(2, "big")), 1002),
-        (masked(Opcode.CLOSE, (2000).to_bytes(2, "big")), 1002),
-        (masked(Opcode.CLOSE, (1000).to_bytes(2, "big") + b"\xff"), 1007),
-        (masked(Opcode.BINARY, bytes(MOST_BYTES + 1)), 1009),
-        (b"\x82\xff\xff" + bytes(7), 1009),
-        (masked(Opcode.BINARY, bytes(MOST_BYTES), fin=False) + masked(Opcode.CONT, b"x"), 1009),
-        (masked(Opcode.BINARY, b"", fin=False) + masked(Opcode.CONT, b"", fin=False) * 2000, 1009),
-    ],
-)
-def test_what_is_against_the_protocol_has_its_code(sent: bytes, code: int) -> None:
+AGAINST = {
+    "not masked": (b"\x81\x02hi", 1002),
+    "a reserved bit": (b"\xc1\x80\0\0\0\0", 1002),
+    "a reserved opcode": (b"\x83\x80\0\0\0\0", 1002),
+    "a reserved control opcode": (b"\x8b\x80\0\0\0\0", 1002),
+    "half a ping": (b"\x09\x80\0\0\0\0", 1002),
+    "a long ping": (b"\x89\xfe\0\x7e", 1002),
+    "a continuation of nothing": (masked(Opcode.CONT, b"x"), 1002),
+    "one within another": (masked(Opcode.TEXT, b"a", fin=False) + masked(Opcode.TEXT, b"b"), 1002),
+    "no UTF-8": (masked(Opcode.TEXT, b"\xff"), 1007),
+    "half a character": (masked(Opcode.TEXT, b"\xc3", fin=False) + masked(Opcode.CONT, b"x"), 1007),
+    "half a code": (masked(Opcode.CLOSE, b"\x03"), 1002),
+    "a low code": (masked(Opcode.CLOSE, (999).to_bytes(2, "big")), 1002),
+    "a code that is not sent": (masked(Opcode.CLOSE, (1005).to_bytes(2, "big")), 1002),
+    "a code of nobody": (masked(Opcode.CLOSE, (2000).to_bytes(2, "big")), 1002),
+    "a reason without UTF-8": (masked(Opcode.CLOSE, (1000).to_bytes(2, "big") + b"\xff"), 1007),
+    "too big": (masked(Opcode.BINARY, bytes(MOST_BYTES + 1)), 1009),
+    "far too big": (b"\x82\xff\xff" + bytes(7), 1009),
+    "too big in parts": (
+        masked(Opcode.BINARY, bytes(MOST_BYTES), fin=False) + masked(Opcode.CONT, b"x"),
+        1009,
+    ),
+    "too many parts": (
+        masked(Opcode.BINARY, b"", fin=False) + masked(Opcode.CONT, b"", fin=False) * 2000,
+        1009,
+    ),
+}
+
+
+@pytest.mark.parametrize("what", AGAINST)
+def test_what_is_against_the_protocol_has_its_code(what: str) -> None:
     """RFC 6455, 7.4.1."""
+    sent, code = AGAINST[what]
     with pytest.raises(FrameError) as refused:
         read(sent)
     assert refused.value.code == code
