@@ -78,7 +78,7 @@ class Connections:
             )
         if self._most_of_one is not None and of_one >= self._most_of_one:
             raise Crowded(
-                f"{client} has {of_one} watchers connected, and more it may not have:"
+                f"{client} has {of_one} connections that watch, the most that one client may have:"
                 " end some, or watch many logs on one connection of /api/live",
                 CROWDED_S,
             )

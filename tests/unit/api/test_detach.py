@@ -130,7 +130,9 @@ async def test_the_server_counts_and_keeps_nothing_of_a_watcher(house: LiveHouse
     gc.collect()
     gc.disable()
     try:
-        wires = [await Wire.open(house.port, STREAM) for _ in range(5)] + [await live(house) for _ in range(5)]
+        wires = [await Wire.open(house.port, STREAM) for _ in range(5)] + [
+            await live(house) for _ in range(5)
+        ]
         for wire in wires[5:]:
             wire.say(Opcode.TEXT, WATCH)
         await until(lambda: len(house.hub.connections) == 10, "the watchers")
@@ -169,7 +171,9 @@ async def test_a_watcher_costs_little(house: LiveHouse) -> None:
         loop = asyncio.get_running_loop()
         frame = Frame(Opcode.TEXT, WATCH).serialize(mask=True)
 
-        async def ask(some: list[socket.socket], request: bytes = request, frame: bytes | None = frame) -> None:
+        async def ask(
+            some: list[socket.socket], request: bytes = request, frame: bytes | None = frame
+        ) -> None:
             for line in some:
                 line.setblocking(False)
                 await loop.sock_connect(line, ("127.0.0.1", house.port))

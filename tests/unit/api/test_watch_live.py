@@ -357,7 +357,7 @@ async def test_when_there_is_no_room_the_handshake_is_refused(open_house: OpenHo
             assert answer.status_code == 503
             assert int(answer.headers["Retry-After"]) > 0
             assert answer.headers["Content-Type"] == "application/problem+json"
-            assert "1 watchers" in json.loads(answer.body or b"")["detail"]
+            assert "1 connections" in json.loads(answer.body or b"")["detail"]
         await until(lambda: len(house.hub.connections) == 0, "it to leave")
         async with house.live() as connection:
             await say(connection, op="watch", topic="runs")

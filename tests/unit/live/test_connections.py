@@ -50,7 +50,7 @@ async def test_one_client_cannot_take_all_the_room() -> None:
     greedy = [Idle("greedy") for _ in range(2)]
     for one in greedy:
         connections.join(one)
-    with pytest.raises(Crowded, match="greedy has 2 watchers") as refused:
+    with pytest.raises(Crowded, match="greedy has 2 connections") as refused:
         connections.join(Idle("greedy"))
     assert "/api/live" in str(refused.value)
     connections.join(Idle("modest"))

@@ -182,9 +182,9 @@ def test_our_frames_are_what_others_make(size: int) -> None:
 
 def test_our_close_fits_its_frame() -> None:
     """A long reason is cut between characters."""
-    assert close_frame(1002, "why") == Frame(
-        Opcode.CLOSE, TheirClose(1002, "why").serialize()
-    ).serialize(mask=False)
+    assert close_frame(1002, "why") == Frame(Opcode.CLOSE, TheirClose(1002, "why").serialize()).serialize(
+        mask=False
+    )
     assert close_frame(None) == b"\x88\x00"
     frame = close_frame(1002, "é" * 100)
     assert len(frame) <= 127
