@@ -486,3 +486,22 @@ async def test_who_has_left_is_not_written_to(house: LiveHouse) -> None:
     house.hub.leave(line.cursor)
     house.append(7, b"one")
     assert (line.frames, len(other.frames)) == ([], 1)
+
+
+async def test_one_that_catches_up_while_it_is_written_to_gets_nothing_twice(house: LiveHouse) -> None:
+    """Its transport filled and drained within one burst of pieces."""
+
+    class Drained(Line):
+        def write(self, data: bytes) -> None:
+            super().write(data)
+            if len(self.frames) == 1:
+                assert self.cursor is not None
+                self.cursor.pause()
+                while isinstance(piece := self.cursor.take(), Piece):
+                    self.frames.append(piece.sse())
+                self.cursor.follow(self, Piece.sse)
+
+    line = await Drained().follow(house.hub)
+    house.append(7, bytes(5 * PIECE_BYTES))
+    assert len(line.frames) == 5
+    assert len({id(frame) for frame in line.frames}) == 5
