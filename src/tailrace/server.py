@@ -9,7 +9,7 @@ import secrets
 import signal
 import socket
 import tempfile
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Coroutine, Generator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -22,6 +22,7 @@ from fastapi import FastAPI
 from tailrace.api.agent_socket import AgentSockets
 from tailrace.api.app import Parts, create_app
 from tailrace.api.auth import hash_of, new_secret
+from tailrace.api.detach import DetachableHttp, DetachableWebSocket
 from tailrace.api.runs import Runs
 from tailrace.api.topics import Topics
 from tailrace.dispatch.dispatcher import Dispatcher
@@ -29,7 +30,10 @@ from tailrace.dispatch.lapses import LapseKeeper
 from tailrace.domain.errors import Invalid, LogRemoved
 from tailrace.ingest.desk import Desk
 from tailrace.live.bus_memory import MemoryBus
+from tailrace.live.connections import BEAT_S, Connections
 from tailrace.live.hub import LogHub, LogView
+from tailrace.live.resync import Resync
+from tailrace.live.room import make_room
 from tailrace.live.scopes import SEALING
 from tailrace.live.topics import TopicHub
 from tailrace.logs.archive import Archive
@@ -46,7 +50,7 @@ from tailrace.sources.mirror import Mirrors
 from tailrace.store import Store, open_store
 from tailrace.store.agents import add_agent_token
 from tailrace.store.identity import add_login_code, set_token
-from tailrace.store.logs import find_log
+from tailrace.store.logs import find_log, find_logs
 from tailrace.store.retention import Rules
 from tailrace.store.sealing import SealingKey
 from tailrace.store.segments import find_sealed
@@ -172,7 +176,8 @@ async def serve(
             lifespan="on",
             log_config=None,
             access_log=False,
-            ws="websockets-sansio",
+            http=DetachableHttp,
+            ws=DetachableWebSocket,
             ws_per_message_deflate=False,
             ws_max_size=MAX_FRAME_BYTES,
             timeout_graceful_shutdown=5,
@@ -208,7 +213,14 @@ async def _compose(
         size = await asyncio.to_thread(end_of, logs, log) if row.size is None else row.size
         return LogView(row.state, size, row.crc32)
 
-    hub = LogHub(logs, describe)
+    async def describe_all(ids: Collection[int]) -> dict[int, LogView]:
+        rows = await store.read(find_logs, ids)
+        unknown = [row.id for row in rows if row.size is None]
+        ends = await asyncio.to_thread(lambda: {id: end_of(logs, id) for id in unknown})
+        return {row.id: LogView(row.state, ends[row.id] if row.size is None else row.size) for row in rows}
+
+    most = make_room(settings.max_watchers)
+    hub = LogHub(logs, describe, Connections(BEAT_S, most, settings.max_watchers_per_client), bus)
     runs = Runs(store, logs, bus, lease_ms)
     topics = TopicHub(bus, Topics(store, runs, lease_ms).load)
     dispatcher = Dispatcher(store, bus, lease_ms)
@@ -235,7 +247,14 @@ async def _compose(
         retention,
         prover,
     )
-    return parts, [dispatcher.run, keeper.run, planner.run, sealer.run, retention.run]
+    return parts, [
+        dispatcher.run,
+        keeper.run,
+        planner.run,
+        sealer.run,
+        retention.run,
+        Resync(hub, describe_all).run,
+    ]
 
 
 def _listen(settings: ServerSettings) -> socket.socket:

@@ -116,6 +116,16 @@ class ServerSettings(_Settings):
         le=3600,
         description="Seconds for which an agent may be silent before it loses its attempts.",
     )
+    max_watchers: int = Field(
+        20_000,
+        ge=1,
+        description="How many connections may watch at once; a limit of open files can make it fewer.",
+    )
+    max_watchers_per_client: int = Field(
+        10_000,
+        ge=1,
+        description="How many of them one client may have: one token or session, from one address.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="The least level of the server's own messages."
     )

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from starlette.responses import JSONResponse, Response
@@ -27,7 +28,7 @@ from tailrace.api.search import search_router
 from tailrace.api.secrets import secrets_router
 from tailrace.api.sessions import sessions_router
 from tailrace.api.watch_live import live_router
-from tailrace.api.watch_sse import sse_router
+from tailrace.api.watch_sse import describe_sse, sse_router
 from tailrace.api.webhooks import Inbox, webhooks_router
 from tailrace.ingest.desk import Desk
 from tailrace.live.hub import Describe
@@ -64,10 +65,19 @@ class Parts:
     prover: Prover
 
 
+class _Described(FastAPI):
+    """With the routes in its description that FastAPI does not serve itself."""
+
+    def openapi(self) -> dict[str, Any]:
+        described = super().openapi()
+        describe_sse(described["paths"])
+        return described
+
+
 def create_app(parts: Parts, lifespan: Lifespan) -> App:
     """The application, behind its gate."""
     desk = parts.desk
-    app = FastAPI(
+    app = _Described(
         title="Tailrace",
         version=__version__,
         lifespan=lifespan,

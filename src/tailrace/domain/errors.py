@@ -5,6 +5,7 @@ TailraceError
 ├── Conflict            the request contradicts what is stored (a name that is taken)
 ├── Invalid             the input is wrong; says where and what is allowed
 ├── Unauthorised        no token, session or signature that we know
+├── Crowded             as many as there may be are here already; later there is room
 ├── MoveRefused         a state machine does not allow this move from this state
 ├── LeaseLost           an agent speaks for an attempt that it no longer holds
 ├── OffsetMismatch      log bytes that do not begin at the log's end
@@ -48,6 +49,14 @@ class Invalid(TailraceError):
 
 class Unauthorised(TailraceError):
     """No token, session or signature that we know."""
+
+
+class Crowded(TailraceError):
+    """As many as there may be are here already; `after_s` is when to come back, in seconds."""
+
+    def __init__(self, message: str, after_s: int) -> None:
+        super().__init__(message)
+        self.after_s = after_s
 
 
 class MoveRefused(TailraceError):

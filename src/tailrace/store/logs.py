@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, select
@@ -61,6 +62,17 @@ def find_log(connection: Connection, id: int) -> LogRow | None:
     """None for an unknown log."""
     row = connection.execute(_LOG, {"log": id}).first()
     return None if row is None else LogRow(row.id, LogState(row.state), *tuple(row)[2:])
+
+
+def find_logs(connection: Connection, ids: Collection[int]) -> list[LogRow]:
+    """Those of these logs that are known; at most 10,000 at once, more than that in parts."""
+    found: list[LogRow] = []
+    all_ids = sorted(ids)
+    for at in range(0, len(all_ids), 10_000):
+        part = all_ids[at : at + 10_000]
+        rows = connection.execute(select(logs.c.id, logs.c.state, logs.c.size).where(logs.c.id.in_(part)))
+        found += [LogRow(row.id, LogState(row.state), row.size) for row in rows]
+    return found
 
 
 def find_owner(connection: Connection, attempt_id: int) -> LogOwner | None:
