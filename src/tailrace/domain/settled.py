@@ -62,7 +62,9 @@ class Settler:
 
     def __init__(self, offset: int = 0) -> None:
         self._screen = Screen(self._give)
-        self._rest: bytes = b""  # rows that nothing has moved in yet; while the screen is open, what is not whole
+        self._rest: bytes = (
+            b""  # rows that nothing has moved in yet; while the screen is open, what is not whole
+        )
         self._base: int = offset  # of `_rest`
         self._shown = PLAIN  # the style in force after what was given out
         self._out: list[bytes] = []
