@@ -13,12 +13,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from tailrace.agent.backoff import Backoff
 from tailrace.cli.client import AWAY, CallFailed, Client
-from tailrace.cli.log_printing import (
-    LineWriter,
-    Look,
-    NamedLinePrinter,
-    PlainPrinter,
-)
+from tailrace.cli.log_printing import LineWriter, Look, NamedLinePrinter, PlainPrinter, Printer
 from tailrace.cli.log_targets import Source, Target, exit_status
 from tailrace.cli.out import Out
 from tailrace.cli.remote_logs import RemoteLogs
