@@ -79,7 +79,7 @@ def test_follow_survives_a_restart_of_the_server(house: House, tmp_path: Path) -
     output = tmp_path / "followed"
     with output.open("wb") as file:
         follower = subprocess.Popen(
-            [sys.executable, "-m", "tailrace", "logs", str(run)],
+            [sys.executable, "-m", "tailrace", "logs", str(run), "--follow", "--raw"],
             env={**os.environ, **house.environment},
             stdout=file,
             stderr=subprocess.DEVNULL,
@@ -97,7 +97,7 @@ def test_an_aborted_run_exits_with_130(home: House) -> None:
     run = home.run(home.script_plan("echo on; sleep 600"))
     home.wait_output(run, b"on")
     assert tailrace(home, "abort", str(run)).returncode == 0
-    assert tailrace(home, "logs", str(run)).returncode == 130
+    assert tailrace(home, "logs", str(run), "-f", "--exit-status").returncode == 130
 
 
 def test_projects_and_plans_are_made_and_listed(home: House) -> None:

@@ -8,7 +8,6 @@ from tailrace.cli.client import CallFailed
 from tailrace.cli.log_wish import LogWish, streams_of
 from tailrace.cli.logs import LogFlags
 from tailrace.cli.moments import parse_moment
-from tailrace.domain.plan.durations import DURATION_FORMS, parse_duration
 
 
 def read_wish(flags: LogFlags) -> LogWish:
@@ -46,6 +45,8 @@ def longest_pause(replay: bool, speed: float, max_pause: str | None) -> float | 
         raise CallFailed(f"--speed {speed:g}: expected a number above 0; 2 is twice as fast")
     if max_pause is None:
         return None
+    from tailrace.domain.plan.durations import DURATION_FORMS, parse_duration
+
     seconds = parse_duration(max_pause)
     if seconds is None:
         raise CallFailed(f"--max-pause {max_pause!r}: expected {DURATION_FORMS}")
