@@ -263,7 +263,7 @@ def test_a_replay_gives_the_same_bytes(home: House) -> None:
 
 def test_progress_bars_settle(home: House) -> None:
     """As a terminal would show them, read whole, followed and asked of the server; the raw log keeps all."""
-    run, log = ended(home, r"printf 'get\n10%%\r50%%\r100%%\nbuild\n\033[1A\033[2Kbuilt\ndone\n'")
+    run, _ = ended(home, r"printf 'get\n10%%\r50%%\r100%%\nbuild\n\033[1A\033[2Kbuilt\ndone\n'")
     settled = b"get\n100%\nbuilt\ndone\n"
     assert logs(home, run, "--settled", "--stream", "stdout").stdout == settled
     assert logs(home, run, "--settled", "--stream", "stdout", "--follow").stdout == settled
