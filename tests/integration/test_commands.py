@@ -175,3 +175,11 @@ def test_up_registers_a_checkout_and_runs_its_plan(house: House, tmp_path: Path)
     wait_for(lambda: "Tailrace is ready: " in again.messages(), "the link")
     assert len(house.get("/api/projects")["items"]) == 1
     assert len(house.get("/api/plans")["items"]) == 1
+
+
+def test_the_shell_completes_commands_and_flags(house: House) -> None:
+    """By the script that the program prints."""
+    script = tailrace(house, "completion", "bash").stdout
+    asked = "COMP_WORDS=(tailrace logs --fol); COMP_CWORD=2; _tailrace; echo ${COMPREPLY[@]}"
+    done = subprocess.run(["bash", "-c", f"{script}\n{asked}"], capture_output=True, text=True, check=True)
+    assert done.stdout == "--follow\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import Literal
 
 from cyclopts import App
 
@@ -86,6 +87,18 @@ secret.command(set_secret, name="set")
 secret.command(list_secrets, name="list")
 secret.command(remove_secret, name="remove")
 app.command(secret)
+
+
+@app.command
+def completion(shell: Literal["bash", "zsh", "fish"], /) -> None:
+    """Print a script that completes this program's commands and flags: bash: source it; zsh, fish: save it where they look.
+
+    Parameters
+    ----------
+    shell:
+        Whose script.
+    """
+    print(app.generate_completion(prog_name="tailrace", shell=shell))
 
 
 def main() -> None:
