@@ -71,7 +71,7 @@ class Client:
         timeout_s: float = 60,
     ) -> Any:
         """The answer's JSON, None when it has none; raises CallFailed."""
-        answer = self._answer(method, path, body, query)
+        answer = self._answer(method, path, body, query, timeout_s)
         return self.decoded(answer.content) if answer.content else None
 
     def raw(self, method: str, path: str, query: Mapping[str, Any]) -> tuple[bytes, Mapping[str, str]]:
@@ -87,7 +87,12 @@ class Client:
             raise CallFailed(f"{self.server} answers, but not as Tailrace does: is --server right?") from None
 
     def _answer(
-        self, method: str, path: str, body: Mapping[str, Any] | None, query: Mapping[str, Any] | None
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None,
+        query: Mapping[str, Any] | None,
+        timeout_s: float = 60,
     ) -> httpx2.Response:
         import httpx2
 
