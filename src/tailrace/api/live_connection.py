@@ -129,13 +129,14 @@ class LiveConnection(Watcher):
             partial(self._wake, wish.topic),
             start=wish.start,
             lines=wish.lines,
+            at=wish.at,
             skips=not wish.whole,
         )
         if self._closing:
             self._logs.leave(cursor)
             return
         self._cursors[wish.topic] = cursor
-        if wish.lines is not None and cursor.offset > 0:
+        if (wish.lines is not None or wish.at is not None) and cursor.offset > 0:
             self._say(_frame(wish.topic, "gap", {"from": 0, "to": cursor.offset}))
         self._wake(wish.topic)
 

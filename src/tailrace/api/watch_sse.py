@@ -15,7 +15,9 @@ from tailrace.api.detach import DetachStream, way_out
 from tailrace.api.hangup import Hangup
 from tailrace.api.numbers import LARGEST, number_in, whole_number
 from tailrace.api.outlet import AsgiOutlet, as_body
-from tailrace.domain.errors import Crowded, Invalid, NotFound
+from tailrace.api.times import moment_in
+from tailrace.api.watch_wishes import check_one_place
+from tailrace.domain.errors import Crowded, NotFound
 from tailrace.live.connections import crowded_ms
 from tailrace.live.hub import LogHub
 from tailrace.live.watcher_sse import SseWatcher, retry_event
@@ -40,6 +42,12 @@ _DOCS: dict[str, Any] = {
             for name, place, kind, words in (
                 ("from", "query", "integer", "First byte."),
                 ("tail", "query", "integer", "Begin with the last so many lines."),
+                (
+                    "at",
+                    "query",
+                    "string",
+                    "Begin at the first span that is not older: ISO 8601, or ms since 1970.",
+                ),
                 ("whole", "query", "integer", "1: a slow client is waited for, and never skipped forward."),
                 ("Last-Event-ID", "header", "integer", "First byte; stronger than the others."),
             )
@@ -77,6 +85,7 @@ class _Place(NamedTuple):
 
     start: int
     lines: int | None
+    at: int | None
     resumed: int | None
     whole: bool
 
@@ -87,12 +96,11 @@ class _Place(NamedTuple):
         whole = bool(number_in(query, "whole", 1))
         resumed = request.headers.get("last-event-id")
         if resumed:
-            return cls(0, None, whole_number(resumed, "Last-Event-ID"), whole)
-        start = number_in(query, "from")
-        lines = number_in(query, "tail", MOST_LINES)
-        if start is not None and lines is not None:
-            raise Invalid("from and tail: a log is followed from one place; name one of them")
-        return cls(start or 0, lines, None, whole)
+            return cls(0, None, None, whole_number(resumed, "Last-Event-ID"), whole)
+        start, lines = number_in(query, "from"), number_in(query, "tail", MOST_LINES)
+        at = moment_in(query, "at")
+        check_one_place({"from": start, "tail": lines, "at": at})
+        return cls(start or 0, lines, at, None, whole)
 
 
 class _Endpoint:
@@ -115,7 +123,9 @@ class _Endpoint:
             return
         taken = False
         try:
-            cursor = await watcher.watch(log, start=place.start, lines=place.lines, whole=place.whole)
+            cursor = await watcher.watch(
+                log, start=place.start, lines=place.lines, at=place.at, whole=place.whole
+            )
             if place.resumed is not None:
                 cursor.offset = place.resumed
                 ended = cursor.tail.ended

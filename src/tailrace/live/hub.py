@@ -110,9 +110,11 @@ class LogHub:
         *,
         start: int = 0,
         lines: int | None = None,
+        at: int | None = None,
         skips: bool = False,
     ) -> Cursor:
-        """A cursor at byte `start`, or where the last `lines` lines begin; end it with `leave`.
+        """A cursor at byte `start`, or where the last `lines` lines begin, or at what was written at `at` (ms since the
+        epoch) or after it; end it with `leave`.
 
         Raises NotFound for an unknown or removed log, Invalid when the log has ended before `start`.
         """
@@ -129,6 +131,8 @@ class LogHub:
                 await asyncio.shield(tail.locating)
             if lines is not None:
                 cursor.offset = await asyncio.to_thread(self._offset_of_tail, log, lines)
+            elif at is not None:
+                cursor.offset = await asyncio.to_thread(self._offset_of_time, log, at)
             ended = tail.ended
             if ended is not None and cursor.offset > ended.size:
                 raise Invalid(
@@ -261,6 +265,12 @@ class LogHub:
     def _offset_of_tail(self, log: int, lines: int) -> int:
         try:
             return self._logs.offset_of_tail(log, lines)
+        except NotFound:
+            return 0
+
+    def _offset_of_time(self, log: int, at: int) -> int:
+        try:
+            return self._logs.offset_of_time(log, at)
         except NotFound:
             return 0
 

@@ -37,11 +37,19 @@ class SseWatcher(Watcher):
         self._fetching: asyncio.Task[None] | None = None
         self._heard = 0
 
-    async def watch(self, log: int, *, start: int, lines: int | None = None, whole: bool = False) -> Cursor:
+    async def watch(
+        self,
+        log: int,
+        *,
+        start: int,
+        lines: int | None = None,
+        at: int | None = None,
+        whole: bool = False,
+    ) -> Cursor:
         """Take a place in the log before the answer begins. Raises as `LogHub.watch` does."""
-        cursor = await self._hub.watch(log, self.pump, start=start, lines=lines, skips=not whole)
+        cursor = await self._hub.watch(log, self.pump, start=start, lines=lines, at=at, skips=not whole)
         self._cursor = cursor
-        if lines is not None and cursor.offset > 0:
+        if (lines is not None or at is not None) and cursor.offset > 0:
             self._opening = Gap(0, cursor.offset)
         return cursor
 
