@@ -15,11 +15,14 @@ from tailrace.api.detach import DetachStream, way_out
 from tailrace.api.hangup import Hangup
 from tailrace.api.numbers import LARGEST, number_in, whole_number
 from tailrace.api.outlet import AsgiOutlet, as_body
+from tailrace.api.rendering import renders_lines
 from tailrace.api.times import moment_in
+from tailrace.api.watch_settled import SettledStream
 from tailrace.api.watch_wishes import check_one_place
 from tailrace.domain.errors import Crowded, NotFound
 from tailrace.live.connections import crowded_ms
 from tailrace.live.hub import LogHub
+from tailrace.live.tail import Cursor
 from tailrace.live.watcher_sse import SseWatcher, retry_event
 
 MOST_LINES = 1_000_000
@@ -48,6 +51,7 @@ _DOCS: dict[str, Any] = {
                     "string",
                     "Begin at the first span that is not older: ISO 8601, or ms since 1970.",
                 ),
+                ("render", "query", "string", "lines: lines as they settled, as a terminal would show them."),
                 ("whole", "query", "integer", "1: a slow client is waited for, and never skipped forward."),
                 ("Last-Event-ID", "header", "integer", "First byte; stronger than the others."),
             )
@@ -88,19 +92,28 @@ class _Place(NamedTuple):
     at: int | None
     resumed: int | None
     whole: bool
+    settled: bool
 
     @classmethod
     def of(cls, request: Request) -> _Place:
         """Raises Invalid."""
         query = request.query_params
-        whole = bool(number_in(query, "whole", 1))
+        whole, settled = bool(number_in(query, "whole", 1)), renders_lines(query)
         resumed = request.headers.get("last-event-id")
         if resumed:
-            return cls(0, None, None, whole_number(resumed, "Last-Event-ID"), whole)
+            return cls(0, None, None, whole_number(resumed, "Last-Event-ID"), whole, settled)
         start, lines = number_in(query, "from"), number_in(query, "tail", MOST_LINES)
         at = moment_in(query, "at")
         check_one_place({"from": start, "tail": lines, "at": at})
-        return cls(start or 0, lines, at, None, whole)
+        return cls(start or 0, lines, at, None, whole, settled)
+
+    def nothing_left(self, cursor: Cursor) -> bool:
+        """Move the cursor to where one resumes; whether the log has ended there."""
+        if self.resumed is None:
+            return False
+        cursor.offset = self.resumed
+        ended = cursor.tail.ended
+        return ended is not None and cursor.offset >= ended.size
 
 
 class _Endpoint:
@@ -114,6 +127,9 @@ class _Endpoint:
             raise NotFound("log", log)
         request = Request(scope)
         place = _Place.of(request)
+        if place.settled:
+            await self._settled(log, place, request, scope, receive, send)
+            return
         watcher = SseWatcher(self._hub, client_of(scope))
         try:
             self._hub.connections.join(watcher)
@@ -126,12 +142,9 @@ class _Endpoint:
             cursor = await watcher.watch(
                 log, start=place.start, lines=place.lines, at=place.at, whole=place.whole
             )
-            if place.resumed is not None:
-                cursor.offset = place.resumed
-                ended = cursor.tail.ended
-                if ended is not None and cursor.offset >= ended.size:
-                    await Response(status_code=204)(scope, receive, send)
-                    return
+            if place.nothing_left(cursor):
+                await Response(status_code=204)(scope, receive, send)
+                return
             if request.method == "HEAD":
                 await _answer(send, b"")
                 return
@@ -146,6 +159,30 @@ class _Endpoint:
         finally:
             if not taken:
                 watcher.connection_lost(None)
+
+    async def _settled(
+        self, log: int, place: _Place, request: Request, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        stream = SettledStream(self._hub, client_of(scope))
+        try:
+            self._hub.connections.join(stream)
+        except Crowded:
+            await _answer(send, retry_event(crowded_ms()))
+            return
+        try:
+            cursor = await stream.watch(log, start=place.start, lines=place.lines, at=place.at)
+            try:
+                if place.nothing_left(cursor):
+                    await Response(status_code=204)(scope, receive, send)
+                elif request.method == "HEAD":
+                    await _answer(send, b"")
+                else:
+                    await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
+                    await stream.run(cursor, receive, send)
+            finally:
+                self._hub.leave(cursor)
+        finally:
+            self._hub.connections.leave(stream)
 
 
 async def _stream(watcher: SseWatcher, receive: Receive, send: Send) -> None:
