@@ -269,3 +269,24 @@ def test_progress_bars_settle(home: House) -> None:
     assert logs(home, run, "--settled", "--stream", "stdout", "--follow").stdout == settled
     assert logs(home, run, "--settled", "--grep", "%").stdout == b"100%\n"
     assert b"10%\r50%" in logs(home, run, "--raw").stdout
+
+
+def test_a_search_finds_what_is_far_apart(home: House) -> None:
+    """Single lines, neighbours, the first and the last one; from a byte on; with a pattern that the server refuses."""
+    program = (
+        "for i in range(40000): print(f'{i} ' + 'hit ' * (i % 9000 in (0, 1, 800)) + 'x' * (i % 50))\n"
+        "print('hit last', end='')"
+    )
+    run, log = ended(home, f'python3 -c "{program}"')
+    lines = home.output(log, "stdout").splitlines()
+    hits = [line for line in lines if b"hit" in line]
+    assert len(hits) == 16
+    assert logs(home, run, "--grep", "hit", "--stream", "stdout").stdout.splitlines() == hits
+    assert logs(home, run, "--grep", "HIT last$", "-i").stdout == b"hit last\n"
+    late = home.output(log, None).index(b"9001 hit") + 1
+    assert logs(home, run, "--grep", "hit", "--from", late).stdout.splitlines()[0] == b"001 hit x"
+    assert logs(home, run, "--grep", r"\A0 hit").stdout == b"0 hit \n"
+    numbered = logs(home, run, "--grep", "hit", "--json", "--stream", "stdout").stdout.splitlines()
+    whole = home.output(log, None)
+    for line in map(json.loads, numbered):
+        assert whole[line["offset"] :].startswith(line["text"].encode())

@@ -64,6 +64,11 @@ class LogWish:
         every = self.streams is None and not self.raw
         return every and self.step is None and self.until is None and not (self.timestamps or self.json)
 
+    @property
+    def searched(self) -> bool:
+        """Whether only matching lines of the log itself are wanted, which the server can find."""
+        return self.grep is not None and not self.settled
+
     def start_of(self, remote: RemoteLogs, source: Source) -> int:
         """The offset at which the log is to begin; blocks."""
         if self.start is not None:

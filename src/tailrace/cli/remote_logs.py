@@ -59,6 +59,11 @@ class RemoteLogs:
             yield Stretch(log, start, data, found)
             start = end
 
+    def lines(self, log: int, first: int, last: int, start: int, stop: int) -> Iterator[Stretch]:
+        """The lines `first` to `last`, counted from 1, as far as they lie within [start, stop)."""
+        begin, end, _, _ = self.extent(log, lines=f"{first}-{last}")
+        yield from self.stretches(log, max(begin, start), min(end, stop))
+
     def _spans(self, log: int, start: int, stop: int) -> list[Span]:
         found: list[Span] = []
         following: int | None = start

@@ -8,6 +8,7 @@ from typing import Any
 
 from tailrace.cli.client import CallFailed, Client
 from tailrace.cli.follow import LogFollower, exit_of_run
+from tailrace.cli.found_stretches import found_stretches
 from tailrace.cli.log_printing import Printer
 from tailrace.cli.log_targets import Source, Target, exit_status
 from tailrace.cli.log_wish import LogWish, Sieve
@@ -118,8 +119,25 @@ class Shower:
 
     def _stretches(self, source: Source, *, spans: bool = False) -> Iterator[Stretch]:
         start, stop = self._start(source), self._remote.extent(source.log).stop
-        spans = spans or self._out.colours or not self._wish.plain
-        for stretch in self._remote.stretches(source.log, start, stop, spans=spans):
+        if self._wish.grep is not None and self._wish.searched:
+            found = found_stretches(
+                self._client,
+                self._remote,
+                source.log,
+                start,
+                stop,
+                self._wish.grep,
+                case=not self._wish.ignore_case,
+            )
+        else:
+            spans = spans or self._out.colours or not self._wish.plain
+            found = self._remote.stretches(source.log, start, stop, spans=spans)
+        following = start
+        for stretch in found:
+            if stretch.offset != following:
+                # What was left out between would otherwise be joined.
+                self.end(source.log)
+            following = stretch.next
             yield stretch
             if self._sieve.ends(stretch):
                 return
