@@ -41,7 +41,10 @@ class LogFlags:
         str | None, Parameter(help="Only the output of a step, by its name or its index (from 0).")
     ] = None
     stream: Annotated[
-        tuple[str, ...], Parameter(help="Only stdout, stderr or system (what Tailrace says); commas between.")
+        tuple[str, ...],
+        Parameter(
+            negative_iterable=(), help="Only stdout, stderr or system (what Tailrace says); commas between."
+        ),
     ] = ()
     timestamps: Annotated[
         bool,
