@@ -13,7 +13,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from tailrace.agent.backoff import Backoff
 from tailrace.cli.client import AWAY, CallFailed, Client
-from tailrace.cli.log_printing import LineWriter, Look, NamedLinePrinter, PlainPrinter, Printer
+from tailrace.cli.log_printing import LinePrinter, LineWriter, Look, PlainPrinter, Printer
 from tailrace.cli.log_targets import Source, Target, exit_status
 from tailrace.cli.out import Out
 from tailrace.cli.remote_logs import RemoteLogs
@@ -198,7 +198,7 @@ class _RunSink:
             jobs = tuple(job["name"] for job in run["jobs"]) if run else ()
             colours = self._out.colours and self._error.colours
             if len(jobs) > 1:
-                self._printer = NamedLinePrinter(self._route, LineWriter(Look(colours), jobs, None))
+                self._printer = LinePrinter(self._route, LineWriter(Look(colours), jobs, None))
             else:
                 self._printer = PlainPrinter(self._route, colours)
         self._printer.begin(source)

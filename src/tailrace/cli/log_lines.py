@@ -62,6 +62,10 @@ class Lines:
             if torn.size >= MOST_BYTES:
                 yield self._torn.pop(key).line()
 
+    def begun(self, piece: Piece) -> bool:
+        """Whether the piece goes on a line that began before it."""
+        return (piece.log, piece.stream) in self._torn
+
     def end(self, log: int) -> Iterator[Line]:
         """The log has ended: its lines that have no end."""
         for key in [key for key in self._torn if key[0] == log]:

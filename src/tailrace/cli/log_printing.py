@@ -61,14 +61,31 @@ class PlainPrinter(Printer):
 
 
 class LinePrinter(Printer):
-    """Whole lines, each through `write` (which may refuse it)."""
+    """Whole lines, each with what stands before it."""
 
-    def __init__(self, route: Route, write: Callable[[Line], bytes | None]) -> None:
+    def __init__(self, route: Route, writer: LineWriter) -> None:
         self._route = route
-        self._write = write
+        self._writer = writer
         self._lines = Lines()
 
+    def begin(self, source: Source) -> None:
+        self._writer.begin(source)
+
     def take(self, piece: Piece) -> None:
+        if not self._writer.alike:
+            self._take_each(piece)
+            return
+        # Lines of one piece are alike but for their text: the whole ones are written in one go, not one by one.
+        first = piece.data.find(b"\n") + 1 if self._lines.begun(piece) else 0
+        last = piece.data.rfind(b"\n") + 1
+        if first < last:
+            self._take_each(piece._replace(data=piece.data[:first]))
+            text = self._writer.write_alike(piece._replace(data=piece.data[first:last]))
+            self._route(piece.stream).write(text)
+            piece = piece._replace(offset=piece.offset + last, data=piece.data[last:])
+        self._take_each(piece)
+
+    def _take_each(self, piece: Piece) -> None:
         for line in self._lines.take(piece):
             self._print(line)
 
@@ -77,7 +94,7 @@ class LinePrinter(Printer):
             self._print(line)
 
     def _print(self, line: Line) -> None:
-        text = self._write(line)
+        text = self._writer.write(line)
         if text is not None:
             self._route(line.stream).write(text)
 
@@ -148,16 +165,29 @@ class LineWriter:
             return None
         if self._look.json:
             return self._json(line)
-        text = line.text
-        if self._look.colours:
-            if line.stream is Stream.SYSTEM:
-                text = _DIM + text + _BRIGHT
-            if b"\x1b" in text:
-                text += _RESET
-        time = f"{iso_time(line.time)} ".encode() if self._look.time else b""
-        return self._prefix(line.log) + time + text + b"\n"
+        before, after = self._around(line.log, line.time, line.stream, b"\x1b" in line.text)
+        return before + line.text + after
 
-    def _prefix(self, log: int) -> bytes:
+    @property
+    def alike(self) -> bool:
+        """Whether lines of one log, time and stream differ only in their text, and all are wanted."""
+        return self._accepts is None and not self._look.json
+
+    def write_alike(self, piece: Piece) -> bytes:
+        """Whole lines of one piece, where they are alike."""
+        before, after = self._around(piece.log, piece.time, piece.stream, b"\x1b" in piece.data)
+        return before + piece.data[:-1].replace(b"\n", after + before) + after
+
+    def _around(self, log: int, time: int, stream: Stream, styled: bool) -> tuple[bytes, bytes]:
+        """What stands before a line's text and after it."""
+        before = self._name(log) + (f"{iso_time(time)} ".encode() if self._look.time else b"")
+        if not self._look.colours:
+            return before, b"\n"
+        if stream is Stream.SYSTEM:
+            return before + _DIM, _RESET + b"\n"
+        return before, _RESET + b"\n" if styled else b"\n"
+
+    def _name(self, log: int) -> bytes:
         if not self._jobs:
             return b""
         source = self._sources[log]
@@ -180,17 +210,6 @@ class LineWriter:
             "text": line.text.decode("utf-8", "replace"),
         }
         return json.dumps(value, ensure_ascii=False).encode() + b"\n"
-
-
-class NamedLinePrinter(LinePrinter):
-    """Lines with what their source is called."""
-
-    def __init__(self, route: Route, writer: LineWriter) -> None:
-        super().__init__(route, writer.write)
-        self._writer = writer
-
-    def begin(self, source: Source) -> None:
-        self._writer.begin(source)
 
 
 def iso_time(ms: int) -> str:

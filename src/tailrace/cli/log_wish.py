@@ -8,9 +8,9 @@ from typing import Any
 
 from tailrace.cli.client import CallFailed
 from tailrace.cli.log_printing import (
+    LinePrinter,
     LineWriter,
     Look,
-    NamedLinePrinter,
     PlainPrinter,
     Printer,
     SettledPrinter,
@@ -89,7 +89,7 @@ class LogWish:
         accepts = None if self.grep is None else line_pattern(self.grep, self.ignore_case)
         if several or accepts or self.timestamps or self.json:
             look = Look(out.colours and not self.json, self.timestamps, self.json)
-            printer: Printer = NamedLinePrinter(route, LineWriter(look, jobs if several else (), accepts))
+            printer: Printer = LinePrinter(route, LineWriter(look, jobs if several else (), accepts))
         else:
             printer = PlainPrinter(route, dims=out.colours and not self.raw and not self.settled)
         return SettledPrinter(printer) if self.settled else printer

@@ -5,6 +5,8 @@ from __future__ import annotations
 from io import BytesIO
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tailrace.cli.client import CallFailed
 from tailrace.cli.log_targets import Source
@@ -82,3 +84,19 @@ def test_output_that_cannot_be_written_is_told_apart() -> None:
         Out(Full(BrokenPipeError())).write(b"x")
     with pytest.raises(CallFailed, match="No space left"):
         Out(Full(OSError(28, "No space left on device"))).write(b"x")
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([OUT, Stream.STDERR]),
+            st.sampled_from([b"a", b"b\n", b"\n", b"c\n\nd", b"e\nf\n"]),
+        )
+    )
+)
+def test_lines_written_in_one_go_are_as_if_written_one_by_one(written: list[tuple[Stream, bytes]]) -> None:
+    """Wherever the pieces begin and end."""
+    pieces = [piece(0, data, stream) for stream, data in written]
+    together = printed(LogWish(timestamps=True), BytesIO(), ("job",), *pieces)
+    apart = printed(LogWish(timestamps=True, grep=""), BytesIO(), ("job",), *pieces)
+    assert together == apart
