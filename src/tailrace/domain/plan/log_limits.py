@@ -39,8 +39,7 @@ def _limit(node: Node, subject: str, problems: Problems) -> int | None:
     if not 0 < size <= MAX_LOG_BYTES:
         problems.add(
             node.place,
-            f"{subject} must be more than 0 and at most 1024GiB;"
-            f" found {describe(node)}",
+            f"{subject} must be more than 0 and at most 1024GiB; found {describe(node)}",
         )
         return None
     return size
