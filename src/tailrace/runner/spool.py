@@ -173,18 +173,20 @@ class SpoolReader:
         self._sum = _sum_up(self._data, begin, upto)
         return self._sum.crc32
 
-    def free(self, durable: int) -> None:
-        """Give back to the disk what the server holds durably, in whole MiB; a file system that cannot is left as it is.
+    def free(self, durable: int) -> bool:
+        """Give back to the disk what the server holds durably, in whole MiB; False where the file system cannot.
 
         May be called in a thread beside reads; not beside another `free`, nor beside a SpoolWriter that is being opened. Raises
         OSError.
         """
         stop = freeable(durable)
-        if stop <= self.freed or not can_free(self._folder.freed):
-            return
+        if stop <= self.freed:
+            return True
+        if not can_free(self._folder.freed):
+            return False
         with _opened(self._folder.spool) as data, _opened(self._folder.spans) as spans:
             if os.fstat(data).st_size < stop:
-                return  # the disk lost what the server has: nothing to free
+                return False  # the disk lost what the server has: nothing to free
             # First the mark, for good: whoever reads the checksum later must not need the bytes.
             mark = Mark(stop, _sum_up(data, self._mark, stop).crc32)
             keep_mark(self._folder.freed, mark)
@@ -192,6 +194,7 @@ class SpoolReader:
             punch(data, self._punched, stop)
             punch(spans, 0, _first_from(spans, stop) * SPAN_BYTES)
             self._punched = stop
+        return True
 
     def close(self) -> None:
         for fd in (self._data, self._spans):
