@@ -74,6 +74,12 @@ class ServerFlags:
         float | None,
         Parameter(help="Seconds for which an agent may be silent before it loses its attempts."),
     ] = None
+    log_limit: Annotated[
+        str | None,
+        Parameter(
+            help="The most bytes of any job's log (with KiB, MiB or GiB): no plan's `limit` is higher."
+        ),
+    ] = None
     log_level: Annotated[str | None, Parameter(help=LOG_LEVEL.format("server"))] = None
 
 

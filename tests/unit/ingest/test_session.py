@@ -13,6 +13,7 @@ from tailrace.domain.plan import JobSpec, RunStep
 from tailrace.domain.wire import Ack, Drop, Held, JobSecrets, Leased, Resume, ServerMessage, pack_chunk
 from tailrace.ingest.desk import Desk
 from tailrace.ingest.session import Session
+from tailrace.ingest.stalls import Stalls
 from tailrace.live.bus_memory import MemoryBus
 from tailrace.live.hub import LogHub, LogView
 from tailrace.logs.tail_file import FileLogStore
@@ -55,7 +56,9 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 
     hub = LogHub(logs, describe)
     agent, run = await store.write(an_agent), await store.write(a_run)
-    yield World(store, Desk(store, logs, hub, bus, 60_000, logs, KEY), agent, run, [])
+    yield World(
+        store, Desk(store, logs, hub, bus, 60_000, logs, KEY, stalls=Stalls(store, bus)), agent, run, []
+    )
     await hub.close()
     await bus.close()
     await store.close()

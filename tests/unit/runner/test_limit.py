@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import sys
 
-import pytest
-
 from tailrace.domain.plan.model import LogSpec
 from tailrace.runner.limit import LogLimit
 from tests.unit.runner.bench import Bench
@@ -13,9 +11,13 @@ from tests.unit.runner.bench import Bench
 PYTHON = sys.executable
 
 
+def never(_limit: int) -> None:
+    raise AssertionError("the job may go on")
+
+
 def test_a_log_of_exactly_its_limit_is_whole() -> None:
     """The next byte is one too many."""
-    limit = LogLimit(LogSpec(limit=10), pytest.fail)
+    limit = LogLimit(LogSpec(limit=10), never)
     assert limit.take(0, b"0123456789") == b"0123456789"
     assert (limit.reached, limit.dropped) == (False, 0)
     exceeded: list[int] = []
@@ -27,7 +29,7 @@ def test_a_log_of_exactly_its_limit_is_whole() -> None:
 
 def test_the_limit_cuts_no_character() -> None:
     """What is before it and fits is kept; after a cut nothing is, or the text would have a hole without a mark."""
-    limit = LogLimit(LogSpec(limit=5, when_full="drop"), pytest.fail)
+    limit = LogLimit(LogSpec(limit=5, when_full="drop"), never)
     assert limit.take(0, "水水".encode()) == "水".encode()
     assert limit.take(3, b"x") == b""
     assert limit.dropped == 4
