@@ -216,9 +216,7 @@ async def _compose(
     runs = Runs(store, logs, bus, lease_ms, stalls.shown)
     topics = TopicHub(bus, Topics(store, runs, lease_ms).load)
     dispatcher = Dispatcher(store, bus, lease_ms)
-    desk = Desk(
-        store, tail, hub, bus, lease_ms, logs, key, stalls=stalls, max_log=settings.log_limit
-    )
+    desk = Desk(store, tail, hub, bus, lease_ms, logs, key, stalls=stalls, max_log=settings.log_limit)
     sockets = AgentSockets(desk, dispatcher)
     keeper = LapseKeeper(
         store,

@@ -102,9 +102,18 @@ class Supervisor:
         """Watch the attempts until cancelled."""
         with wakes(self._folder, self._woken, self._stalled):
             while True:
-                for attempt in [*self._held.values(), *self._dropped]:
-                    self._advance(attempt)
+                self.look()
                 await asyncio.sleep(LOOK_S)
+
+    def look(self) -> None:
+        """Look at every attempt, and do what is due."""
+        for attempt in [*self._held.values(), *self._dropped]:
+            self._advance(attempt)
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is being done to an attempt's folder."""
+        return any(attempt.busy for attempt in [*self._held.values(), *self._dropped])
 
     @property
     def unsettled(self) -> int:
@@ -115,6 +124,11 @@ class Supervisor:
     def unfinished(self) -> int:
         """How many attempts have not ended yet."""
         return sum(attempt.finished is None for attempt in self._held.values())
+
+    @property
+    def stalled(self) -> int:
+        """How many attempts' output stands still."""
+        return sum(attempt.stalled is not None for attempt in self._held.values())
 
     def abort_all(self, by: str, grace_s: float) -> None:
         """Abort every attempt, with no more than this grace, and take no more."""

@@ -113,7 +113,7 @@ def _health_router(desk: Desk, sealer: Sealer) -> APIRouter:
     @router.api_route("/readyz", methods=["GET"])
     @router.api_route("/readyz", methods=["HEAD"], include_in_schema=False)
     async def ready() -> Response:
-        """The store answers too, and there is room for what agents send; `archive` says whether sealed logs can be kept and read."""
+        """The store answers and agents find room; `archive` says whether sealed logs can be kept and read."""
         try:
             await desk.store.read(list_projects, 0, 1)
         except Exception as error:

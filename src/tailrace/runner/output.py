@@ -36,9 +36,7 @@ class Output:
     the processes' bytes alone: what Tailrace has to say goes in beyond it.
     """
 
-    def __init__(
-        self, spool: SpoolWriter, wake: Wake, masker: Masker, limit: LogLimit | None = None
-    ) -> None:
+    def __init__(self, spool: SpoolWriter, wake: Wake, masker: Masker, limit: LogLimit | None = None) -> None:
         self._spool = spool
         self._masker = masker
         self._seam = masker.seam() if masker else None
