@@ -29,6 +29,7 @@ from tailrace.dispatch.dispatcher import Dispatcher
 from tailrace.dispatch.lapses import LapseKeeper
 from tailrace.domain.errors import Invalid, LogRemoved
 from tailrace.ingest.desk import Desk
+from tailrace.ingest.stalls import Stalls
 from tailrace.live.bus_memory import MemoryBus
 from tailrace.live.connections import BEAT_S, Connections
 from tailrace.live.hub import LogHub, LogView
@@ -60,6 +61,8 @@ SECRET_KEY_FILE = "secret-key"
 MAX_FRAME_BYTES = 1024 * 1024
 """A chunk with its spans has 340 KiB at most."""
 UP_TOKEN_LIFE_MS = 10 * 60 * 1000
+LOG_GRACE_LEASES = 10
+"""How many leases' time an agent may stay away before the rest of an ended attempt's log is given up."""
 
 _log = structlog.get_logger("server")
 
@@ -221,12 +224,21 @@ async def _compose(
 
     most = make_room(settings.max_watchers)
     hub = LogHub(logs, describe, Connections(BEAT_S, most, settings.max_watchers_per_client), bus)
-    runs = Runs(store, logs, bus, lease_ms)
+    stalls = Stalls(store, bus)
+    runs = Runs(store, logs, bus, lease_ms, stalls.shown)
     topics = TopicHub(bus, Topics(store, runs, lease_ms).load)
     dispatcher = Dispatcher(store, bus, lease_ms)
-    desk = Desk(store, tail, hub, bus, lease_ms, logs, key)
+    desk = Desk(store, tail, hub, bus, lease_ms, logs, key, stalls=stalls, max_log=settings.log_limit)
     sockets = AgentSockets(desk, dispatcher)
-    keeper = LapseKeeper(store, logs, hub, bus, tick_s=min(2.0, settings.lease_s / 4))
+    keeper = LapseKeeper(
+        store,
+        logs,
+        hub,
+        bus,
+        tick_s=min(2.0, settings.lease_s / 4),
+        away_ms=lease_ms,
+        log_grace_s=LOG_GRACE_LEASES * settings.lease_s,
+    )
     planner = Planner(store, bus, Mirrors(data / "mirrors"))
     rules = Rules(settings.retention_days, settings.retention_runs, settings.retention_bytes)
     retention = Retention(store, rules, sealer.sweep_soon)

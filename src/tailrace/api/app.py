@@ -123,11 +123,13 @@ def _health_router(desk: Desk, sealer: Sealer) -> APIRouter:
     @router.api_route("/readyz", methods=["GET"])
     @router.api_route("/readyz", methods=["HEAD"], include_in_schema=False)
     async def ready() -> Response:
-        """The store answers too; `archive` says whether sealed logs can be kept and read."""
+        """The store answers and agents find room; `archive` says whether sealed logs can be kept and read."""
         try:
             await desk.store.read(list_projects, 0, 1)
         except Exception as error:
             return problem(503, f"the database does not answer: {error}")
+        if (trouble := desk.room.trouble) is not None:
+            return problem(503, trouble)
         away = sealer.state.away
         archive = "ok" if away is None else f"away: {away}"  # logs wait in the live tail: the server can work
         return JSONResponse({"status": "ok", "version": __version__, "archive": archive})

@@ -20,6 +20,7 @@ from tailrace.domain.errors import (
     Invalid,
     LogRemoved,
     MoveRefused,
+    NoRoom,
     NotFound,
     SourceUnreachable,
     TailraceError,
@@ -37,6 +38,7 @@ _STATUS: tuple[tuple[type[TailraceError], int], ...] = (
     (Unauthorised, 401),
     (SourceUnreachable, 502),
     (ArchiveAway, 503),
+    (NoRoom, 503),
     (Invalid, 400),
 )
 

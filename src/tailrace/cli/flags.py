@@ -82,6 +82,12 @@ class ServerFlags:
         int | None,
         Parameter(help="How many of them one client may have: one token or session, from one address."),
     ] = None
+    log_limit: Annotated[
+        str | None,
+        Parameter(
+            help="The most bytes of any job's log (with KiB, MiB or GiB): no plan's `limit` is higher."
+        ),
+    ] = None
     log_level: Annotated[str | None, Parameter(help=LOG_LEVEL.format("server"))] = None
 
 

@@ -9,6 +9,7 @@ TailraceError
 ├── MoveRefused         a state machine does not allow this move from this state
 ├── LeaseLost           an agent speaks for an attempt that it no longer holds
 ├── OffsetMismatch      log bytes that do not begin at the log's end
+├── NoRoom              the database's disk is full: nothing was changed
 ├── LogMismatch         a log whose size or checksum differs from what its writer declared
 ├── LogRemoved          a log that retention took (a NotFound)
 ├── ArchiveAway         the archive of sealed logs cannot be reached, written or read
@@ -86,6 +87,13 @@ class OffsetMismatch(TailraceError):
         self.log = log
         self.offset = offset
         self.end = end
+
+
+class NoRoom(TailraceError):
+    """The database's disk is full: what was to be stored was not, and may be tried again."""
+
+    def __init__(self) -> None:
+        super().__init__("the server's disk is full: nothing can be stored; make room there and try again")
 
 
 class LogMismatch(TailraceError):

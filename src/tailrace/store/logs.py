@@ -10,6 +10,7 @@ from sqlalchemy import Connection, bindparam, select
 from tailrace.domain.states import LOG, AttemptState, LogState
 from tailrace.store.clock import read_clock
 from tailrace.store.moves import move_all
+from tailrace.store.stalls import note_going_on
 from tailrace.store.tables import attempt as attempts
 from tailrace.store.tables import log as logs
 
@@ -95,4 +96,5 @@ def find_owner(connection: Connection, attempt_id: int) -> LogOwner | None:
 def close_log(connection: Connection, id: int, size: int, crc32: int) -> bool:
     """The log is whole: `size` bytes with this CRC-32; False when it was not open any more."""
     now = read_clock(connection)
+    note_going_on(connection, id)
     return bool(move_all(connection, logs, LOG, [id], "close", size=size, crc32=crc32, closed_at=now))
