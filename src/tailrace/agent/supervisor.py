@@ -199,7 +199,8 @@ class Supervisor:
                     self._advance(attempt)
             case Unnoted():
                 if (attempt := self._held.get(message.attempt)) is not None:
-                    attempt.said = min(attempt.said, message.index)
+                    # Also one that was noted before: it was said twice, and the server waits for it now.
+                    attempt.said = attempt.noted = min(attempt.said, attempt.noted, message.index)
                     attempt.hush_until = _clock() + message.retry_s
             case Ack() | Rewind() | Refused() | LogClosed() | Watch():
                 self._hear_of_log(message)

@@ -81,8 +81,7 @@ class Session:
         named = {held.attempt: held for held in holds}
         for own in await self._desk.store.read(held_attempts, self._agent_id):
             held = named.pop(own.attempt_id, None)
-            if own.stalled is not None:
-                await self._desk.stalls.say(own.attempt_id, None)  # the agent says so if it is so still
+            await self._go_on(own.attempt_id, own.stalled)
             if held is not None and held.cookie == own.cookie:
                 await self._resume(own.attempt_id, own.log_id, begun=own.state is not AttemptState.LEASED)
             elif own.state is AttemptState.LEASED:
@@ -335,6 +334,11 @@ class Session:
         del self._own_why[attempt_id]
         await self._show_stalled(attempt_id)
 
+    async def _go_on(self, attempt_id: int, stored: str | None) -> None:
+        """What an earlier connection said is over; whoever stands still says so again."""
+        if self._desk.stalls.shown(attempt_id, stored) is not None:
+            await self._desk.stalls.say(attempt_id, None)
+
     async def _show_stalled(self, attempt_id: int) -> None:
         why = self._own_why.get(attempt_id) or self._agent_why.get(attempt_id)
         await self._desk.stalls.say(attempt_id, why)
@@ -355,6 +359,7 @@ class Session:
         """An attempt that the store does not count as held: it ended, or it is not this agent's (any more)."""
         owner = await self._desk.store.read(find_owner, held.attempt)
         if owner is not None and owner.cookie == held.cookie and self._owns(owner):
+            await self._go_on(held.attempt, owner.stalled)
             await self._resume(held.attempt, owner.log_id, closed=owner.log_state is not LogState.OPEN)
         else:
             self._drop(held.attempt, "this server does not count it as held by this agent")

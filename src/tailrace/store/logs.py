@@ -38,6 +38,7 @@ class LogOwner(NamedTuple):
     cookie: str
     log_id: int
     log_state: LogState
+    stalled: str | None
 
 
 _LOG = select(
@@ -53,6 +54,7 @@ _OWNER = (
         attempts.c.cookie,
         attempts.c.log_id,
         logs.c.state.label("log_state"),
+        attempts.c.stalled,
     )
     .join(logs, logs.c.id == attempts.c.log_id)
     .where(attempts.c.id == bindparam("attempt"))
@@ -90,6 +92,7 @@ def find_owner(connection: Connection, attempt_id: int) -> LogOwner | None:
         row.cookie,
         row.log_id,
         LogState(row.log_state),
+        row.stalled,
     )
 
 

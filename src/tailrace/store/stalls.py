@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, not_, or_, select, update
 
-from tailrace.domain.states import LOG
+from tailrace.domain.states import LOG, LogState
 from tailrace.store.clock import now_ms, read_clock
 from tailrace.store.moves import move_all
 from tailrace.store.tables import agent as agents
@@ -15,7 +15,12 @@ from tailrace.store.tables import log as logs
 from tailrace.store.tables import log_unsealed
 
 _RUN_OF = select(attempts.c.run_id).where(attempts.c.id == bindparam("attempt"))
-_STALL = update(attempts).where(attempts.c.id == bindparam("attempt")).values(stalled=bindparam("why"))
+_OPEN = select(logs.c.id).where(logs.c.id == attempts.c.log_id, logs.c.state == LogState.OPEN.value)
+_STALL = (
+    update(attempts)
+    .where(attempts.c.id == bindparam("attempt"), _OPEN.exists())
+    .values(stalled=bindparam("why", type_=attempts.c.stalled.type))
+)
 _GO_ON = (
     update(attempts)
     .where(attempts.c.log_id == bindparam("log"), attempts.c.stalled.is_not(None))
@@ -38,7 +43,7 @@ def run_of_attempt(connection: Connection, attempt_id: int) -> int | None:
 
 
 def note_stalled(connection: Connection, attempt_id: int, why: str | None) -> None:
-    """Why an attempt's output stands still; None: it does not."""
+    """Why an attempt's output stands still; None: it does not, and neither does one whose log has ended."""
     connection.execute(_STALL, {"attempt": attempt_id, "why": why})
 
 

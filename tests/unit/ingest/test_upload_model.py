@@ -51,14 +51,16 @@ class Uploading(RuleBasedStateMachine):
         agent, leases = asyncio.run(_prepare(database))
         self.house = UploadHouse(folder, leases, database, agent)
         self.run = self.house.run
+        self.killed = False
         self.run(self.house.connect())
 
     def _runner(self, which: int) -> Runner:
         return list(self.house.runners.values())[which]
 
-    @initialize(warm=st.booleans())
-    def go_on(self, warm: bool) -> None:
-        """Perhaps from where some of it is freed."""
+    @initialize(warm=st.booleans(), killed=st.booleans())
+    def go_on(self, warm: bool, killed: bool) -> None:
+        """Perhaps from where some of it is freed. In the end runners finish, or are killed."""
+        self.killed = killed
         if warm:
             self.flow(2_500_000, 20)
             self.sync(True)
@@ -144,7 +146,21 @@ class Uploading(RuleBasedStateMachine):
             self.run(self.house.restart_server(lose))
         self.run(self.house.connect())
 
-    @precondition(lambda self: any(len(runner.shadow) > MIB for runner in self.house.runners.values()))
+    @rule(
+        what=st.sampled_from(["agent", "logs", "store"]),
+        frames=st.integers(1, 12),
+        answers=st.integers(0, 20),
+        again=st.booleans(),
+    )
+    def go_without_room(self, what: str, frames: int, answers: int, again: bool) -> None:
+        """A disk is full for a while, and everybody goes on."""
+        self.fill(what, True)
+        self.flow(900_000, frames)
+        self.pass_on(frames, frames, answers)
+        if again:
+            self.fill(what, False)
+
+    @precondition(lambda self: any(len(runner.shadow) > 5 * MIB for runner in self.house.runners.values()))
     @rule(which=st.integers(0, 1), killed=st.booleans())
     def end(self, which: int, killed: bool) -> None:
         """A runner ends its attempt, or is killed."""
@@ -191,7 +207,10 @@ class Uploading(RuleBasedStateMachine):
         for runner in house.runners.values():
             if runner.alive:
                 runner.fill(False)
-                assert runner.finish()
+                if self.killed:
+                    runner.die()
+                else:
+                    assert runner.finish()
         if house.session is None:
             self.run(house.connect())
 

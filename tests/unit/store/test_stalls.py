@@ -35,6 +35,8 @@ def test_a_reason_is_shown_until_it_is_taken_back_or_the_log_ends(connection: Co
     note_stalled(connection, leased.attempt, "the server's disk is full")  # its log still arrives
     assert close_log(connection, leased.log, 3, 0)
     assert stalled(connection, run) is None
+    note_stalled(connection, leased.attempt, "a word that comes late")
+    assert stalled(connection, run) is None
 
 
 def test_a_log_is_left_when_its_attempt_has_ended_and_its_agent_is_away(connection: Connection) -> None:
