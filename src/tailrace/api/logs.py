@@ -187,7 +187,9 @@ class _Bytes(Response):
             await send(start)
         else:
             async with Hangup(receive) as hangup, aclosing(self._blocks()) as blocks:
-                block = await anext(blocks, b"")  # what cannot be read at all is a problem, not a broken answer
+                block = await anext(
+                    blocks, b""
+                )  # what cannot be read at all is a problem, not a broken answer
                 await send(start)
                 while block and not hangup.gone:
                     await send({"type": "http.response.body", "body": block, "more_body": True})

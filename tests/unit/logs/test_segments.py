@@ -21,7 +21,7 @@ from tailrace.logs.base import Base
 from tailrace.logs.checksums import combine
 from tailrace.logs.sealer import base_after, row_of
 from tailrace.logs.segment_reader import Segments
-from tailrace.logs.segment_writer import Segment, build_segment
+from tailrace.logs.segment_writer import Segment, build_segment, zstd_options
 from tailrace.logs.tail_file import FileLogStore
 from tailrace.store.segments import SegmentRow
 
@@ -201,12 +201,7 @@ def test_a_frame_that_decompresses_to_other_bytes_is_named(
     row, index = put(archive, segment), segment.index
     path = tmp_path / "archive" / row.key
     data = path.read_bytes()
-    options: dict[int, int] = {
-        zstd.CompressionParameter.compression_level: 3,
-        zstd.CompressionParameter.checksum_flag: 1,
-        zstd.CompressionParameter.content_size_flag: 1,
-    }
-    other = zstd.compress(noise[::-1], options=options)
+    other = zstd.compress(noise[::-1], options=zstd_options(6))
     assert len(other) == index.frames_end
     path.write_bytes(other + data[index.frames_end :])
     with pytest.raises(SegmentDamaged, match="frame 0 does not match its CRC-32"):
