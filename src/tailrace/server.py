@@ -38,6 +38,7 @@ from tailrace.logs.composite import CompositeLogs
 from tailrace.logs.proof import Prover
 from tailrace.logs.retention import Retention
 from tailrace.logs.sealer import Sealer, remove_sealed_tails
+from tailrace.logs.search import LogSearch
 from tailrace.logs.segment_reader import Segments
 from tailrace.logs.tail_file import FileLogStore
 from tailrace.settings import ADMIN_TOKEN_FILE, ServerSettings
@@ -159,6 +160,7 @@ async def serve(
         async def leave(sign: int) -> None:
             if before_exit is not None:
                 await before_exit(sign)
+            parts.search.close()
             await asyncio.gather(parts.desk.hub.close(), parts.topics.close(), parts.sockets.close())
 
         def answers() -> None:
@@ -204,21 +206,34 @@ async def _compose(
         if row.removed_at is not None:
             raise LogRemoved(log, row.removed_at, row.removed_why or "")
         size = await asyncio.to_thread(end_of, logs, log) if row.size is None else row.size
-        return LogView(row.state, size)
+        return LogView(row.state, size, row.crc32)
 
     hub = LogHub(logs, describe)
     runs = Runs(store, logs, bus, lease_ms)
     topics = TopicHub(bus, Topics(store, runs, lease_ms).load)
     dispatcher = Dispatcher(store, bus, lease_ms)
-    desk = Desk(store, tail, hub, bus, lease_ms, logs)
+    desk = Desk(store, tail, hub, bus, lease_ms, logs, key)
     sockets = AgentSockets(desk, dispatcher)
     keeper = LapseKeeper(store, logs, hub, bus, tick_s=min(2.0, settings.lease_s / 4))
     planner = Planner(store, bus, Mirrors(data / "mirrors"))
     rules = Rules(settings.retention_days, settings.retention_runs, settings.retention_bytes)
     retention = Retention(store, rules, sealer.sweep_soon)
     prover = Prover(tail, archive, segments, partial(store.read_now, find_sealed))
+    search = LogSearch(logs)
+    stack.callback(search.close)
     parts = Parts(
-        desk, topics, runs, describe, sockets, key, url, data / "deliveries", sealer, retention, prover
+        desk,
+        topics,
+        runs,
+        describe,
+        sockets,
+        search,
+        key,
+        url,
+        data / "deliveries",
+        sealer,
+        retention,
+        prover,
     )
     return parts, [dispatcher.run, keeper.run, planner.run, sealer.run, retention.run]
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import httpx2
 import uvicorn
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from websockets.asyncio.client import ClientConnection, connect
 
 from tailrace.api.logs import logs_router
@@ -88,9 +88,9 @@ class LiveHouse:
         self.hub.grew(log, offset, spans, data)
         return end
 
-    def end(self, log: int, state: str = "closed") -> None:
+    def end(self, log: int, state: str = "closed", crc32: int | None = None) -> None:
         size = self.logs.end(log)
-        self.ended[log] = LogView(state, size)
+        self.ended[log] = LogView(state, size, crc32)
         self.hub.ended(log, size, state)
 
     @asynccontextmanager
@@ -213,8 +213,10 @@ async def in_time(wanted: Awaitable[Any]) -> Any:
 
 
 @asynccontextmanager
-async def live_house(folder: Path, beat_s: float = 15.0) -> AsyncGenerator[LiveHouse]:
-    """A LiveHouse that answers."""
+async def live_house(
+    folder: Path, beat_s: float = 15.0, *more: Callable[[LiveHouse], APIRouter]
+) -> AsyncGenerator[LiveHouse]:
+    """A LiveHouse that answers, with `more` routes."""
     house = LiveHouse(folder, beat_s)
     await house.bus.start()
     app = FastAPI()
@@ -222,6 +224,8 @@ async def live_house(folder: Path, beat_s: float = 15.0) -> AsyncGenerator[LiveH
     app.include_router(logs_router(house.logs, house.describe))
     app.include_router(sse_router(house.hub))
     app.include_router(live_router(house.hub, house.topics))
+    for make in more:
+        app.include_router(make(house))
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
     listening.listen(1024)

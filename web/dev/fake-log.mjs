@@ -39,6 +39,30 @@ export class FakeLog {
     return { offset: from, next: to, spans, text };
   }
 
+  /** The byte at which a line begins, counted from 1; the end when there are fewer. */
+  offsetOfLine(line) {
+    let at = 0;
+    for (let i = 1; i < line; i += 1) {
+      const newline = this.bytes.indexOf(10, at);
+      if (newline < 0) return this.size;
+      at = newline + 1;
+    }
+    return at;
+  }
+
+  /** The first byte whose span's time is at least `time`; the end when there is none. */
+  offsetOfTime(time) {
+    return this.spans.find((span) => span[1] >= time)?.[0] ?? this.size;
+  }
+
+  /** The spans of [from, to), the one in force at `from` first. */
+  spansOf(from, to, most) {
+    const first = Math.max(0, this.spanAt(from));
+    const items = this.spans.slice(first, first + most).filter((span) => span[0] < to);
+    const after = this.spans[first + most];
+    return { items, size: this.size, next: after && after[0] < to ? after[0] : null };
+  }
+
   spanAt(offset) {
     let low = 0;
     let high = this.spans.length;

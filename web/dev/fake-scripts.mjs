@@ -136,6 +136,79 @@ export const SCRIPTS = {
     });
   },
 
+  /** Several lines that are rewritten in place, as docker does it, then npm's and pip's ways. */
+  pull({ world, run }) {
+    const job = begin(world, run, "image", ["docker pull", "npm ci"]);
+    const layers = ["a2abf6c4d29d", "e95f33c60a64", "27f971273f90", "c1cfa8ed38f1"];
+    let tick = 0;
+    job.step(0);
+    job.say("latest: Pulling from library/node\n", {});
+    job.say(layers.map((layer) => `${layer}: Pulling fs layer\n`).join(""), {});
+    world.every(80, () => {
+      if (run.finished_at) return false;
+      tick += 1;
+      if (tick <= 40) {
+        const up = layers.length - (tick % layers.length);
+        const layer = layers[tick % layers.length];
+        const done = Math.min(50, Math.round(tick * 1.3));
+        const bar = `[${"=".repeat(done)}>${" ".repeat(50 - done)}]`;
+        const text = tick > 36 ? `${layer}: \x1b[32mPull complete\x1b[0m` : `${layer}: Downloading  ${bar}  ${done * 2}MB/100MB`;
+        job.say(`\x1b[${up}A\x1b[2K\r${text}\r\x1b[${up}B`, {});
+        return true;
+      }
+      if (tick === 41) {
+        job.say("Status: Downloaded newer image for node:latest\n", {});
+        job.step(1);
+      }
+      job.say(`\x1b[1G\x1b[0K${"⠋⠙⠹⠸⠼⠴⠦⠧"[tick % 8]} reify:vue: \x1b[36mhttp fetch\x1b[0m GET 200 (${tick})`, { step: 1, stream: "stderr" });
+      return true;
+    });
+  },
+
+  /** 40 MB that ended long ago, with an error in their midst. */
+  large({ world, run }) {
+    const job = begin(world, run, "build", ["checkout", "make -j8", "make check"]);
+    const began = Date.now() - 3.6e6;
+    job.log.append("Checked out\n", { stream: "system", time: began });
+    for (let line = 0; line < 400_000; line += 1000) {
+      let text = "";
+      for (let i = line; i < line + 1000; i += 1) {
+        text += i === 234_567 ? "src/hub.c:41: \x1b[31merror\x1b[0m: needle in the haystack\n" : `[${i}] cc -O2 -Wall -Wextra -c src/module_${i}.c -o build/module_${i}.o   # object ${i}\n`;
+      }
+      job.log.append(text, { step: line < 300_000 ? 1 : 2, time: began + line * 8 });
+    }
+    for (const part of job.attempt.steps) Object.assign(part, { state: "passed", began_at: new Date(began + part.index * 1.2e6).toISOString(), ended_at: now() });
+    job.finish("passed");
+    job.log.state = "sealed";
+    world.end(run, "passed");
+  },
+
+  stalled({ world, run }) {
+    const job = begin(world, run, "build", ["make"]);
+    job.step(0);
+    job.say("cc -c a.c\ncc -c b.c\n", {});
+    job.attempt.stalled = "the server's disk is full (0 bytes left of 252 GB); output goes on when there is room";
+  },
+
+  dropped({ world, run }) {
+    const job = begin(world, run, "chatty", ["yes"]);
+    job.step(0);
+    for (let i = 0; i < 60; i += 1) job.say(`y ${i} ${"and a long line that goes on and on, ".repeat(i % 9 === 0 ? 12 : 1)}\n`, {});
+    job.say("The log's limit of 1 GiB is reached; what follows is not kept.\n", { stream: "system" });
+    job.attempt.log_dropped = 3_456_789_012;
+    job.finish("passed");
+    job.log.state = "sealed";
+    world.end(run, "passed");
+  },
+
+  removed({ world, run }) {
+    const job = begin(world, run, "test", ["make test"]);
+    job.step(0);
+    job.finish("passed");
+    job.log.state = "removed";
+    world.end(run, "passed");
+  },
+
   quiet({ world, run }) {
     begin(world, run, "quiet", ["sleep"]);
   },

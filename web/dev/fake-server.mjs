@@ -6,7 +6,8 @@
  *
  * Besides the API it answers POST /fake/…:
  *   /fake/restart?away=1500   cut every connection and refuse new ones for so many ms
- *   /fake/run?kind=KIND       start a run: steady, burst, failing, progress, quiet, retried
+ *   /fake/run?kind=KIND       start a run: steady, burst, failing, progress, pull, large, stalled, dropped, removed, quiet, retried
+ *   /fake/archive?state=away  the archive cannot be reached, or can again (ok)
  *   /fake/gap?log=7           pretend that the watchers of a log were too slow: skip ahead and tell the gap
  */
 import { readFile } from "node:fs/promises";
@@ -14,6 +15,7 @@ import { createServer } from "node:http";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { WebSocketServer } from "ws";
+import { answerSearch } from "./fake-search.mjs";
 import { FakeWorld } from "./fake-world.mjs";
 
 const DIST = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../dist");
@@ -21,6 +23,7 @@ const TYPES = { ".html": "text/html; charset=utf-8", ".js": "text/javascript", "
 const POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self' ws: wss:";
 const CHUNK = 64 * 1024;
 const SLOW = 1 << 20;
+const SPANS = 1000;
 
 /** Start it; `port` 0 takes a free one. */
 export async function startFakeServer({ port = 0, lines = 100_000, seed = true } = {}) {
@@ -56,7 +59,7 @@ export async function startFakeServer({ port = 0, lines = 100_000, seed = true }
 
   async function handle(request, response) {
     const url = new URL(request.url, "http://fake");
-    const body = request.method === "GET" ? null : await read(request);
+    const body = request.method === "GET" || request.method === "HEAD" ? null : await read(request);
     if (url.pathname.startsWith("/fake/")) return control(url, response);
     if (url.pathname.startsWith("/api/")) return api(request, url, body, response);
     await page(url, response);
@@ -69,6 +72,12 @@ export async function startFakeServer({ port = 0, lines = 100_000, seed = true }
       return json(response, 200, {});
     }
     if (url.pathname === "/fake/run") return json(response, 201, world.start({ kind: url.searchParams.get("kind") ?? "steady" }));
+    if (url.pathname === "/fake/archive") {
+      const away = url.searchParams.get("state") === "away";
+      Object.assign(world.archive, { state: away ? "away" : "ok", detail: away ? "s3://logs: connection refused" : null });
+      Object.assign(world.archive, away ? { waiting_bytes: 734003200, waiting_logs: 12, since: new Date().toISOString() } : { waiting_bytes: 0, waiting_logs: 0, since: null });
+      return json(response, 200, world.archive);
+    }
     if (url.pathname === "/fake/gap") {
       for (const client of clients) client.skip(Number(url.searchParams.get("log")));
       return json(response, 200, {});
@@ -94,24 +103,35 @@ export async function startFakeServer({ port = 0, lines = 100_000, seed = true }
     const match = /^\/api\/([a-z-]+)(?:\/(\d+))?(?:\/([a-z]+))?$/.exec(url.pathname);
     if (!match) return problem(response, 404, "There is no such path.");
     const [, kind, id, action] = match;
-    if (kind === "logs") return log(url, Number(id), action, response);
+    if (kind === "logs") return log(request, url, Number(id), action, response);
+    if (kind === "search") return void answerSearch(response, url.searchParams, world.logsOf(url.searchParams), { slow: 5 });
     const answer = world.rest(request.method, kind, id ? Number(id) : null, action ?? null, body, url.searchParams);
     if (answer.status >= 400) return problem(response, answer.status, answer.detail, answer.errors);
+    if (answer.status === 204) return void response.writeHead(204).end();
     json(response, answer.status, answer.body);
   }
 
-  function log(url, id, action, response) {
+  function log(request, url, id, action, response) {
     const found = world.logs.get(id);
-    if (!found) return problem(response, 404, `There is no log ${id}.`);
-    if (action === "spans") return json(response, 200, { items: found.spans, size: found.size });
-    const from = Number(url.searchParams.get("from") ?? 0);
-    const to = Math.min(found.size, Number(url.searchParams.get("to") ?? found.size));
+    if (!found || found.state === "removed") return problem(response, 404, `There is no log ${id}.`);
+    const search = url.searchParams;
+    if (action === "search") return void answerSearch(response, search, [{ log: found, facts: {} }]);
+    let from = Number(search.get("from") ?? 0);
+    let to = Math.min(found.size, Number(search.get("to") ?? found.size));
+    if (action === "spans") return json(response, 200, found.spansOf(from, to, SPANS));
+    if (search.has("lines")) {
+      const [first, last] = search.get("lines").split("-");
+      from = found.offsetOfLine(Number(first));
+      to = last ? found.offsetOfLine(Number(last) + 1) : found.size;
+    } else if (search.has("at")) from = found.offsetOfTime(Date.parse(search.get("at")));
     response.writeHead(200, {
       "Content-Type": "text/plain; charset=utf-8",
+      "Content-Length": to - from,
       "X-Log-Size": found.size,
       "X-Log-State": found.state,
+      "X-Log-Offset": from,
     });
-    response.end(found.bytes.subarray(from, to));
+    response.end(request.method === "HEAD" ? undefined : found.bytes.subarray(from, to));
   }
 
   async function page(url, response) {
@@ -160,16 +180,18 @@ class Client {
     ws.on("error", () => {});
   }
 
-  receive({ op, topic, from = 0 }) {
+  receive({ op, topic, from, at }) {
     if (op === "unwatch") return void this.topics.delete(topic);
-    this.topics.set(topic, topic.startsWith("log/") ? { next: from } : {});
     const [kind, id] = topic.split("/");
+    const start = at === undefined ? from ?? 0 : this.world.logs.get(Number(id))?.offsetOfTime(at);
+    this.topics.set(topic, kind === "log" ? { next: start } : {});
+    if (at !== undefined && start > 0) this.send({ topic, gap: { from: 0, to: start } });
     if (kind === "runs") this.send({ topic, items: this.world.summaries().slice(0, 50) });
     else if (kind === "agents") this.send({ topic, items: this.world.agents });
     else if (kind === "run") {
       const run = this.world.runs.get(Number(id));
       this.send(run ? { topic, run: this.world.whole(run) } : { topic, error: { status: 404, detail: `There is no run ${id}.` } });
-    } else if (!this.world.logs.has(Number(id))) {
+    } else if (!this.world.logs.has(Number(id)) || this.world.logs.get(Number(id)).state === "removed") {
       this.send({ topic, error: { status: 404, detail: `There is no log ${id}.` } });
     } else this.wake(topic);
   }

@@ -33,6 +33,12 @@ export class FakeWorld {
       { id: 2, project: 1, project_name: "tailrace", name: "nightly", path: null, version: 12, definition: "jobs:\n  bench:\n    labels: [linux]\n    steps:\n      - run: make bench\n", created_at: ago(7e8) },
       { id: 3, project: 2, project_name: "harbour", name: "release", path: null, version: 1, definition: "jobs:\n  build:\n    steps:\n      - run: make dist\n", created_at: ago(6e8) },
     ];
+    this.secrets = [
+      { id: 901, name: "PYPI_TOKEN", project: 1, project_name: "tailrace", author: "admin", warnings: [], created_at: ago(8e8), updated_at: ago(3e7) },
+      { id: 902, name: "DEPLOY_KEY", project: 1, project_name: "tailrace", author: "Ada Weber", warnings: ["2 lines are shorter than 6 characters and are not masked on their own."], created_at: ago(7e8), updated_at: ago(7e8) },
+      { id: 903, name: "REGISTRY_PASSWORD", project: null, project_name: null, author: "admin", warnings: [], created_at: ago(6e8), updated_at: ago(4e6) },
+    ];
+    this.archive = { url: "file:///srv/tailrace/archive", state: "ok", detail: null, waiting_bytes: 0, waiting_logs: 0, since: null };
     this.agents = [
       { id: 1, name: "quay-1", state: "online", labels: ["linux", "x86_64", "docker"], capacity: 4, busy: 1, version: "0.1.0", first_seen_at: ago(9e8), last_seen_at: ago(2000) },
       { id: 2, name: "quay-2", state: "online", labels: ["linux", "arm64"], capacity: 2, busy: 0, version: "0.1.0", first_seen_at: ago(9e8), last_seen_at: ago(3000) },
@@ -47,6 +53,10 @@ export class FakeWorld {
     waiting.jobs.push(this.job("bench", { state: "pending", why: "No agent has the label gpu; the 2 online agents have linux, x86_64, docker, arm64." }));
     const planning = this.create(this.plans[0], { state: "planning" });
     planning.revision = null;
+    this.start({ kind: "removed" });
+    this.start({ kind: "dropped" });
+    this.start({ kind: "stalled" });
+    this.start({ kind: "pull" });
     this.start({ kind: "retried" });
     this.start({ kind: "failing", at: once });
     this.start({ kind: "steady" });
@@ -157,6 +167,8 @@ export class FakeWorld {
       log,
       log_state: "open",
       log_size: 0,
+      log_dropped: 0,
+      stalled: null,
       created_at: now(),
       started_at: now(),
       finished_at: null,
@@ -223,6 +235,17 @@ export class FakeWorld {
         return { status: 200, body: { items: this.plans, next: null } };
       case "GET plans/:id":
         return { status: 200, body: this.plans.find((plan) => plan.id === id) };
+      case "GET secrets": {
+        const own = search.get("project");
+        return { status: 200, body: { items: this.secrets.filter((item) => !own || item.project === Number(own)), next: null } };
+      }
+      case "POST secrets":
+        return this.setSecret(body);
+      case "DELETE secrets/:id":
+        this.secrets = this.secrets.filter((item) => item.id !== id);
+        return { status: 204 };
+      case "GET archive":
+        return { status: 200, body: this.archive };
       case "GET agents":
         return { status: 200, body: { items: this.agents, next: null } };
       case "GET runs":
@@ -261,6 +284,38 @@ export class FakeWorld {
     );
     const items = matching.slice(0, limit);
     return { items, next: matching.length > limit ? String(items.at(-1).id) : null };
+  }
+
+  setSecret({ name, value, project = null }) {
+    if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) return { status: 422, detail: `name: ${name} is no name; letters, digits and _ are allowed.` };
+    if (!value) return { status: 422, detail: "value: it is empty." };
+    const warnings = value.length < 6 ? ["The value is shorter than 6 characters and is not masked."] : [];
+    const old = this.secrets.find((item) => item.name === name && item.project === project);
+    const owner = this.projects.find((item) => item.id === project);
+    const secret = Object.assign(old ?? { id: ++this.ids, created_at: now() }, { name, project, project_name: owner?.name ?? null, author: "admin", warnings, updated_at: now() });
+    if (!old) this.secrets.push(secret);
+    return { status: old ? 200 : 201, body: secret };
+  }
+
+  /** The logs of the runs that a search is for, newest run first. */
+  logsOf(search) {
+    const logs = [];
+    for (const run of this.summaries().map((summary) => this.runs.get(summary.id))) {
+      if (search.get("project") && run.project !== Number(search.get("project"))) continue;
+      if (search.get("plan") && run.plan !== Number(search.get("plan"))) continue;
+      if (search.get("branch") && run.branch !== search.get("branch")) continue;
+      if (search.get("state") && run.state !== search.get("state")) continue;
+      if (search.get("since") && run.created_at < search.get("since")) continue;
+      if (search.get("until") && run.created_at > search.get("until")) continue;
+      for (const job of run.jobs) {
+        for (const attempt of job.attempts) {
+          const { id, number, plan_name, project_name } = run;
+          const facts = { run: { id, number, plan_name, project_name }, job: job.name, attempt: attempt.number, log: attempt.log };
+          logs.push({ log: this.logs.get(attempt.log), facts });
+        }
+      }
+    }
+    return Object.assign(logs, { many: true });
   }
 
   savePlan(id, body) {

@@ -4,6 +4,8 @@ import PlansPage from "./plans/PlansPage.vue";
 import RunPage from "./runs/RunPage.vue";
 import RunsPage from "./runs/RunsPage.vue";
 import LoginPage from "./session/LoginPage.vue";
+import SearchPage from "./search/SearchPage.vue";
+import SecretsPage from "./secrets/SecretsPage.vue";
 import { useSession } from "./session/store";
 import MissingPage from "./shell/MissingPage.vue";
 
@@ -18,6 +20,8 @@ export function createPageRouter(): Router {
       { path: "/runs/:run(\\d+)", name: "run", component: RunPage },
       { path: "/runs/:run(\\d+)/jobs/:job(\\d+)", name: "job", component: RunPage },
       { path: "/plans", name: "plans", component: PlansPage },
+      { path: "/search", name: "search", component: SearchPage },
+      { path: "/secrets", name: "secrets", component: SecretsPage },
       { path: "/agents", name: "agents", component: AgentsPage },
       { path: "/:rest(.*)*", name: "missing", component: MissingPage, meta: { open: true } },
     ],

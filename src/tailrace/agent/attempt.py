@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tailrace.domain.facts import Fact, Finished, Started, StepEnded
 from tailrace.domain.lease import Lease
-from tailrace.domain.outcome import Outcome
+from tailrace.domain.outcome import Outcome, Reason
 from tailrace.domain.spans import Span
-from tailrace.domain.states import StepState
+from tailrace.domain.states import AttemptState, StepState
+from tailrace.domain.wire import JobSecrets
 from tailrace.runner.folder import AttemptFolder
 from tailrace.runner.journal import JournalReader, JournalWriter
 from tailrace.runner.spool import SpoolReader
@@ -22,7 +23,8 @@ class Attempt:
     folder, so that nothing else may be. `resumed`: whether this connection's server knows that we hold it. `said` and `noted`
     count facts: sent on this connection, and stored by the server. `abort_by` and `dropped` are orders, with their cause;
     `ordering` tells that the runner is being told. `complained`: people were told of a trouble with it. `unreadable`: why its
-    spool could not be read the last time.
+    spool could not be read the last time. `secrets`: what its job gets, from the server's word until its runner has started; on
+    no disk, so that an agent which was restarted meanwhile waits for the server to say it again.
     """
 
     lease: Lease
@@ -38,6 +40,7 @@ class Attempt:
     ordering: bool = False
     complained: bool = False
     unreadable: OSError | None = None
+    secrets: JobSecrets | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         self.facts: list[Fact] = []
@@ -72,6 +75,22 @@ class Attempt:
     def settled(self) -> bool:
         """Whether the server has all of it."""
         return self.finished is not None and self.log_closed and self.noted >= len(self.facts)
+
+    @property
+    def equipped(self) -> bool:
+        """Whether we have what its runner must be handed."""
+        return not self.lease.job.secrets or self.secrets is not None
+
+    @property
+    def hopeless(self) -> Outcome | None:
+        """How it ends without a runner: somebody wants it to end, or its job cannot have its secrets."""
+        if self.abort_by is not None:
+            detail = f"aborted by {self.abort_by} before it began"
+            return Outcome(state=AttemptState.ABORTED, reason=Reason.ABORTED_BY, detail=detail)
+        if self.secrets is not None and self.secrets.refused is not None:
+            detail = self.secrets.refused
+            return Outcome(state=AttemptState.FAILED, reason=Reason.SETUP_FAILED, detail=detail)
+        return None
 
     def look(self) -> None:
         """Read what the runner has added to its journal."""

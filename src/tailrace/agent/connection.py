@@ -15,7 +15,7 @@ from tailrace.agent.credential import Credential, is_loopback
 from tailrace.agent.link import Link
 from tailrace.domain.errors import Invalid, Unauthorised
 from tailrace.domain.report import Load
-from tailrace.domain.wire import SERVER_MESSAGE, Hello, ServerMessage, Trouble, Welcome
+from tailrace.domain.wire import SERVER_MESSAGE, Hello, ServerMessage, Trouble, Welcome, faults_of
 
 OPEN_PATIENCE_S = 10.0
 PING_S = 10.0
@@ -109,8 +109,10 @@ class Connection:
         try:
             async with asyncio.timeout(OPEN_PATIENCE_S):
                 welcome = SERVER_MESSAGE.validate_json(await socket.recv())
-        except (ValidationError, TimeoutError) as error:
-            return f"no welcome: {error}"
+        except ValidationError as error:
+            return f"no welcome: {faults_of(error)}"
+        except TimeoutError:
+            return "no welcome came in time"
         if not isinstance(welcome, Welcome):
             return f"expected welcome, got {welcome.kind}"
         self._away = False
@@ -137,8 +139,11 @@ class Connection:
             try:
                 message = SERVER_MESSAGE.validate_json(frame)
             except ValidationError as error:
-                _log.error("the server said what this agent does not understand", error=str(error))
-                link.say(Trouble(message=f"agent: cannot understand a message of the server: {error}"[:2000]))
+                faults = faults_of(error)
+                _log.error("the server said what this agent does not understand", error=faults)
+                link.say(
+                    Trouble(message=f"agent: cannot understand a message of the server: {faults}"[:2000])
+                )
                 continue
             self._peer.heard(message)
 

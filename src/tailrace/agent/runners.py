@@ -68,13 +68,14 @@ class Runners:
 
     async def _start(self, attempt: Attempt, folder: AttemptFolder) -> None:
         try:
-            pid = await self._warm.start(folder)
+            pid = await self._warm.start(folder, attempt.secrets.values if attempt.secrets else None)
         except (RunnerNotStarted, OSError) as error:
             self._trouble(str(error), attempt)
             with suppress(OSError), folder.errors.open("a", encoding="utf-8") as file:
                 file.write(f"{error}\n")  # it becomes the outcome's detail
             await self._finish(attempt, folder)
         else:
+            attempt.secrets = None
             _log.info("started", attempt=folder.path.name, job=attempt.lease.job.name, pid=pid)
 
     async def _finish(self, attempt: Attempt, folder: AttemptFolder) -> None:

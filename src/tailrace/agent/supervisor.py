@@ -26,6 +26,7 @@ from tailrace.domain.wire import (
     Drop,
     Held,
     Hello,
+    JobSecrets,
     Leased,
     LogClosed,
     Noted,
@@ -167,8 +168,8 @@ class Supervisor:
     def heard(self, message: ServerMessage) -> None:
         """Do what the server says."""
         match message:
-            case Leased(lease=lease):
-                self._lease(lease)
+            case Leased(lease=lease, secrets=secrets):
+                self._lease(lease, secrets)
             case Resume():
                 self._resume(message)
             case Noted():
@@ -186,9 +187,10 @@ class Supervisor:
             case Welcome():
                 pass
 
-    def _lease(self, lease: Lease) -> None:
+    def _lease(self, lease: Lease, secrets: JobSecrets) -> None:
         known = self._held.get(lease.attempt)
         if known is not None and known.lease.cookie == lease.cookie:
+            known.secrets = secrets
             self._go_on(known, 0)
             return
         try:
@@ -199,6 +201,7 @@ class Supervisor:
             attempt = Attempt(lease, None)
             reason = Reason.SETUP_FAILED
             attempt.never_begin(Outcome(state=AttemptState.FAILED, reason=reason, detail=detail), now_ms())
+        attempt.secrets = secrets
         self._take(attempt)
         self._go_on(attempt, 0)
 
@@ -208,6 +211,8 @@ class Supervisor:
             return
         if message.closed:
             attempt.log_closed = True
+        if message.secrets is not None and not attempt.runner:
+            attempt.secrets = message.secrets
         self._go_on(attempt, message.end)
 
     def _go_on(self, attempt: Attempt, end: int) -> None:
@@ -285,11 +290,8 @@ class Supervisor:
             self._remove(attempt)
         elif attempt.finished is None and attempt.runner and not alive and attempt.folder is not None:
             self._runners.finish(attempt, attempt.folder)
-        elif attempt.finished is None and not attempt.runner and attempt.abort_by is not None:
-            detail = f"aborted by {attempt.abort_by} before it began"
-            attempt.never_begin(
-                Outcome(state=AttemptState.ABORTED, reason=Reason.ABORTED_BY, detail=detail), now_ms()
-            )
+        elif attempt.finished is None and not attempt.runner and (outcome := attempt.hopeless) is not None:
+            attempt.never_begin(outcome, now_ms())
             self._report(attempt)
 
     def _end_dropped(self, attempt: Attempt) -> None:
@@ -350,7 +352,7 @@ class Supervisor:
         for attempt in self._held.values():
             if attempt.runner or attempt.busy or attempt.finished or attempt.folder is None:
                 continue
-            ours = attempt.resumed and attempt.abort_by is None
+            ours = attempt.resumed and attempt.equipped and attempt.hopeless is None
             if ours and not self._stopping and self._running() < self._capacity:
                 self._runners.start(attempt, attempt.folder)
 

@@ -23,6 +23,8 @@ from tailrace.api.plans import plans_router
 from tailrace.api.problems import handle_problems, problem
 from tailrace.api.projects import projects_router
 from tailrace.api.runs import Runs, runs_router
+from tailrace.api.search import search_router
+from tailrace.api.secrets import secrets_router
 from tailrace.api.sessions import sessions_router
 from tailrace.api.watch_live import live_router
 from tailrace.api.watch_sse import sse_router
@@ -33,6 +35,7 @@ from tailrace.live.topics import TopicHub
 from tailrace.logs.proof import Prover
 from tailrace.logs.retention import Retention
 from tailrace.logs.sealer import Sealer
+from tailrace.logs.search import LogSearch
 from tailrace.sources.github import GitHub
 from tailrace.store.projects import list_projects
 from tailrace.store.sealing import SealingKey
@@ -52,6 +55,7 @@ class Parts:
     runs: Runs
     describe: Describe
     sockets: AgentSockets
+    search: LogSearch
     key: SealingKey
     url: str
     deliveries: Path
@@ -78,8 +82,10 @@ def create_app(parts: Parts, lifespan: Lifespan) -> App:
         sessions_router(desk.store, parts.url),
         projects_router(desk.store, parts.key),
         plans_router(desk.store),
+        secrets_router(desk.store, parts.key),
         runs_router(parts.runs, desk.store),
         logs_router(desk.reader, parts.describe),
+        search_router(desk.reader, parts.describe, desk.store, parts.search),
         archive_router(desk.store, parts.sealer, parts.retention, parts.prover),
         sse_router(desk.hub),
         live_router(desk.hub, parts.topics),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
@@ -13,21 +12,22 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from tailrace.api.conditions import cache_control, is_held, range_holds, tag_of
 from tailrace.api.hangup import Hangup
+from tailrace.api.log_stretch import Unsatisfiable, find_stretch, range_of, read_streams, stretch_wish
 from tailrace.api.numbers import RowId, number_in
 from tailrace.domain.errors import Invalid, NotFound
 from tailrace.domain.spans import STREAMS_BY_WORD, Span, Stream
+from tailrace.domain.states import LogState
 from tailrace.live.hub import Describe, LogView
 from tailrace.logs.base import LogReader
 
 READ_BYTES = 256 * 1024
-MOST_LINES = 1_000_000
 MOST_SPANS = 10_000
 
-_RANGE = re.compile(r"bytes=\s*([0-9]{0,18})-([0-9]{0,18})\s*\Z", re.ASCII)
 
-
-def _parameter(name: str, description: str, kind: str = "integer", place: str = "query") -> dict[str, Any]:
+def parameter(name: str, description: str, kind: str = "integer", place: str = "query") -> dict[str, Any]:
+    """A parameter in OpenAPI's words."""
     return {
         "name": name,
         "in": place,
@@ -37,34 +37,42 @@ def _parameter(name: str, description: str, kind: str = "integer", place: str = 
     }
 
 
-_FROM = _parameter("from", "First byte.")
-_TO = _parameter("to", "The byte after the last.")
+_FROM = parameter("from", "First byte.")
+_TO = parameter("to", "The byte after the last.")
+STREAM = parameter(
+    "stream", "Only what these streams wrote, joined: stdout, stderr, system; commas between.", "string"
+)
 
 
 def logs_router(logs: LogReader, describe: Describe) -> APIRouter:
     """Raw reads of logs and of their spans."""
     router = APIRouter(tags=["logs"])
-    reader = _Reading(logs, describe)
+    reader = _Reader(logs, describe)
 
     raw_docs: dict[str, Any] = {
         "parameters": [
             _FROM,
             _TO,
-            _parameter("tail", "The last so many lines."),
-            _parameter(
-                "stream",
-                "Only what these streams wrote, joined: stdout, stderr, system; commas between.",
-                "string",
+            parameter("lines", "Lines a-b, both included and counted from 1; a- to the end.", "string"),
+            parameter("tail", "The last so many lines."),
+            parameter(
+                "at", "From the first span on that is not older: ISO 8601, or ms since 1970.", "string"
             ),
-            _parameter("download", "1: as a file to save."),
-            _parameter(
+            parameter("until", "Up to the first span that is not older.", "string"),
+            STREAM,
+            parameter("download", "1: as a file to save."),
+            parameter(
                 "Range", "One range of bytes; heeded when no other parameter selects.", "string", "header"
+            ),
+            parameter("If-None-Match", "304 when the log is still as this ETag says.", "string", "header"),
+            parameter(
+                "If-Range", "The Range is heeded only when the log is as this ETag says.", "string", "header"
             ),
         ]
     }
 
     async def read_log(log: RowId, request: Request) -> Response:
-        """The log's bytes, with its size (X-Log-Size) and state (X-Log-State)."""
+        """The log's bytes, with its size (X-Log-Size) and state (X-Log-State), and where in it they begin (X-Log-Offset)."""
         return await reader.raw(log, request)
 
     # One description for both methods would give them one operation id.
@@ -76,7 +84,7 @@ def logs_router(logs: LogReader, describe: Describe) -> APIRouter:
     @router.get(
         "/api/logs/{log}/spans",
         openapi_extra={
-            "parameters": [_FROM, _TO, _parameter("limit", f"At most so many spans, and {MOST_SPANS}.")]
+            "parameters": [_FROM, _TO, parameter("limit", f"At most so many spans, and {MOST_SPANS}.")]
         },
     )
     async def read_spans(log: RowId, request: Request) -> Response:
@@ -86,52 +94,71 @@ def logs_router(logs: LogReader, describe: Describe) -> APIRouter:
     return router
 
 
-class _Reading:
+async def view_of(describe: Describe, log: int) -> LogView:
+    """The log's state, and its size as it is now; raises NotFound, also for a log that was removed."""
+    view = await describe(log)
+    if view is None or view.state == LogState.REMOVED:
+        raise NotFound("log", log)
+    return view
+
+
+def streams_in(text: str | None) -> frozenset[Stream] | None:
+    """The streams that the parameter names; None when it is not there. Raises Invalid."""
+    if text is None:
+        return None
+    words = text.split(",")
+    unknown = [word for word in words if word not in STREAMS_BY_WORD]
+    if unknown:
+        raise Invalid(f"stream: {unknown[0][:40]!r} is unknown; allowed are {', '.join(STREAMS_BY_WORD)}")
+    return frozenset(STREAMS_BY_WORD[word] for word in words)
+
+
+class _Reader:
     def __init__(self, logs: LogReader, describe: Describe) -> None:
         self._logs = logs
         self._describe = describe
 
     async def raw(self, log: int, request: Request) -> Response:
-        view = await self._view(log)
-        query = request.query_params
+        view = await view_of(self._describe, log)
+        query, size, tag = request.query_params, view.size, tag_of(log, view)
         headers = {
-            "x-log-size": str(view.size),
+            "x-log-size": str(size),
             "x-log-state": view.state,
-            "x-content-type-options": "nosniff",
-            "content-type": "text/plain; charset=utf-8",
-            "cache-control": "no-cache",
+            "etag": tag,
+            "cache-control": cache_control(view),
         }
-        if number_in(query, "download", 1):
+        wish, streams = stretch_wish(query), streams_in(query.get("stream"))
+        download = number_in(query, "download", 1)
+        if is_held(request.headers, tag):
+            return Response(status_code=304, headers=headers)
+        headers["x-content-type-options"] = "nosniff"
+        headers["content-type"] = "text/plain; charset=utf-8"
+        if download:
             headers["content-disposition"] = f'attachment; filename="log-{log}.txt"'
-        streams = _streams(query.get("stream"))
-        lines = number_in(query, "tail", MOST_LINES)
-        if lines is not None:
-            if "from" in query or "to" in query:
-                raise Invalid("tail: not together with from or to; name the lines or the bytes")
-            start, stop = await asyncio.to_thread(self._offset_of_tail, log, lines), view.size
-        else:
-            start, stop = _stretch(request, view.size)
-        start = min(start, stop)
+        start, stop = await asyncio.to_thread(find_stretch, self._logs, log, size, wish)
         status = 200
         if streams is None:
             headers["accept-ranges"] = "bytes"
-            if "range" in request.headers and lines is None and "from" not in query and "to" not in query:
+            asked = None if wish.chosen else request.headers.get("range")
+            if asked is not None and range_holds(request.headers, tag):
                 try:
-                    found = _range(request.headers["range"], view.size)
-                except _Unsatisfiable:
-                    return Response(
-                        status_code=416, headers={**headers, "content-range": f"bytes */{view.size}"}
-                    )
+                    found = range_of(asked, size)
+                except Unsatisfiable:
+                    return Response(status_code=416, headers={**headers, "content-range": f"bytes */{size}"})
                 if found is not None:
                     start, stop = found
                     status = 206
-                    headers["content-range"] = f"bytes {start}-{stop - 1}/{view.size}"
+                    headers["content-range"] = f"bytes {start}-{stop - 1}/{size}"
             headers["content-length"] = str(stop - start)
+        headers["x-log-offset"] = str(start)
         return _Bytes(self._logs, log, start, stop, streams, status, headers)
 
     async def spans(self, log: int, request: Request) -> Response:
-        view = await self._view(log)
-        start, stop = _stretch(request, view.size)
+        view = await view_of(self._describe, log)
+        wish = stretch_wish(
+            {key: request.query_params[key] for key in ("from", "to") if key in request.query_params}
+        )
+        start, stop = await asyncio.to_thread(find_stretch, self._logs, log, view.size, wish)
         limit = number_in(request.query_params, "limit", MOST_SPANS)
         if limit == 0:
             raise Invalid(f"limit: 0 is not a whole number from 1 to {MOST_SPANS}")
@@ -141,19 +168,6 @@ class _Reading:
         items = [(span.offset, span.time, span.stream.word, span.step) for span in spans[:limit]]
         body = orjson.dumps({"items": items, "size": view.size, "next": following})
         return Response(body, media_type="application/json")
-
-    async def _view(self, log: int) -> LogView:
-        """The log's state, and its size as it is now."""
-        view = await self._describe(log)
-        if view is None:
-            raise NotFound("log", log)
-        return view
-
-    def _offset_of_tail(self, log: int, lines: int) -> int:
-        try:
-            return self._logs.offset_of_tail(log, lines)
-        except NotFound:  # its writer has not begun
-            return 0
 
     def _spans(self, log: int, start: int, stop: int, limit: int) -> list[Span]:
         return self._logs.spans(log, start, stop, limit) if start < stop else []
@@ -199,65 +213,11 @@ class _Bytes(Response):
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _blocks(self) -> AsyncGenerator[bytes]:
-        for start in range(self._start, self._stop, READ_BYTES):
-            stop = min(start + READ_BYTES, self._stop)
-            block = await asyncio.to_thread(self._read, start, stop)
+        start = self._start
+        while start < self._stop:
+            # Borders where frames of segments have theirs: none is decompressed twice.
+            stop = min((start // READ_BYTES + 1) * READ_BYTES, self._stop)
+            block = await asyncio.to_thread(read_streams, self._logs, self._log, start, stop, self._streams)
             if block:
                 yield block
-
-    def _read(self, start: int, stop: int) -> bytes:
-        data = self._logs.read(self._log, start, stop)
-        streams = self._streams
-        if streams is None:
-            return data
-        spans = self._logs.spans(self._log, start, stop)
-        stops = [span.offset for span in spans[1:]] + [stop]
-        return b"".join(
-            data[span.offset - start : end - start]
-            for span, end in zip(spans, stops, strict=True)
-            if span.stream in streams
-        )
-
-
-class _Unsatisfiable(Exception):
-    """A Range that the log does not have."""
-
-
-def _stretch(request: Request, size: int) -> tuple[int, int]:
-    query = request.query_params
-    start, stop = number_in(query, "from"), number_in(query, "to")
-    if start is not None and stop is not None and start > stop:
-        raise Invalid(f"from: {start} is behind to: {stop}")
-    return start or 0, size if stop is None else min(stop, size)
-
-
-def _range(header: str, size: int) -> tuple[int, int] | None:
-    """The stretch that a Range header names; None for a header that is to be ignored (several ranges, other units).
-
-    Raises _Unsatisfiable.
-    """
-    match = _RANGE.match(header)
-    if match is None or match[1] == match[2] == "":
-        return None
-    if match[1] == "":
-        length = int(match[2])
-        if not length or not size:
-            raise _Unsatisfiable
-        return max(size - length, 0), size
-    start = int(match[1])
-    stop = int(match[2]) + 1 if match[2] else size
-    if stop <= start and match[2]:
-        return None
-    if start >= size:
-        raise _Unsatisfiable
-    return start, min(stop, size)
-
-
-def _streams(text: str | None) -> frozenset[Stream] | None:
-    if text is None:
-        return None
-    words = text.split(",")
-    unknown = [word for word in words if word not in STREAMS_BY_WORD]
-    if unknown:
-        raise Invalid(f"stream: {unknown[0][:40]!r} is unknown; allowed are {', '.join(STREAMS_BY_WORD)}")
-    return frozenset(STREAMS_BY_WORD[word] for word in words)
+            start = stop

@@ -121,7 +121,7 @@ def runs_router(runs: Runs, store: Store) -> APIRouter:
         limit: Limit = 50,
         cursor: Cursor = None,
     ) -> Page[RunSummary]:
-        wanted = RunFilter(_state(state), project, plan, branch, cursor, limit + 1)
+        wanted = RunFilter(run_state(state), project, plan, branch, cursor, limit + 1)
         found = await store.read(list_runs, wanted)
         return page(found, limit, [run.id for run in found])
 
@@ -148,7 +148,8 @@ def runs_router(runs: Runs, store: Store) -> APIRouter:
     return router
 
 
-def _state(word: str | None) -> RunState | None:
+def run_state(word: str | None) -> RunState | None:
+    """The state that a filter names; None for none or an empty word. Raises Invalid."""
     if word is None or word == "":
         return None
     try:

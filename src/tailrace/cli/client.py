@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +36,23 @@ class Client:
 
     def post(self, path: str, body: Mapping[str, Any] | None = None) -> Any:
         return self.call("POST", path, body=body)
+
+    def records(self, path: str, **query: Any) -> Iterator[dict[str, Any]]:
+        """The objects of an answer that has one a line, each as soon as it is there; raises CallFailed."""
+        import httpx2
+
+        wanted = {name: value for name, value in query.items() if value is not None}
+        try:
+            with self._http.stream("GET", path, params=wanted) as answer:
+                if not answer.is_success:
+                    answer.read()
+                    raise CallFailed(_detail(answer))
+                for line in answer.iter_lines():
+                    yield json.loads(line)
+        except httpx2.HTTPError as error:
+            raise CallFailed(f"{self.server} does not answer, or not to the end ({error})") from None
+        except ValueError:
+            raise CallFailed(f"{self.server} answers, but not as Tailrace does: is --server right?") from None
 
     def call(
         self,

@@ -24,6 +24,8 @@ from tailrace.cli.projects import add_project, list_projects, remove_project
 from tailrace.cli.queue import pause_queue, resume_queue
 from tailrace.cli.retention import retention
 from tailrace.cli.run import abort, logs, run, runs
+from tailrace.cli.search import search
+from tailrace.cli.secrets import list_secrets, remove_secret, set_secret
 from tailrace.cli.serve import server
 from tailrace.cli.up import up
 from tailrace.cli.verify import verify
@@ -40,6 +42,7 @@ app.command(agent)
 app.command(run)
 app.command(runs)
 app.command(logs)
+app.command(search)
 app.command(abort)
 app.command(verify)
 app.command(retention)
@@ -74,6 +77,12 @@ plan.command(add_plan, name="add")
 plan.command(list_plans, name="list")
 plan.command(check_plan, name="check")
 app.command(plan)
+
+secret = App(name="secret", help="What jobs get and logs hide.")
+secret.command(set_secret, name="set")
+secret.command(list_secrets, name="list")
+secret.command(remove_secret, name="remove")
+app.command(secret)
 
 
 def main() -> None:

@@ -8,14 +8,13 @@ from contextlib import suppress
 
 import structlog
 
-from tailrace.domain.lease import Lease
 from tailrace.domain.states import AgentMode
 from tailrace.live.bus import Bus
 from tailrace.live.scopes import QUEUE, agent_scope, wake_run
 from tailrace.store import Store
 from tailrace.store.aborts import agents_to_tell
 from tailrace.store.agents import Standing
-from tailrace.store.leases import Granted, Offer, lease_attempts
+from tailrace.store.leases import Granted, Handover, Offer, lease_attempts
 
 SLOW_S = 5.0
 """How often the queue is looked at without a wake: the price of a wake that was lost."""
@@ -27,7 +26,11 @@ class Seat:
     """A connected agent's place: what it could take, and how it gets its work."""
 
     def __init__(
-        self, agent_id: int, labels: frozenset[str], deliver: Callable[[Lease], None], ask: Callable[[], None]
+        self,
+        agent_id: int,
+        labels: frozenset[str],
+        deliver: Callable[[Handover], None],
+        ask: Callable[[], None],
     ) -> None:
         self.agent_id = agent_id
         self.labels = labels
@@ -63,7 +66,7 @@ class Dispatcher:
         self._seats: dict[int, Seat] = {}
         self._asked = asyncio.Event()
 
-    def sit(self, agent_id: int, labels: frozenset[str], deliver: Callable[[Lease], None]) -> Seat:
+    def sit(self, agent_id: int, labels: frozenset[str], deliver: Callable[[Handover], None]) -> Seat:
         """A place for an agent that has connected; an older place of the same agent ends."""
         seat = self._seats[agent_id] = Seat(agent_id, labels, deliver, self._asked.set)
         return seat
@@ -116,5 +119,5 @@ class Dispatcher:
         seat = self._seats.get(grant.agent_id)
         if seat is not None:
             seat.free = max(seat.free - 1, 0)
-            seat.deliver(grant.lease)
+            seat.deliver(Handover(grant.lease, grant.sealed))
         wake_run(self._bus, grant.lease.run)

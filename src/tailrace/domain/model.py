@@ -42,6 +42,19 @@ class Project(Model):
     created_at: Time
 
 
+class SecretView(Model):
+    """A secret without its value, of one project or (null) for all; `warnings` tell what masking cannot hide of it."""
+
+    id: int
+    name: str
+    project: int | None
+    project_name: str | None
+    author: str | None
+    warnings: tuple[str, ...]
+    created_at: Time
+    updated_at: Time
+
+
 class PlanView(Model):
     """A plan: kept here (`definition`, `version`) or in the repository at `path` (then both are the newest seen)."""
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Annotated, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from tailrace.domain.errors import Invalid
 from tailrace.domain.facts import Fact
@@ -106,21 +106,36 @@ class Welcome(_Message):
     beat_s: float
 
 
+class JobSecrets(_Message):
+    """The secrets that a job wants, by name; or why it cannot have them (`refused`): then the agent ends it as `setup_failed`.
+
+    For the agent's memory alone: no representation shows the values.
+    """
+
+    values: dict[str, str] = Field(default={}, repr=False)
+    refused: Text | None = None
+
+
 class Leased(_Message):
     """Work for the agent."""
 
     kind: Literal["leased"] = "leased"
     lease: Lease
+    secrets: JobSecrets = JobSecrets()
 
 
 class Resume(_Message):
-    """Go on with this attempt: the server has its log up to `end` bytes (`closed`: whole and verified)."""
+    """Go on with this attempt: the server has its log up to `end` bytes (`closed`: whole and verified).
+
+    `secrets` comes along as long as the server has not heard that it started: an agent that was restarted meanwhile needs them.
+    """
 
     kind: Literal["resume"] = "resume"
     attempt: int
     log: int
     end: int
     closed: bool = False
+    secrets: JobSecrets | None = None
 
 
 class Noted(_Message):
@@ -186,6 +201,15 @@ ServerMessage = Annotated[
 ]
 AGENT_MESSAGE: TypeAdapter[AgentMessage] = TypeAdapter(AgentMessage)
 SERVER_MESSAGE: TypeAdapter[ServerMessage] = TypeAdapter(ServerMessage)
+
+
+def faults_of(error: ValidationError) -> str:
+    """What is wrong with a message, without its words: they may be secret."""
+    faults = error.errors(include_url=False, include_input=False, include_context=False)
+    return "; ".join(
+        f"{'.'.join(map(str, fault['loc'])) or 'message'}: {fault['msg']}" for fault in faults[:5]
+    )
+
 
 _CHUNK_HEADER = struct.Struct("<BxxxIQQ")
 _CHUNK_KIND = 1

@@ -8,11 +8,12 @@ from tailrace.live.bus import Bus
 from tailrace.live.hub import LogHub
 from tailrace.logs.base import LogReader, LogStore
 from tailrace.store import Store
+from tailrace.store.sealing import SealingKey
 
 
 @dataclass(frozen=True)
 class Desk:
-    """The places that sessions write to; `lease_ms` is how long an agent may be silent.
+    """The places that sessions write to; `lease_ms` is how long an agent may be silent; `key` opens secrets.
 
     `logs` is the live tail; `reader` reads logs wherever their bytes are.
     """
@@ -23,3 +24,4 @@ class Desk:
     bus: Bus
     lease_ms: int
     reader: LogReader
+    key: SealingKey

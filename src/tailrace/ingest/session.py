@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable
 import structlog
 
 from tailrace.domain.errors import LeaseLost, LogMismatch, OffsetMismatch
-from tailrace.domain.lease import Lease
 from tailrace.domain.outcome import Reason
 from tailrace.domain.report import Load
 from tailrace.domain.states import AttemptState, LogState
@@ -19,6 +18,7 @@ from tailrace.domain.wire import (
     CloseLog,
     Drop,
     Held,
+    JobSecrets,
     Leased,
     LogClosed,
     Noted,
@@ -31,12 +31,13 @@ from tailrace.domain.wire import (
     unpack_chunk,
 )
 from tailrace.ingest.desk import Desk
+from tailrace.ingest.secrets import open_secrets
 from tailrace.live.scopes import AGENTS, SEALING, wake_ended, wake_run
 from tailrace.logs.base import end_of
 from tailrace.store.aborts import attempts_to_abort
 from tailrace.store.agents import HeldAttempt, held_attempts, note_trouble
 from tailrace.store.facts import apply_fact
-from tailrace.store.leases import Lapsed, end_lapsed, read_leases, renew_leases
+from tailrace.store.leases import Handover, Lapsed, end_lapsed, read_handovers, renew_leases
 from tailrace.store.logs import LogOwner, close_log, find_owner
 from tailrace.store.segments import unseal
 
@@ -68,20 +69,21 @@ class Session:
         for own in await self._desk.store.read(held_attempts, self._agent_id):
             held = named.pop(own.attempt_id, None)
             if held is not None and held.cookie == own.cookie:
-                await self._resume(own.attempt_id, own.log_id)
+                await self._resume(own.attempt_id, own.log_id, begun=own.state is not AttemptState.LEASED)
             elif own.state is AttemptState.LEASED:
-                for lease in await self._desk.store.read(read_leases, [own.attempt_id]):
-                    self.deliver(lease)
+                for handover in await self._desk.store.read(read_handovers, [own.attempt_id]):
+                    self.deliver(handover)
             else:
                 await self._lose(own)
         for held in named.values():
             await self._settle_old(held)
         await self.tell_aborts()
 
-    def deliver(self, lease: Lease) -> None:
+    def deliver(self, handover: Handover) -> None:
         """Hand the agent new work."""
+        lease = handover.lease
         self._adopt(lease.attempt, lease.log)
-        self._send(Leased(lease=lease))
+        self._send(Leased(lease=lease, secrets=open_secrets(self._desk.key, lease, handover.sealed)))
 
     async def tell_untold(self) -> None:
         """Hand over what was leased between `begin` and the agent's new seat: its earlier connection was told, in vain.
@@ -94,8 +96,8 @@ class Session:
             for one in held
             if one.state is AttemptState.LEASED and one.attempt_id not in self._attempts
         ]
-        for lease in await self._desk.store.read(read_leases, untold) if untold else ():
-            self.deliver(lease)
+        for handover in await self._desk.store.read(read_handovers, untold) if untold else ():
+            self.deliver(handover)
 
     async def tell_aborts(self) -> None:
         """Tell the agent what it has to end; harmless when it knows already."""
@@ -212,11 +214,17 @@ class Session:
             wake_run(self._desk.bus, run_id)
         return True
 
-    async def _resume(self, attempt_id: int, log: int, *, closed: bool = False) -> None:
+    async def _resume(self, attempt_id: int, log: int, *, begun: bool = True, closed: bool = False) -> None:
         logs = self._desk.reader if closed else self._desk.logs
         end = await asyncio.to_thread(end_of, logs, log)
+        secrets = None if begun else await self._secrets_of(attempt_id)
         self._adopt(attempt_id, log)
-        self._send(Resume(attempt=attempt_id, log=log, end=end, closed=closed))
+        self._send(Resume(attempt=attempt_id, log=log, end=end, closed=closed, secrets=secrets))
+
+    async def _secrets_of(self, attempt_id: int) -> JobSecrets:
+        """An agent that was restarted before the attempt began has forgotten them: they are on no disk."""
+        (handover,) = await self._desk.store.read(read_handovers, [attempt_id])
+        return open_secrets(self._desk.key, *handover)
 
     async def _settle_old(self, held: Held) -> None:
         """An attempt that the store does not count as held: it ended, or it is not this agent's (any more)."""

@@ -20,10 +20,11 @@ FRAME_S = 0.025
 
 
 class LogView(NamedTuple):
-    """What the store knows of a log: the word of its state, its size in bytes."""
+    """What the store knows of a log: the word of its state, its size in bytes, its CRC-32 once that is known."""
 
     state: str
     size: int
+    crc32: int | None = None
 
 
 class Gap(NamedTuple):

@@ -9,14 +9,25 @@ import zlib
 from bisect import bisect_right
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from tailrace.domain.errors import NotFound
 from tailrace.domain.spans import SPAN_BYTES, Span, pack_spans, unpack_spans
 from tailrace.holes import punch
 from tailrace.logs.base import Base, BytesDropped
+from tailrace.logs.line_index import LineIndex, TimeIndex
 
 _BLOCK = 1024 * 1024
 _BASE = struct.Struct("<QQI")
+_TIMES = struct.Struct("<8xq4x")  # of a span's record
+
+
+class _Held(NamedTuple):
+    """Where the bytes begin that are held, and the indexes of lines and moments in them: these three change together."""
+
+    base: Base
+    lines: LineIndex
+    times: TimeIndex
 
 
 class OpenLog:
@@ -46,10 +57,16 @@ class OpenLog:
             os.close(self._bytes)
             raise
         self.size: int = os.fstat(self._bytes).st_size
-        self.base = Base()
-        if base_path.exists():
-            self._move_base(Base._make(_BASE.unpack(base_path.read_bytes())))
+        base = Base._make(_BASE.unpack(base_path.read_bytes())) if base_path.exists() else Base()
+        if self.size < base.offset:  # a power loss took bytes that segments hold
+            os.ftruncate(self._bytes, base.offset)
+            self.size = base.offset
         self.span_count = self._recover_spans()
+        self._held = self._hold(base)
+
+    @property
+    def base(self) -> Base:
+        return self._held.base
 
     def close(self) -> None:
         os.close(self._bytes)
@@ -97,7 +114,7 @@ class OpenLog:
             os.fsync(folder)  # else a power loss could leave a hole that reads as zeros
         finally:
             os.close(folder)
-        self._move_base(base)
+        self._held = self._hold(base)
         punch(self._bytes, 0, base.offset)
         punch(self._spans, 0, max(self._first_after(base.offset - 1, self.span_count) - 1, 0) * SPAN_BYTES)
 
@@ -164,57 +181,41 @@ class OpenLog:
 
     def offset_of_line(self, line: int) -> int:
         """Where a line begins, counted from 1; the end where there are not so many."""
-        size, base = self.size, self.base
-        missing, start = line - 1 - base.lines, base.offset
+        base, lines, _ = self._held
         if line <= 1:
             return 0
-        if missing <= 0 and start > 0:
+        if line - 1 <= base.lines and base.offset > 0:
             raise BytesDropped(self._log, base)
-        while start < size:
-            block = self.read(start, start + _BLOCK)
-            found = block.count(b"\n")
-            if found < missing:
-                missing -= found
-                start += len(block)
-                continue
-            at = -1
-            for _ in range(missing):
-                at = block.index(b"\n", at + 1)
-            return start + at + 1
-        return size
+        return lines.offset_of_line(line, self.size)
 
     def line_at(self, offset: int) -> int:
         """One more than the newlines before `offset`."""
-        stop, base = max(min(offset, self.size), 0), self.base
-        if stop < base.offset:
+        base, lines, _ = self._held
+        offset = max(min(offset, self.size), 0)
+        if offset < base.offset:
             raise BytesDropped(self._log, base)
-        return (1 + base.lines) + sum(
-            self.read(at, min(at + _BLOCK, stop)).count(b"\n") for at in range(base.offset, stop, _BLOCK)
-        )
+        return lines.line_at(offset)
 
     def offset_of_time(self, time_ms: int) -> int:
         """Where the first span that is held begins whose time is not before `time_ms`; the end where there is none."""
-        size, count, held_from = self.size, self.span_count, self.base.offset
-        for start in range(self._first_after(held_from - 1, count), count, 4096):
-            records = os.pread(self._spans, 4096 * SPAN_BYTES, start * SPAN_BYTES)
-            self._check_held(held_from)
-            for span in unpack_spans(records):
-                if span.time >= time_ms:
-                    return min(span.offset, size)
-        return size
+        base, _, times = self._held
+        size, count = self.size, self.span_count
+        first = times.first_since(time_ms, count)
+        found = size if first == count else min(self._span_offset(first), size)
+        self._check_held(base.offset)
+        return found
 
     def _check_held(self, start: int) -> None:
         base = self.base
         if start < base.offset:
             raise BytesDropped(self._log, base)
 
-    def _move_base(self, base: Base) -> None:
-        if self.size < base.offset:  # a power loss took bytes that segments hold
-            os.ftruncate(self._bytes, base.offset)
-            self.size = base.offset
+    def _hold(self, base: Base) -> _Held:
+        """What is held from `base` on; nothing of it is counted yet."""
         if self.crc_end < base.offset:
             self.crc32, self.crc_end = base.crc32, base.offset
-        self.base = base
+        first = self._first_after(base.offset - 1, self.span_count)
+        return _Held(base, LineIndex(self.read, base.offset, base.lines), TimeIndex(self._span_times, first))
 
     def _first_after(self, offset: int, count: int) -> int:
         """The index of the first of `count` spans that begins after `offset`."""
@@ -222,6 +223,10 @@ class OpenLog:
 
     def _span_offset(self, index: int) -> int:
         return int.from_bytes(os.pread(self._spans, 8, index * SPAN_BYTES), "little")
+
+    def _span_times(self, first: int, last: int) -> list[int]:
+        data = os.pread(self._spans, (last - first) * SPAN_BYTES, first * SPAN_BYTES)
+        return [time for (time,) in _TIMES.iter_unpack(data)]
 
     def _recover_spans(self) -> int:
         held = os.fstat(self._spans).st_size

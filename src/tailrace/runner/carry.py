@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import traceback
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 
 from tailrace.domain.facts import Started, StepBegan, StepEnded
@@ -21,6 +22,7 @@ from tailrace.runner.failure import StepFailed, cannot_start, ended_badly
 from tailrace.runner.family import Family, adopt_orphans
 from tailrace.runner.folder import AttemptFolder, RunnerLock
 from tailrace.runner.machine import this_machine
+from tailrace.runner.masking import Masker
 from tailrace.runner.mirrors import Mirror
 from tailrace.runner.output import now_ms
 from tailrace.runner.record import Record
@@ -34,12 +36,16 @@ from tailrace.steps.script import run_script
 _PASSED = Outcome(state=AttemptState.PASSED, exit_code=0)
 
 
-async def carry(folder: AttemptFolder, lock: RunnerLock | None = None) -> Outcome:
+async def carry(
+    folder: AttemptFolder, lock: RunnerLock | None = None, secrets: Mapping[str, str] | None = None
+) -> Outcome:
     """Execute the folder's lease; returns when its end is on disk and its processes are gone.
 
     Needs a process of its own: it adopts, reaps and in the end kills every descendant of this process. `lock` is the folder's
-    lock where the caller holds it, who then also releases it. Raises Conflict when another runner carries the attempt or did,
-    Invalid for a folder without a lease: these leave no `Finished`, see `tailrace.runner.recover`.
+    lock where the caller holds it, who then also releases it. `secrets` are those that the lease's job wants.
+
+    Raises Conflict when another runner carries the attempt or did, Invalid for a folder without a lease and for secrets that
+    cannot be masked: these leave no `Finished`, see `tailrace.runner.recover`.
     """
     adopt_orphans()
     stop = Stop()
@@ -49,10 +55,12 @@ async def carry(folder: AttemptFolder, lock: RunnerLock | None = None) -> Outcom
     with nullcontext(lock) if lock else folder.take_lock() as held:
         held.sign()
         lease = folder.lease()
-        with Record.begin(folder) as record, Children() as children:
+        secrets = secrets or {}
+        masker = Masker(secrets.values())
+        with Record.begin(folder, masker) as record, Children() as children:
             async with take_commands(folder, stop):
                 loop.call_later(lease.job.timeout_s, stop.time_out, lease.job.timeout_s)
-                attempt = Attempt(folder, lease, record, children, stop)
+                attempt = Attempt(folder, lease, record, children, stop, secrets)
                 with attempt.borrowing():
                     outcome = await attempt.run()
                     await attempt.leave_nobody()
@@ -65,10 +73,17 @@ class Attempt:
     """One attempt while it runs."""
 
     def __init__(
-        self, folder: AttemptFolder, lease: Lease, record: Record, children: Children, stop: Stop
+        self,
+        folder: AttemptFolder,
+        lease: Lease,
+        record: Record,
+        children: Children,
+        stop: Stop,
+        secrets: Mapping[str, str],
     ) -> None:
         self._folder = folder
         self._lease = lease
+        self._secrets = secrets
         self._record = record
         self._output = record.output
         self._children = children
@@ -94,6 +109,10 @@ class Attempt:
             f"run {lease.run_number}, job {lease.job.name}, attempt {lease.number} on {self._machine.host}",
         )
         outcome = _PASSED
+        missing = [name for name in lease.job.secrets if name not in self._secrets]
+        if missing:
+            detail = f"the agent handed over no {', '.join(missing)}"
+            outcome = Outcome(state=AttemptState.FAILED, reason=Reason.SETUP_FAILED, detail=detail)
         for index, name in enumerate(lease.step_names):
             if outcome is _PASSED:
                 outcome = self._stop.outcome or _PASSED
@@ -134,7 +153,7 @@ class Attempt:
             outcome = self._stop.outcome or failure.outcome
             exit_code = failure.outcome.exit_code
         except Exception as error:  # ours: the log and the outcome say so, the trace is for us
-            traceback.print_exc()
+            print(self._record.masked(traceback.format_exc()), file=sys.stderr)
             detail = f"step '{name}': the runner failed: {type(error).__name__}: {error}"
             outcome = Outcome(state=AttemptState.FAILED, reason=Reason.RUNNER_DIED, detail=detail)
         state = StepState(outcome.state.value)
@@ -154,7 +173,7 @@ class Attempt:
                 self._revision = await check_out(checkout, self._mirror, self._executor, self._output, index)
                 return 0 if self._revision else None
             step = lease.job.steps[index - 1 if lease.job.checkout else index]
-            env = environment(lease, self._place, self._machine, self._revision)
+            env = environment(lease, self._place, self._machine, self._revision, self._secrets)
             program = self._machine.shell
             ended = await self._executor.run(
                 run_script(step, index, self._place, env, self._machine.shell), index

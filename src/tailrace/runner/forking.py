@@ -2,7 +2,8 @@
 
 It is single-threaded and runs no event loop, because neither survives a fork. It outlives its agent, and leaves when no agent is
 connected and its last runner has ended. On its socket it greets with `{"version", "pid"}`, then answers each line of JSON:
-`{"start": folder}` by `{"pid"}` or `{"error"}`, `{"leave": true}` by `{"runners": n}`.
+`{"start": folder}` by `{"pid"}` or `{"error"}`, `{"leave": true}` by `{"runners": n}`. With `"secrets": true` in a start comes the
+descriptor of a pipe (SCM_RIGHTS), which only the runner reads: secrets are never in this process, from which others are forked.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import signal
 import socket
 import sys
 import traceback
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,8 @@ from tailrace.domain.plan import JobSpec, RunStep
 from tailrace.runner.carry import carry
 from tailrace.runner.family import adopt_orphans
 from tailrace.runner.folder import AttemptFolder, RunnerLock
+from tailrace.runner.handover import take_from_pipe
+from tailrace.runner.masking import Masker
 from tailrace.runner.sockets import listen
 
 FIRST_AGENT_S = 30.0
@@ -41,31 +44,43 @@ _MAX_LINE = 64 * 1024
 
 @dataclass(frozen=True)
 class Forked:
-    """What a forked child is to do."""
+    """What a forked child is to do; `secrets` is the pipe that holds the job's, None where it wants none."""
 
     folder: AttemptFolder
     lock: RunnerLock
+    secrets: int | None
 
 
 class Agent:
-    """A connection, with the part of a line that has arrived."""
+    """A connection, with the part of a line that has arrived, and the descriptors that came with lines."""
 
     def __init__(self, connection: socket.socket) -> None:
         self.connection = connection
         self._buffer = b""
+        self._passed: list[int] = []
 
     def lines(self) -> list[bytes] | None:
         """The whole lines that have arrived, None when the agent is gone."""
         try:
-            data = self.connection.recv(_MAX_LINE)
+            data, passed, _, _ = socket.recv_fds(self.connection, _MAX_LINE, 8)
         except BlockingIOError:
             return []
         except OSError:
             return None
+        self._passed += passed
         if not data or len(self._buffer) > _MAX_LINE:
             return None
         *lines, self._buffer = (self._buffer + data).split(b"\n")
         return lines
+
+    def take_passed(self) -> int | None:
+        """The oldest descriptor that came, if one did."""
+        return self._passed.pop(0) if self._passed else None
+
+    def close_passed(self) -> None:
+        """Close the descriptors that nobody took."""
+        while self._passed:
+            os.close(self._passed.pop())
 
     def answer(self, **words: object) -> None:
         with suppress(OSError):  # an agent that does not read its answers is as good as gone
@@ -140,6 +155,7 @@ class Parent:
             self._selector.unregister(agent.connection)
             del self._agents[agent.connection.fileno()]
             agent.connection.close()
+            agent.close_passed()
             return None
         for line in lines:
             try:
@@ -148,7 +164,13 @@ class Parent:
                 agent.answer(error=f"not JSON: {line[:80]!r}")
                 continue
             if "start" in message:
-                forked = self._start(agent, AttemptFolder(Path(str(message["start"]))))
+                secrets = agent.take_passed() if message.get("secrets") is True else None
+                forked = None
+                try:
+                    forked = self._start(agent, AttemptFolder(Path(str(message["start"]))), secrets)
+                finally:
+                    if secrets is not None and forked is None:
+                        os.close(secrets)
                 if forked is not None:
                     return forked
             elif message.get("leave") is True:
@@ -157,7 +179,7 @@ class Parent:
                 agent.answer(error=f"unknown request {line[:80]!r}; known: start, leave")
         return None
 
-    def _start(self, agent: Agent, folder: AttemptFolder) -> Forked | None:
+    def _start(self, agent: Agent, folder: AttemptFolder, secrets: int | None) -> Forked | None:
         """Fork a runner. The lock is taken before the fork, so that the runner is alive when the agent hears of it."""
         try:
             lock = folder.take_lock(patience_s=0.2)
@@ -173,7 +195,8 @@ class Parent:
         if pid == 0:
             for other in self._agents.values():
                 self._stack.enter_context(other.connection)
-            return Forked(folder, lock)
+                other.close_passed()
+            return Forked(folder, lock, secrets)
         lock.release()
         self._runners.add(pid)
         agent.answer(pid=pid)
@@ -242,6 +265,7 @@ def _noticed(_number: int, _frame: FrameType | None) -> None:
 def _become_runner(forked: Forked) -> NoReturn:
     """In the forked child: leave everything of the parent behind and carry the attempt."""
     status = 1
+    secrets: dict[str, str] = {}
     try:
         os.setsid()
         for number in (signal.SIGHUP, signal.SIGCHLD, signal.SIGTERM):
@@ -249,17 +273,27 @@ def _become_runner(forked: Forked) -> NoReturn:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         _redirect(forked.folder.errors)
         gc.enable()
-        asyncio.run(carry(forked.folder, forked.lock))
+        if forked.secrets is not None:
+            secrets = take_from_pipe(forked.secrets)
+        asyncio.run(carry(forked.folder, forked.lock, secrets))
         status = 0
     except BaseException as error:
-        traceback.print_exc()
-        print(
-            f"{type(error).__name__}: {error}".splitlines()[0], file=sys.stderr
-        )  # the next agent quotes this line
+        _confess(error, secrets)
     finally:  # the lock ends with the process: whoever finds it free finds the trace too
         with suppress(Exception):
             sys.stderr.flush()
         os._exit(status)
+
+
+def _confess(error: BaseException, secrets: Mapping[str, str]) -> None:
+    """Print what went wrong, without secrets; the next agent quotes the last line."""
+    try:
+        masker = Masker(secrets.values())
+    except TailraceError as unmaskable:
+        print(f"{type(error).__name__}: {unmaskable}", file=sys.stderr)
+        return
+    print(masker.text("".join(traceback.format_exception(error))), file=sys.stderr)
+    print(masker.text(f"{type(error).__name__}: {error}".splitlines()[0]), file=sys.stderr)
 
 
 def _redirect(errors: Path) -> None:

@@ -10,12 +10,13 @@ from collections.abc import Callable
 
 from tailrace.domain.spans import Stream
 from tailrace.runner.characters import unfinished
+from tailrace.runner.masking import MaskedStream, Masker
 from tailrace.runner.spool import SpoolWriter
 from tailrace.runner.wake import Wake
 
 READ_BYTES = 64 * 1024
 HOLD_S = 0.1
-"""How long the beginning of a character waits for its rest."""
+"""How long the beginning of a character, or what may begin a secret, waits for its rest."""
 RETRY_S = 0.2
 """How often a full disk is tried again."""
 TAIL_BYTES = 2048
@@ -28,18 +29,25 @@ def now_ms() -> int:
 
 
 class Output:
-    """Everything that an attempt says: its processes' bytes and Tailrace's own lines. Wakes the agent for each."""
+    """Everything that an attempt says: its processes' bytes and Tailrace's own lines. Wakes the agent for each.
 
-    def __init__(self, spool: SpoolWriter, wake: Wake) -> None:
+    `masker` hides secrets in Tailrace's lines; pipes mask what they read with a stream of it, before `write`.
+    """
+
+    def __init__(self, spool: SpoolWriter, wake: Wake, masker: Masker) -> None:
         self._spool = spool
+        self._masker = masker
+        self._seam = masker.seam() if masker else None
         self._wake = wake
         self._loop = asyncio.get_running_loop()
         self._room: list[Callable[[], None]] = []
 
     def write(self, stream: Stream, step: int, data: bytes) -> None:
-        """Append bytes of a process."""
+        """Append bytes of a process, masked."""
         if not data:
             return
+        if self._seam is not None:
+            data = self._seam.join(data)
         self._spool.write(now_ms(), stream, step, data)
         if self._spool.pending and not self._room:
             self.when_room(lambda: None)
@@ -48,7 +56,12 @@ class Output:
     def say(self, step: int, text: str) -> None:
         """Append a line of Tailrace's own, on a line of its own."""
         begin = "" if self._spool.at_line_start else "\n"
+        text = self._masker.text(text)
         self.write(Stream.SYSTEM, step, f"{begin}tailrace: {text}\n".encode("utf-8", "replace"))
+
+    def masked_stream(self) -> MaskedStream | None:
+        """What masks the bytes of one pipe; None where there is nothing to mask."""
+        return self._masker.stream() if self._masker else None
 
     @property
     def full(self) -> bool:
@@ -80,7 +93,7 @@ class Output:
 class Pipe:
     """Reads one pipe into the output until its last writer has closed it.
 
-    `ended` is done then. `writer` is the end for the process; `tail` keeps the last bytes that were read.
+    `ended` is done then. `writer` is the end for the process; `tail` keeps the last bytes that were read, masked.
     """
 
     def __init__(self, output: Output, stream: Stream, step: int) -> None:
@@ -90,6 +103,7 @@ class Pipe:
         self._loop = asyncio.get_running_loop()
         self._reader, self.writer = os.pipe2(os.O_CLOEXEC)
         os.set_blocking(self._reader, False)
+        self._masked = output.masked_stream()
         self._held = b""
         self._hold: asyncio.TimerHandle | None = None
         self.tail = b""
@@ -113,6 +127,8 @@ class Pipe:
         if not self.ended.done():
             self._loop.remove_reader(self._reader)
             self._release()
+            if self._masked is not None:
+                self._write(self._masked.end())
             os.close(self._reader)
             self.ended.set_result(None)
 
@@ -124,7 +140,6 @@ class Pipe:
         if not data:
             self.close()
             return
-        self.tail = (self.tail + data)[-TAIL_BYTES:]
         if self._hold is not None:
             self._hold.cancel()
             self._hold = None
@@ -132,8 +147,11 @@ class Pipe:
         rest = unfinished(data)
         if rest:
             data, self._held = data[:-rest], data[-rest:]
+        if self._masked is not None:
+            data = self._masked.feed(data)
+        self._write(data)
+        if rest or (self._masked is not None and self._masked.loose):
             self._hold = self._loop.call_later(HOLD_S, self._release)
-        self._output.write(self._stream, self._step, data)
         if self._output.full:
             self._loop.remove_reader(self._reader)
             self._output.when_room(self._resume)
@@ -143,10 +161,16 @@ class Pipe:
             self._loop.add_reader(self._reader, self._readable)
 
     def _release(self) -> None:
-        """Give up waiting for the rest of a character."""
+        """Give up waiting for the rest of a character, or of what may begin a secret."""
         if self._hold is not None:
             self._hold.cancel()
             self._hold = None
         held, self._held = self._held, b""
-        if held:
-            self._output.write(self._stream, self._step, held)
+        if self._masked is not None:
+            held = self._masked.feed(held) + self._masked.settle()
+        self._write(held)
+
+    def _write(self, data: bytes) -> None:
+        if data:
+            self.tail = (self.tail + data)[-TAIL_BYTES:]
+            self._output.write(self._stream, self._step, data)

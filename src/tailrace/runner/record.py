@@ -6,33 +6,36 @@ import asyncio
 from typing import Self
 
 from tailrace.domain.errors import Conflict
-from tailrace.domain.facts import Fact, Finished
+from tailrace.domain.facts import Fact, Finished, StepBegan, StepEnded
 from tailrace.domain.outcome import Outcome
 from tailrace.runner.folder import AttemptFolder
 from tailrace.runner.journal import JournalReader, JournalWriter
+from tailrace.runner.masking import Masker
 from tailrace.runner.output import FULL, RETRY_S, Output, now_ms
 from tailrace.runner.spool import SpoolWriter
 from tailrace.runner.wake import Wake
 
 
 class Record:
-    """An attempt's record, open for writing. `output` is its log."""
+    """An attempt's record, open for writing. `output` is its log. The `masker`'s secrets stay out of both."""
 
-    def __init__(self, spool: SpoolWriter, journal: JournalWriter, wake: Wake) -> None:
+    def __init__(self, spool: SpoolWriter, journal: JournalWriter, wake: Wake, masker: Masker) -> None:
         self._spool = spool
         self._journal = journal
         self._wake = wake
-        self.output = Output(spool, wake)
+        self._masker = masker
+        self.output = Output(spool, wake, masker)
 
     @classmethod
-    def begin(cls, folder: AttemptFolder) -> Self:
+    def begin(cls, folder: AttemptFolder, masker: Masker) -> Self:
         """A new attempt's record; raises Conflict when the folder holds facts already."""
         if JournalReader(folder).read(0):
             raise Conflict(f"attempt folder {folder.path.name} was begun before: an attempt is carried once")
-        return cls(SpoolWriter.open(folder), JournalWriter.open(folder), Wake(folder))
+        return cls(SpoolWriter.open(folder), JournalWriter.open(folder), Wake(folder), masker)
 
     async def write(self, fact: Fact) -> None:
         """Record a fact, as soon as the disk has room for it."""
+        fact = self._masked_fact(fact)
         while True:
             try:
                 self._journal.write(fact)
@@ -52,6 +55,20 @@ class Record:
         )
         self._wake.now()
         self._journal.sync()
+
+    def masked(self, text: str) -> str:
+        """`text` without secrets."""
+        return self._masker.text(text)
+
+    def _masked_fact(self, fact: Fact) -> Fact:
+        match fact:
+            case StepBegan() | StepEnded():
+                return fact.model_copy(update={"name": self.masked(fact.name)})
+            case Finished(outcome=outcome) if outcome.detail is not None:
+                detail = self.masked(outcome.detail)
+                return fact.model_copy(update={"outcome": outcome.model_copy(update={"detail": detail})})
+            case _:
+                return fact
 
     def __enter__(self) -> Self:
         return self

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from typing import cast
 import tailrace
 from tailrace.domain.errors import TailraceError
 from tailrace.runner.folder import AttemptFolder
+from tailrace.runner.handover import put_into_pipe
 from tailrace.runner.sockets import connect
 from tailrace.steps.environment import COOKIE
 
@@ -34,6 +36,7 @@ class WarmParent:
         self._folder = agent_folder.absolute()
         self._turn = asyncio.Lock()
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        self._connection: socket.socket | None = None  # the streams' own: only it can pass descriptors
         self._process: subprocess.Popen[bytes] | None = None
 
     async def ensure(self) -> None:
@@ -41,17 +44,20 @@ class WarmParent:
         async with self._turn:
             await self._ensure()
 
-    async def start(self, folder: AttemptFolder) -> int:
-        """Start a runner for the folder; returns its process id. Raises RunnerNotStarted with the cause."""
-        request = {"start": str(folder.path.absolute())}
+    async def start(self, folder: AttemptFolder, secrets: Mapping[str, str] | None = None) -> int:
+        """Start a runner for the folder, and hand it the secrets that its job wants; returns its process id.
+
+        Raises RunnerNotStarted with the cause.
+        """
+        request = {"start": str(folder.path.absolute()), "secrets": bool(secrets)}
         async with self._turn:
             await self._ensure()
-            answer = await self._ask(request)
+            answer = await self._ask(request, secrets)
             if answer is None:  # the parent died: perhaps before, perhaps after it forked
                 if folder.is_alive():
                     return folder.signed_pid() or 0
                 await self._ensure()
-                answer = await self._ask(request)
+                answer = await self._ask(request, secrets)
         if answer is None or "pid" not in answer:
             cause = answer.get("error") if answer else f"the warm parent died; {self._last_error()}"
             raise RunnerNotStarted(f"attempt {folder.path.name}: no runner was started: {cause}")
@@ -101,6 +107,7 @@ class WarmParent:
         except OSError:
             return False
         connection.setblocking(False)
+        self._connection = connection
         self._streams = await asyncio.open_unix_connection(sock=connection)
         greeting = await self._hear()
         if (
@@ -112,13 +119,24 @@ class WarmParent:
         self._disconnect()
         return False
 
-    async def _ask(self, request: Mapping[str, object]) -> dict[str, object] | None:
-        """The parent's answer, None when it is gone."""
-        if self._streams is None:
+    async def _ask(
+        self, request: Mapping[str, object], secrets: Mapping[str, str] | None = None
+    ) -> dict[str, object] | None:
+        """The parent's answer, None when it is gone; raises OSError when the secrets do not fit into a pipe."""
+        if self._streams is None or self._connection is None:
             return None
-        with suppress(OSError):
-            self._streams[1].write(json.dumps(request).encode() + b"\n")
-            await self._streams[1].drain()
+        line = json.dumps(request).encode() + b"\n"
+        if secrets:
+            pipe = put_into_pipe(secrets)
+            try:
+                with suppress(OSError):  # every request was answered: nothing stands before this one
+                    socket.send_fds(self._connection, [line], [pipe])
+            finally:
+                os.close(pipe)
+        else:
+            with suppress(OSError):
+                self._streams[1].write(line)
+                await self._streams[1].drain()
         answer = await self._hear()
         if answer is None:
             self._disconnect()
@@ -136,7 +154,7 @@ class WarmParent:
     def _disconnect(self) -> None:
         if self._streams is not None:
             self._streams[1].close()
-            self._streams = None
+            self._streams = self._connection = None
         if self._process is not None:
             self._process.poll()  # reaps it when it has ended
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from tailrace.domain.lease import Lease
 from tailrace.steps.command import Machine, Place
 
 COOKIE = "TAILRACE_COOKIE"
 
 
-def environment(lease: Lease, place: Place, machine: Machine, revision: str | None) -> dict[str, str]:
+def environment(
+    lease: Lease, place: Place, machine: Machine, revision: str | None, secrets: Mapping[str, str]
+) -> dict[str, str]:
     """All variables of a step's processes; nothing else of the agent's environment reaches them.
 
-    `revision` is what was checked out, which a lease without a revision does not know. The run's variables win over the job's;
-    neither can replace a `TAILRACE_` variable, because the cookie is how an attempt's processes are found and ended.
+    `revision` is what was checked out, which a lease without a revision does not know. The run's variables win over the job's,
+    and secrets over both; none can replace a `TAILRACE_` variable, because the cookie is how an attempt's processes are found
+    and ended.
     """
     return {
         "PATH": machine.path,
@@ -23,6 +28,7 @@ def environment(lease: Lease, place: Place, machine: Machine, revision: str | No
         "CI": "true",
         **lease.job.variables,
         **lease.variables,
+        **secrets,
         "TAILRACE": "true",
         "TAILRACE_RUN_ID": str(lease.run),
         "TAILRACE_RUN_NUMBER": str(lease.run_number),

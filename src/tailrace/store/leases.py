@@ -16,6 +16,7 @@ from tailrace.store.clock import now_ms, read_clock
 from tailrace.store.jobs import end_job, lock_run
 from tailrace.store.moves import move, move_all
 from tailrace.store.queue import choose
+from tailrace.store.secrets import SealedSecret, sealed_secrets
 from tailrace.store.tables import agent as agents
 from tailrace.store.tables import attempt as attempts
 from tailrace.store.tables import attempt_held, attempt_pending
@@ -35,10 +36,18 @@ class Offer(NamedTuple):
 
 
 class Granted(NamedTuple):
-    """An attempt that now belongs to an agent."""
+    """An attempt that now belongs to an agent, with the secrets that its job wants, as far as there are any."""
 
     agent_id: int
     lease: Lease
+    sealed: tuple[SealedSecret, ...] = ()
+
+
+class Handover(NamedTuple):
+    """A lease with the secrets that its job wants, as far as there are any."""
+
+    lease: Lease
+    sealed: tuple[SealedSecret, ...] = ()
 
 
 class Lapsed(NamedTuple):
@@ -139,7 +148,14 @@ def _take(connection: Connection, agent: int, ids: Sequence[int], lease_ms: int)
         leased_at=now,
         lease_until=now + lease_ms,
     )
-    return [Granted(agent, lease) for lease in read_leases(connection, moved)]
+    return [Granted(agent, *handover) for handover in read_handovers(connection, moved)]
+
+
+def read_handovers(connection: Connection, ids: Sequence[int]) -> list[Handover]:
+    """As `read_leases`, with secrets."""
+    leases = read_leases(connection, ids)
+    sealed = sealed_secrets(connection, leases)
+    return [Handover(lease, sealed.get(lease.attempt, ())) for lease in leases]
 
 
 def read_leases(connection: Connection, ids: Sequence[int]) -> list[Lease]:

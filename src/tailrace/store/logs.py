@@ -14,11 +14,13 @@ from tailrace.store.tables import log as logs
 
 
 class LogRow(NamedTuple):
-    """A log; `size` in bytes is known once it no longer grows. Retention took it at `removed_at` (ms), and why."""
+    """A log; `size` in bytes is known once it no longer grows, its CRC-32 once its writer declared it whole. Retention took it
+    at `removed_at` (ms), and why."""
 
     id: int
     state: LogState
     size: int | None
+    crc32: int | None = None
     removed_at: int | None = None
     removed_why: str | None = None
 
@@ -36,9 +38,9 @@ class LogOwner(NamedTuple):
     log_state: LogState
 
 
-_LOG = select(logs.c.id, logs.c.state, logs.c.size, logs.c.removed_at, logs.c.removed_why).where(
-    logs.c.id == bindparam("log")
-)
+_LOG = select(
+    logs.c.id, logs.c.state, logs.c.size, logs.c.crc32, logs.c.removed_at, logs.c.removed_why
+).where(logs.c.id == bindparam("log"))
 _OWNER = (
     select(
         attempts.c.id,

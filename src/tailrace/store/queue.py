@@ -76,7 +76,7 @@ def choose(
     lines = [line for line in lines if fits[line.labels]]
     held: dict[int, int] = {}
     if len({line.project for line in lines}) > 1:
-        held = dict(connection.execute(_HELD).tuples().all())
+        held = {row[0]: row[1] for row in connection.execute(_HELD)}
     chosen: dict[int, int] = {}
     for rank in sorted({line.rank for line in lines}):
         level = [

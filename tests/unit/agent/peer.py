@@ -28,6 +28,7 @@ from tailrace.domain.wire import (
     CloseLog,
     Drop,
     Hello,
+    JobSecrets,
     Leased,
     LogClosed,
     Noted,
@@ -90,6 +91,7 @@ class Held:
     closed: bool = False
     mismatches: int = 0
     dropped: bool = False
+    secrets: JobSecrets | None = None
 
     @property
     def kinds(self) -> list[str]:
@@ -166,9 +168,9 @@ class Peer:
         assert self._socket is not None
         self._socket.transport.abort()
 
-    async def lease(self, lease: Lease) -> Held:
-        held = self.attempts[lease.attempt] = Held(lease)
-        await self.say(Leased(lease=lease))
+    async def lease(self, lease: Lease, secrets: JobSecrets | None = None) -> Held:
+        held = self.attempts[lease.attempt] = Held(lease, secrets=secrets)
+        await self.say(Leased(lease=lease, secrets=secrets or JobSecrets()))
         return held
 
     async def abort(self, attempt: int, by: str) -> None:
@@ -209,7 +211,13 @@ class Peer:
                     await self.say(Drop(attempt=named.attempt, why="it is not this agent's"))
                     continue
                 await self.say(
-                    Resume(attempt=named.attempt, log=held.lease.log, end=len(held.data), closed=held.closed)
+                    Resume(
+                        attempt=named.attempt,
+                        log=held.lease.log,
+                        end=len(held.data),
+                        closed=held.closed,
+                        secrets=None if held.facts else held.secrets,
+                    )
                 )
             async for frame in socket:
                 if isinstance(frame, bytes):

@@ -51,6 +51,19 @@ async def test_the_whole_log_is_its_bytes(client: httpx2.AsyncClient, house: Liv
         ("?tail=2", b"three\nfour\n"),
         ("?tail=0", b""),
         ("?tail=99", TEXT),
+        ("?lines=2-3", b"two\nthree\n"),
+        ("?lines=1-1", b"one\n"),
+        ("?lines=4", b"four\n"),
+        ("?lines=3-", b"three\nfour\n"),
+        ("?lines=3-99", b"three\nfour\n"),
+        ("?lines=5-", b""),
+        ("?lines=999999999999999999-", b""),
+        ("?at=0", TEXT),
+        ("?at=1970-01-01T00:00:01Z", TEXT),
+        ("?at=1001", b""),
+        ("?until=1000", b""),
+        ("?until=1001", TEXT),
+        ("?at=1970-01-01T02:00:00.500+02:00&until=1970-01-01 00:00:02", TEXT),
     ],
 )
 async def test_a_stretch_is_chosen_by_bytes_or_lines(
@@ -139,13 +152,16 @@ async def test_the_streams_apart_and_together(client: httpx2.AsyncClient, house:
 
 
 async def test_a_large_log_is_read_in_blocks(client: httpx2.AsyncClient, house: LiveHouse) -> None:
-    """At most 256 KiB at a time, in threads."""
+    """At most 256 KiB at a time, in threads, and up to multiples of it: frames of segments end there."""
     house.create(8)
     whole = random.Random(6).randbytes(5 * READ_BYTES + 17)
     house.append(8, whole)
     house.logs.most_read = 0
     assert (await client.get("/api/logs/8")).content == whole
     assert house.logs.most_read == READ_BYTES
+    house.logs.reads.clear()
+    assert (await client.get("/api/logs/8?from=17")).content == whole[17:]
+    assert [start for _, start in house.logs.reads] == [17, *(n * READ_BYTES for n in range(1, 6))]
 
 
 async def test_a_reader_that_goes_away_ends_the_reading(house: LiveHouse) -> None:
@@ -178,6 +194,17 @@ async def test_a_reader_that_goes_away_ends_the_reading(house: LiveHouse) -> Non
         ("?tail=many", "tail"),
         ("?tail=1000001", "tail"),
         ("?tail=1&from=0", "tail"),
+        ("?lines=1-2&to=3", "lines"),
+        ("?lines=1&tail=3", "tail"),
+        ("?from=1&until=3", "until"),
+        ("?lines=0-2", "lines"),
+        ("?lines=3-2", "lines"),
+        ("?lines=-2", "lines"),
+        ("?lines=2-x", "lines"),
+        ("?at=yesterday", "at"),
+        ("?at=1969-12-31T23:59:59Z", "at"),
+        ("?at=20&until=10", "at"),
+        ("?until=9999999999999999", "until"),
         ("?stream=stdin", "stream"),
         ("?stream=", "stream"),
         ("?download=yes", "download"),
@@ -241,3 +268,75 @@ async def test_pages_of_spans_tile_the_log(client: httpx2.AsyncClient, house: Li
         pages += 1
     assert items == [[at, at, "stdout", 0] for at in range(0, 500, 5)]
     assert pages == 15
+
+
+async def test_lines_and_moments_say_where_they_begin(client: httpx2.AsyncClient, house: LiveHouse) -> None:
+    """X-Log-Offset; what a moment selects begins with the first span that is not older."""
+    house.create(8)
+    house.append(8, b"one\ntwo\n", [Span(0, 1000, Stream.STDOUT, 0), Span(4, 3000, Stream.STDERR, 0)])
+    house.append(8, b"three\nfour", [Span(8, 2000, Stream.STDOUT, 0), Span(14, 4000, Stream.STDOUT, 0)])
+    for query, offset, expected in (
+        ("lines=3-3", 8, b"three\n"),
+        ("lines=4-", 14, b"four"),
+        ("tail=2", 8, b"three\nfour"),
+        ("from=5", 5, b"wo\nthree\nfour"),
+        ("at=1001", 4, b"two\nthree\nfour"),
+        ("at=3001", 14, b"four"),
+        ("at=1000&until=3000", 0, b"one\n"),
+        ("at=4001", 18, b""),
+    ):
+        response = await client.get(f"/api/logs/8?{query}")
+        assert (response.status_code, response.content) == (200, expected), query
+        assert response.headers["x-log-offset"] == str(offset), query
+        assert response.headers["content-length"] == str(len(expected))
+    part = await client.get("/api/logs/8", headers={"Range": "bytes=3-5"})
+    assert part.headers["x-log-offset"] == "3"
+
+
+async def test_who_has_the_log_already_is_told_so(client: httpx2.AsyncClient, house: LiveHouse) -> None:
+    """A log that did not grow is 304, whichever ETags come along, without bytes; one that grew is sent."""
+    tag = (await client.get("/api/logs/7")).headers["etag"]
+    for held in (tag, f"W/{tag}", f'"other", {tag}', "*"):
+        for method in ("GET", "HEAD"):
+            same = await client.request(
+                method, "/api/logs/7", headers={"If-None-Match": held, "Range": "bytes=0-0"}
+            )
+            assert (same.status_code, same.content) == (304, b"")
+            assert same.headers["etag"] == tag
+            assert (same.headers["x-log-size"], same.headers["x-log-state"]) == ("19", "open")
+    assert (await client.get("/api/logs/7", headers={"If-None-Match": '"7-18"'})).status_code == 200
+    house.append(7, b"five\n")
+    grown = await client.get("/api/logs/7", headers={"If-None-Match": tag})
+    assert (grown.status_code, grown.content) == (200, TEXT + b"five\n")
+    assert grown.headers["etag"] != tag
+
+
+async def test_the_tag_of_an_ended_log_names_its_bytes(client: httpx2.AsyncClient, house: LiveHouse) -> None:
+    """Log, size and CRC-32; once it is sealed nobody needs to ask again."""
+    assert (await client.get("/api/logs/7")).headers["cache-control"] == "private, no-cache"
+    house.end(7, "closed", 0xAB)
+    closed = await client.get("/api/logs/7")
+    assert (closed.headers["etag"], closed.headers["cache-control"]) == (
+        '"7-19-000000ab"',
+        "private, no-cache",
+    )
+    house.end(7, "sealed", 0xAB)
+    sealed = await client.get("/api/logs/7?lines=1-2")
+    assert sealed.headers["etag"] == '"7-19-000000ab"'
+    assert sealed.headers["cache-control"] == "private, max-age=31536000, immutable"
+
+
+async def test_a_download_goes_on_only_in_the_log_it_began(client: httpx2.AsyncClient) -> None:
+    """If-Range: the stretch when the log is as it was, all of it otherwise."""
+    tag = (await client.get("/api/logs/7")).headers["etag"]
+    went_on = await client.get("/api/logs/7", headers={"Range": "bytes=4-", "If-Range": tag})
+    assert (went_on.status_code, went_on.content) == (206, TEXT[4:])
+    for other in ('"7-18"', f"W/{tag}", "Wed, 21 Oct 2015 07:28:00 GMT"):
+        anew = await client.get("/api/logs/7", headers={"Range": "bytes=4-", "If-Range": other})
+        assert (anew.status_code, anew.content) == (200, TEXT)
+
+
+async def test_a_removed_log_is_not_found(client: httpx2.AsyncClient, house: LiveHouse) -> None:
+    """Its row remains; its bytes do not."""
+    house.end(7, "removed")
+    assert (await client.get("/api/logs/7")).status_code == 404

@@ -61,6 +61,7 @@ LEASES = st.builds(
     variables=st.dictionaries(TEXT, TEXT),
     grace_s=st.floats(0, 100),
 )
+SECRETS = st.builds(wire.JobSecrets, values=st.dictionaries(TEXT, TEXT), refused=st.none() | TEXT)
 HELD = st.lists(st.builds(wire.Held, attempt=IDS, cookie=TEXT)).map(tuple)
 FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "protocol": st.integers(1, 9),
@@ -91,6 +92,7 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "message": TEXT,
     "beat_s": st.floats(0, 1000),
     "lease": LEASES,
+    "secrets": SECRETS,
     "end": st.integers(0, 2**63 - 1),
     "closed": st.booleans(),
     "received": st.integers(0, 2**63 - 1),
@@ -124,6 +126,22 @@ def test_every_message_round_trips(
     frame = message.model_dump_json()
     assert len(frame.encode()) > 0
     assert adapter.validate_json(frame) == message
+
+
+def test_nothing_that_is_printed_of_a_message_shows_secrets() -> None:
+    """Messages end up in logs when something is wrong with them."""
+    secrets = wire.JobSecrets(values={"TOKEN": "hush-hush"})
+    assert "hush" not in repr(secrets)
+    assert "hush" not in str(wire.Resume(attempt=1, log=1, end=0, secrets=secrets))
+    for frame in (
+        '{"kind": "resume", "attempt": 1, "log": 1, "end": 0, "secrets": {"values": ["hush"]}}',
+        '{"kind": "resume", "secrets": {"values": {"A": "hush"',
+        '{"kind": "hush"}',
+    ):
+        with pytest.raises(ValidationError) as caught:
+            SERVER_MESSAGE.validate_json(frame)
+        assert wire.faults_of(caught.value)
+        assert ("hush" in wire.faults_of(caught.value)) is (frame == '{"kind": "hush"}')
 
 
 @given(frame=st.text() | st.sampled_from(["{}", "[]", "null", '{"kind":"hello"}', '{"kind":"leased"}']))

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tailrace.domain.errors import LeaseLost
-from tailrace.domain.wire import Ack, Drop, Held, Leased, Resume, ServerMessage, pack_chunk
+from tailrace.domain.plan import JobSpec, RunStep
+from tailrace.domain.wire import Ack, Drop, Held, JobSecrets, Leased, Resume, ServerMessage, pack_chunk
 from tailrace.ingest.desk import Desk
 from tailrace.ingest.session import Session
 from tailrace.live.bus_memory import MemoryBus
@@ -17,8 +18,12 @@ from tailrace.live.hub import LogHub, LogView
 from tailrace.logs.tail_file import FileLogStore
 from tailrace.store import Store, open_store
 from tailrace.store.aborts import abort_run
-from tailrace.store.leases import end_lapsed, find_lapsed
+from tailrace.store.leases import Handover, end_lapsed, find_lapsed
+from tailrace.store.sealing import SealingKey
+from tailrace.store.secrets import secret_row, set_secret
 from tests.unit.store.world import a_run, an_agent, lease, start
+
+KEY = SealingKey(bytes(32))
 
 
 @dataclass(frozen=True)
@@ -50,7 +55,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 
     hub = LogHub(logs, describe)
     agent, run = await store.write(an_agent), await store.write(a_run)
-    yield World(store, Desk(store, logs, hub, bus, 60_000, logs), agent, run, [])
+    yield World(store, Desk(store, logs, hub, bus, 60_000, logs, KEY), agent, run, [])
     await hub.close()
     await bus.close()
     await store.close()
@@ -94,11 +99,31 @@ async def test_an_attempt_that_was_aborted_while_its_agent_was_away_is_dropped(
     assert not world.heard(Resume)
 
 
+async def test_an_agent_that_forgot_a_lease_s_secrets_gets_them_again(world: World) -> None:
+    """With each word that it may begin, until it has: they are on no disk of its."""
+    job = JobSpec(name="a", secrets=("TOKEN",), steps=(RunStep(name="x", run="x"),))
+    sealed = KEY.seal("the value", secret_row(None, "TOKEN"))
+    await world.store.write(set_secret, None, "TOKEN", sealed, warnings=[], author="Ada")
+    await world.store.write(abort_run, world.run, "Ada")
+    await world.store.write(a_run, job)
+    (leased,) = await world.store.write(lease, world.agent)
+    holds = [Held(attempt=leased.attempt, cookie=leased.cookie)]
+    secrets = JobSecrets(values={"TOKEN": "the value"})
+    await world.session().begin([])
+    assert world.heard(Leased) == [Leased(lease=leased, secrets=secrets)]
+    await world.session().begin(holds)
+    assert world.heard(Resume) == [Resume(attempt=leased.attempt, log=leased.log, end=0, secrets=secrets)]
+    await world.store.write(start, world.agent, leased.attempt)
+    world.told.clear()
+    await world.session().begin(holds)
+    assert world.heard(Resume) == [Resume(attempt=leased.attempt, log=leased.log, end=0)]
+
+
 async def test_bytes_of_a_dropped_log_that_were_on_their_way_are_ignored(world: World) -> None:
     """The other logs of the connection go on; bytes of a log that it never had still end it."""
     (leased,) = await world.store.write(lease, world.agent, lease_ms=-1)
     session = world.session()
-    session.deliver(leased)
+    session.deliver(Handover(leased))
     await world.store.write(start, world.agent, leased.attempt)
     await lapse(world)
     await session.check()
@@ -113,7 +138,7 @@ async def test_what_could_not_be_synced_is_tried_again(world: World, monkeypatch
     """A disk that fails once costs no acknowledgement."""
     (leased,) = await world.store.write(lease, world.agent)
     session = world.session()
-    session.deliver(leased)
+    session.deliver(Handover(leased))
     await session.chunk(pack_chunk(leased.log, 0, [], b"bytes"))
 
     def fails(_log: int) -> int:

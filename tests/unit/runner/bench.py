@@ -123,10 +123,11 @@ class Bench:
         grace_s: float = 10.0,
         job_variables: dict[str, str] | None = None,
         variables: dict[str, str] | None = None,
+        secrets: tuple[str, ...] = (),
+        names: tuple[str, ...] = ("one", "two", "three", "four", "five"),
     ) -> Carried:
         """An attempt whose steps are these scripts, named `one`, `two` and so on."""
         number = next(self._numbers)
-        names = ("one", "two", "three", "four", "five")
         lease = Lease(
             attempt=number,
             number=1,
@@ -146,6 +147,7 @@ class Bench:
                 submodules=submodules,
                 timeout_s=timeout_s,
                 variables=job_variables or {},
+                secrets=secrets,
                 steps=tuple(RunStep(name=name, run=run) for name, run in zip(names, scripts, strict=False)),
             ),
             variables=variables or {},
@@ -155,8 +157,8 @@ class Bench:
         self._made.append(made)
         return made
 
-    async def start(self, attempt: Carried) -> int:
-        return await self.warm.start(attempt.folder)
+    async def start(self, attempt: Carried, secrets: dict[str, str] | None = None) -> int:
+        return await self.warm.start(attempt.folder, secrets)
 
     async def end(self, attempt: Carried) -> Finished:
         """Wait until the attempt's runner has left; what it recorded last."""
@@ -174,9 +176,9 @@ class Bench:
                 kill(pid)
             Family(attempt.folder.cookie, None).end_now()
 
-    async def carry(self, attempt: Carried) -> Finished:
+    async def carry(self, attempt: Carried, secrets: dict[str, str] | None = None) -> Finished:
         """Carry an attempt from start to end."""
-        await self.start(attempt)
+        await self.start(attempt, secrets)
         return await self.end(attempt)
 
 

@@ -16,6 +16,7 @@ import pytest
 
 from tailrace.domain.spans import Stream
 from tailrace.runner.folder import AttemptFolder
+from tailrace.runner.masking import Masker
 from tailrace.runner.output import Output, Pipe
 from tailrace.runner.spool import SpoolWriter
 from tailrace.runner.wake import Wake
@@ -92,7 +93,7 @@ async def test_a_character_is_not_cut_by_the_other_stream(
     monkeypatch.setattr("tailrace.runner.output.HOLD_S", 1e6)  # however slow this machine is
     seen = Carried(AttemptFolder(tmp_path))
     spool, wake = SpoolWriter.open(seen.folder), Wake(seen.folder)
-    output = Output(spool, wake)
+    output = Output(spool, wake, Masker([]))
     out, err = Pipe(output, Stream.STDOUT, 0), Pipe(output, Stream.STDERR, 0)
     os.write(out.writer, b"a\xe8")
     await until(lambda: seen.stdout == b"a")

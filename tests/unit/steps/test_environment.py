@@ -21,7 +21,7 @@ def lease(job: dict[str, str], own: dict[str, str]) -> Lease:
 
 def test_the_whole_environment() -> None:
     """Every variable that a step has, by name and value."""
-    assert environment(lease({}, {}), PLACE, MACHINE, "abc") == {
+    assert environment(lease({}, {}), PLACE, MACHINE, "abc", {}) == {
         "PATH": "/bin", "HOME": "/home/kim", "USER": "kim", "LANG": "C.UTF-8", "TMPDIR": "/a/tmp", "CI": "true",
         "TAILRACE": "true", "TAILRACE_RUN_ID": "12", "TAILRACE_RUN_NUMBER": "5", "TAILRACE_PROJECT": "acme",
         "TAILRACE_PLAN": "default", "TAILRACE_JOB": "test", "TAILRACE_ATTEMPT": "2", "TAILRACE_REVISION": "abc",
@@ -31,12 +31,17 @@ def test_the_whole_environment() -> None:
 
 
 def test_who_wins() -> None:
-    """The run over the job, the job over the defaults, Tailrace's own over all."""
+    """Secrets over the run, the run over the job, the job over the defaults, Tailrace's own over all."""
     env = environment(
-        lease({"A": "job", "B": "job", "LANG": "de"}, {"A": "run", "TAILRACE_COOKIE": "forged"}),
+        lease(
+            {"A": "job", "B": "job", "C": "job", "LANG": "de"},
+            {"A": "run", "C": "run", "TAILRACE_COOKIE": "forged"},
+        ),
         PLACE,
         MACHINE,
         None,
+        {"C": "secret", "TAILRACE_REVISION": "forged"},
     )
-    assert (env["A"], env["B"], env["LANG"], env["TAILRACE_COOKIE"]) == ("run", "job", "de", "ab12")
+    assert (env["A"], env["B"], env["C"], env["LANG"]) == ("run", "job", "secret", "de")
+    assert env["TAILRACE_COOKIE"] == "ab12"
     assert env["TAILRACE_REVISION"] == ""

@@ -254,7 +254,7 @@ def test_a_log_that_was_whole_stays_whole_when_its_agent_is_lost(connection: Con
     (lapsed,) = find_lapsed(connection)
     assert end_lapsed(connection, lapsed, 10) is not None
     assert attempt_state(connection, held.attempt) is AttemptState.FAILED
-    assert find_log(connection, held.log) == LogRow(held.log, LogState.CLOSED, 10)
+    assert find_log(connection, held.log) == LogRow(held.log, LogState.CLOSED, 10, 0)
 
 
 @pytest.mark.parametrize("begun", [False, True])

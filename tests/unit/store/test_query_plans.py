@@ -18,13 +18,22 @@ from tailrace.store.agents import held_attempts, list_agents
 from tailrace.store.deliveries import find_delivery, list_deliveries
 from tailrace.store.facts import apply_fact
 from tailrace.store.jobs import get_job, jobs_of_run
-from tailrace.store.leases import Offer, end_lapsed, find_lapsed, lease_attempts, renew_leases
+from tailrace.store.leases import (
+    Offer,
+    end_lapsed,
+    find_lapsed,
+    lease_attempts,
+    read_leases,
+    renew_leases,
+)
+from tailrace.store.log_lists import LogFilter, RunBounds, list_logs, run_bounds
 from tailrace.store.logs import close_log, find_log, find_owner
 from tailrace.store.migrate import migrate
 from tailrace.store.planning import Resolved, claim_planning, end_planning, plan_run
 from tailrace.store.plans import add_version, webhook_plans
 from tailrace.store.retention import remove_log
 from tailrace.store.runs import RunFilter, create_run, get_run, list_runs, summaries
+from tailrace.store.secrets import sealed_secrets, set_secret
 from tailrace.store.segments import (
     SegmentRow,
     add_segment,
@@ -251,6 +260,13 @@ def _lapse(connection: Connection) -> None:
         end_lapsed(connection, lapsed, 0)
 
 
+def _wanting(connection: Connection) -> None:
+    set_secret(connection, None, "A", b"sealed", warnings=[], author="Ada")
+    (lease,) = read_leases(connection, [HELD])
+    wanting = lease.model_copy(update={"job": lease.job.model_copy(update={"secrets": ("A",)})})
+    assert sealed_secrets(connection, [wanting])[HELD]
+
+
 def _plan(connection: Connection) -> None:
     first, second, *_ = claim_planning(connection, 1000, 20)[10:]
     assert plan_run(
@@ -267,6 +283,7 @@ def _seal(connection: Connection) -> None:
 
 PER_JOB: dict[str, Callable[[World], Callable[[Connection], Any]]] = {
     "lease_attempts": lambda w: lambda c: lease_attempts(c, [Offer(w.agent, frozenset({"linux"}), 4)], 1000),
+    "sealed_secrets": lambda w: _wanting,
     "renew_leases": lambda w: lambda c: renew_leases(c, w.agent, 1000),
     "held_attempts": lambda w: lambda c: held_attempts(c, w.agent),
     "attempts_to_abort": lambda w: lambda c: attempts_to_abort(c, w.agent),
@@ -330,6 +347,41 @@ PER_PAGE: dict[str, Callable[[World], Callable[[Connection], Any]]] = {
             ("project", "state", "before"),
             ("project", "branch"),
             ("plan", "state"),
+        )
+    },
+    "run_bounds": lambda w: lambda c: run_bounds(c, LogFilter(since=10**9, until=2 * 10**9)),
+    **{
+        f"list_logs {' '.join(wanted) or 'all'}": (
+            lambda w, wanted=wanted: (
+                lambda c: list_logs(
+                    c,
+                    LogFilter(
+                        **{
+                            name: {
+                                "state": RunState.RUNNING,
+                                "project": w.project,
+                                "plan": w.plan,
+                                "branch": "branch-3",
+                                "since": 10,
+                                "until": 2000,
+                            }[name]
+                            for name in wanted
+                        }  # type: ignore[arg-type]
+                    ),
+                    RunBounds(5, 2000),
+                    50,
+                )
+            )
+        )
+        for wanted in (
+            (),
+            ("state",),
+            ("project",),
+            ("plan",),
+            ("branch",),
+            ("since", "until"),
+            ("project", "since"),
+            ("branch", "state", "until"),
         )
     },
     "get_run": lambda w: lambda c: get_run(c, 17),

@@ -1,6 +1,9 @@
+import { readLines } from "./ndjson";
 import { Problem } from "./problem";
 import type {
+  Archive,
   Cursor,
+  Hit,
   Page,
   Plan,
   PlanDraft,
@@ -8,7 +11,11 @@ import type {
   ProjectDraft,
   Run,
   RunDraft,
+  RunHit,
   RunSummary,
+  SearchItem,
+  Secret,
+  SecretDraft,
   Session,
   Spans,
 } from "./types";
@@ -20,6 +27,25 @@ export interface RunFilter {
   branch?: string;
   limit?: number;
   cursor?: Cursor;
+}
+
+export interface LogQuery {
+  q: string;
+  regex: boolean;
+  case: boolean;
+  /** Byte offset to begin at. */
+  from?: number;
+  limit?: number;
+}
+
+export interface RunsQuery extends Omit<LogQuery, "from"> {
+  project?: string;
+  plan?: string;
+  branch?: string;
+  state?: string;
+  /** ISO 8601. */
+  since?: string;
+  until?: string;
 }
 
 /** The REST API. Every method throws `Problem`. */
@@ -50,7 +76,23 @@ export class Api {
   abortRun = (id: number): Promise<Run> => this.json("POST", `/api/runs/${id}/abort`);
   rerun = (id: number): Promise<Run> => this.json("POST", `/api/runs/${id}/rerun`);
 
-  spans = (log: number): Promise<Spans> => this.json("GET", `/api/logs/${log}/spans`);
+  secrets = (project?: number): Promise<Secret[]> => this.all("/api/secrets", { project });
+  setSecret = (draft: SecretDraft): Promise<Secret> => this.json("POST", "/api/secrets", draft);
+  removeSecret = (id: number): Promise<void> => this.nothing("DELETE", `/api/secrets/${id}`);
+
+  archive = (): Promise<Archive> => this.json("GET", "/api/archive");
+
+  /** One page of the spans of [from, to). */
+  spans = (log: number, from: number, to: number, signal?: AbortSignal): Promise<Spans> =>
+    this.json("GET", `/api/logs/${log}/spans?from=${from}&to=${to}`, undefined, signal);
+
+  /** Lines in which something is found, as they are found; a search that is not wanted any more ends by its signal. */
+  searchLog = (log: number, wanted: LogQuery, signal: AbortSignal): AsyncGenerator<SearchItem> =>
+    this.stream(`/api/logs/${log}/search${query(flags(wanted))}`, signal);
+
+  /** The same over the logs of many runs, newest run first. */
+  searchRuns = (wanted: RunsQuery, signal: AbortSignal): AsyncGenerator<SearchItem<RunHit>> =>
+    this.stream(`/api/search${query(flags(wanted))}`, signal);
 
   /** The bytes [from, to) of a log; fewer when the log ends earlier. */
   async logBytes(log: number, from: number, to: number, signal?: AbortSignal): Promise<Uint8Array> {
@@ -58,24 +100,73 @@ export class Api {
     return new Uint8Array(await response.arrayBuffer());
   }
 
+  /**
+   * The lines [first, last] of a log, counted from 1, and the byte offset at which they begin;
+   * no more than `most` bytes of them.
+   */
+  async logLines(
+    log: number,
+    first: number,
+    last: number,
+    most: number,
+    signal?: AbortSignal,
+  ): Promise<{ bytes: Uint8Array; offset: number }> {
+    const response = await this.send("GET", `/api/logs/${log}?lines=${first}-${last}`, undefined, signal);
+    const offset = offsetOf(response);
+    const reader = response.body!.getReader();
+    const bytes = new Uint8Array(most);
+    let length = 0;
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      const piece = value.subarray(0, most - length);
+      bytes.set(piece, length);
+      length += piece.length;
+      if (length < most) continue;
+      await reader.cancel();
+      break;
+    }
+    return { bytes: bytes.subarray(0, length), offset };
+  }
+
+  /** The byte offset of the first output at or after a moment (ISO 8601). */
+  async logOffsetAt(log: number, time: string, signal?: AbortSignal): Promise<number> {
+    const response = await this.send("HEAD", `/api/logs/${log}${query({ at: time })}`, undefined, signal);
+    return offsetOf(response);
+  }
+
+  /** How many newlines there are before a byte at which a line begins; null when the server does not say. */
+  async newlinesBefore(log: number, offset: number, signal: AbortSignal): Promise<number | null> {
+    const first: LogQuery = { q: "^", regex: true, case: true, from: offset, limit: 1 };
+    for await (const item of this.searchLog(log, first, signal)) {
+      if ("line" in item) return (item as Hit).offset === offset ? (item as Hit).line - 1 : null;
+    }
+    return null;
+  }
+
   /** Where a person can download a log whole. */
   logUrl = (log: number): string => `${this.base}/api/logs/${log}`;
 
   /** Every page of a list. */
-  private async all<T>(path: string): Promise<T[]> {
+  private async all<T>(path: string, filter: Record<string, number | undefined> = {}): Promise<T[]> {
     const items: T[] = [];
     let cursor: Cursor | null = null;
     do {
-      const page: Page<T> = await this.json("GET", path + query({ cursor: cursor ?? "" }));
+      const page: Page<T> = await this.json("GET", path + query({ ...filter, cursor: cursor ?? "" }));
       items.push(...page.items);
-      cursor = page.next;
+      cursor = page.next ?? null;
     } while (cursor);
     return items;
   }
 
-  private async json<T>(method: string, path: string, body?: unknown): Promise<T> {
-    const response = await this.send(method, path, body);
+  private async json<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
+    const response = await this.send(method, path, body, signal);
     return (await response.json()) as T;
+  }
+
+  private async *stream<T>(path: string, signal: AbortSignal): AsyncGenerator<T> {
+    const response = await this.send("GET", path, undefined, signal);
+    yield* readLines<T>(response.body!);
   }
 
   private async nothing(method: string, path: string): Promise<void> {
@@ -108,6 +199,18 @@ export class Api {
     // The header counts whole seconds and is as old as the way here: less than this is noise.
     this.skew = Math.abs(skew) > 3000 ? skew : 0;
   }
+}
+
+/** Where in its log an answer begins. */
+function offsetOf(response: Response): number {
+  const told = response.headers.get("X-Log-Offset");
+  if (told === null) throw new Problem({ status: 502, detail: "The answer has no X-Log-Offset: a proxy took it away." });
+  return Number(told);
+}
+
+/** Parameters as the server reads them: 1 and 0 for yes and no. */
+function flags(wanted: LogQuery | RunsQuery): Record<string, string | number | undefined> {
+  return { ...wanted, regex: Number(wanted.regex), case: Number(wanted.case) };
 }
 
 function query(values: Record<string, string | number | undefined>): string {

@@ -14,6 +14,11 @@ export class Problem extends Error {
     this.errors = body.errors ?? [];
   }
 
+  /** Whatever was thrown, as a problem. */
+  static of(error: unknown): Problem {
+    return error instanceof Problem ? error : new Problem({ status: 500, detail: String(error) });
+  }
+
   static async from(response: Response): Promise<Problem> {
     try {
       const body = (await response.json()) as Partial<ProblemBody>;

@@ -4,7 +4,7 @@ export type RunState = "planning" | "pending" | "running" | "passed" | "failed" 
 export type JobState = "waiting" | "pending" | "running" | "passed" | "failed" | "aborted" | "skipped";
 export type AttemptState = "pending" | "leased" | "running" | "passed" | "failed" | "aborted";
 export type StepState = "waiting" | "running" | "passed" | "failed" | "aborted" | "skipped";
-export type LogState = "open" | "closed" | "truncated";
+export type LogState = "open" | "closed" | "sealed" | "truncated" | "removed";
 export type AgentState = "online" | "offline";
 export type AnyState = RunState | JobState | AttemptState | StepState | AgentState;
 
@@ -121,6 +121,10 @@ export interface Attempt {
   log: number;
   log_state: LogState;
   log_size: number;
+  /** Bytes beyond the log's limit that were not kept; not told by older servers. */
+  log_dropped?: number;
+  /** Why its output stands still; null: it does not. */
+  stalled?: string | null;
   created_at: string;
   started_at: string | null;
   finished_at: string | null;
@@ -156,6 +160,73 @@ export type SpanItem = [offset: number, time: number, stream: StreamName, step: 
 export interface Spans {
   items: SpanItem[];
   size: number;
+  /** The `from` of the next page. */
+  next: number | null;
+}
+
+/** A line in which something was found. */
+export interface Hit {
+  /** Counts newlines of the log, from 1. */
+  line: number;
+  /** Byte offset of the first match. */
+  offset: number;
+  /** The line, or the part of it around the first match. */
+  text: string;
+  /** UTF-16 indexes into `text`. */
+  ranges: [start: number, end: number][];
+  /** Epoch ms. */
+  time: number;
+  stream: StreamName;
+  step: number;
+}
+
+export interface SearchEnd {
+  hits: number;
+  /** How many bytes were looked at. */
+  searched: number;
+  /** There may be more than the limit allowed. */
+  limited: boolean;
+  /** How many logs were looked at, in a search over runs. */
+  logs?: number;
+}
+
+/** What a search's answer is made of: hits, and one `end`, or `error` when it broke off. */
+export type SearchItem<H extends Hit = Hit> = H | { end: SearchEnd } | { error: Partial<ProblemBody> };
+
+/** A hit of a search over many runs. */
+export interface RunHit extends Hit {
+  run: { id: number; number: number; plan_name: string; project_name: string };
+  job: string;
+  attempt: number;
+  log: number;
+}
+
+/** A secret; its value is told to nobody. */
+export interface Secret {
+  id: number;
+  name: string;
+  /** Null: for all projects. */
+  project: number | null;
+  project_name: string | null;
+  author: string | null;
+  warnings: string[];
+  created_at: string;
+  updated_at: string;
+}
+
+export interface SecretDraft {
+  name: string;
+  value: string;
+  project: number | null;
+}
+
+export interface Archive {
+  url: string;
+  state: "ok" | "away";
+  detail: string | null;
+  waiting_bytes: number;
+  waiting_logs: number;
+  since: string | null;
 }
 
 export interface DefinitionError {

@@ -19,6 +19,11 @@ export class Growing<T extends Numbers> {
     this.length += 1;
   }
 
+  /** Forget all from an index on. */
+  truncate(length: number): void {
+    this.length = Math.min(this.length, length);
+  }
+
   at(index: number): number {
     return this.numbers[index] ?? 0;
   }

@@ -1,211 +1,280 @@
 import type { StreamName } from "../api/types";
-import type { Chunk } from "../live/frames";
-import { Growing } from "./growing";
-import { StyleTable, type Style } from "./style";
-import { TextStore } from "./text-store";
+import type { Chunk, Gap } from "../live/frames";
+import { LogStretch } from "./log-stretch";
+import { STREAMS, type Row } from "./rows";
+import { ShownRows } from "./shown-rows";
+import { StyleTable } from "./style";
 
-const STREAMS: StreamName[] = ["stdout", "stderr", "system"];
-const CONTINUED = 4;
-const ESC = "\x1b";
-const LONGEST_ESCAPE = 256;
+/** A stretch that has grown so far is continued by another, so that it can be let go of, UTF-16 units. */
+const LONG = 16 << 20;
+/** What is held at most, UTF-16 units; what is far from the view is let go of, and loaded again when it is looked at. */
+const MOST = 192 << 20;
 
-/** The most of one row that is drawn, in UTF-16 units; the whole is in the download. */
-export const ROW_LIMIT = 8192;
+/** What one place of the console shows: a row of a stretch, or bytes that are not here. */
+export type Item = { key: string; row: Row; begins: boolean } | { key: string; gap: Gap };
 
-export interface Row {
-  /** Counts newlines of the log, from 1, as the server does. */
-  line: number;
-  /** The line began on another row, in another stream or step. */
-  continued: boolean;
-  stream: StreamName;
-  step: number;
-  /** Epoch ms. */
-  time: number;
-  text: string;
-  /** The style in force where the text begins. */
-  style: Style;
-  /** How many UTF-16 units after the text are left out. */
-  omitted: number;
+/** A place that stays the same when rows come and go elsewhere. */
+export interface Place {
+  /** Byte offset at which its stretch begins. */
+  from: number;
+  /** The stretch's own count. */
+  row: number;
+}
+
+interface Part {
+  first: number;
+  count: number;
+  from: number;
+  stretch: LogStretch | null;
+  gap: Gap | null;
+  shown: ShownRows | null;
 }
 
 /**
- * A log as rows. A row is a line, or the part of one that came on one stream in one step: a prompt on stdout
- * and an error that cuts in are two rows of one line. Rows are positions in the text; what they look like is
- * worked out when they are seen. The last row may be under construction.
+ * A log as rows: the stretches of it that are here, in order, and a row for each gap between them.
+ * One stretch, the last, grows as the log does; the others were loaded because somebody looked there.
  */
 export class LogModel {
-  private readonly text = new TextStore();
-  private readonly starts = new Growing((size) => new Float64Array(size));
-  private readonly lineNumbers = new Growing((size) => new Uint32Array(size));
-  private readonly times = new Growing((size) => new Float64Array(size));
-  private readonly kinds = new Growing((size) => new Uint8Array(size));
-  private readonly steps = new Growing((size) => new Uint16Array(size));
-  private readonly styles = new Growing((size) => new Uint16Array(size));
   private readonly table = new StyleTable();
-  private readonly stepRows = new Map<number, number>();
-  /** Per stream: the style in force, and an escape sequence that the end of a chunk cut. */
-  private readonly current = [0, 0, 0];
-  private readonly cut = ["", "", ""];
-  private open = false;
-  private stream = -1;
-  private step = -1;
-  private newlines = 0;
-  private position: number;
+  private stretches: LogStretch[];
+  private wanted: ReadonlySet<number> | null = null;
+  private shown = new WeakMap<LogStretch, ShownRows>();
+  private parts: Part[] | null = null;
 
-  /** @param from byte offset at which the log is shown from */
-  constructor(readonly from = 0) {
-    this.position = from;
+  /** @param from byte offset at which following begins */
+  constructor(from = 0) {
+    this.stretches = [new LogStretch(from, this.table)];
   }
 
-  /** The byte offset after what is held. */
+  /** The byte offset after what came live. */
   get next(): number {
-    return this.position;
+    return this.last.next;
   }
 
   get rows(): number {
-    return this.starts.length;
+    const last = this.layout().at(-1);
+    return last ? last.first + last.count : 0;
   }
 
-  /** How many lines are there, the one under construction included. */
-  get lines(): number {
-    return this.rows === 0 ? 0 : this.lineNumbers.at(this.rows - 1);
+  /** How many lines the log has as far as it came; null while nobody knows. */
+  get lines(): number | null {
+    const { before, newlines, unfinished } = this.last;
+    return before === null ? null : before + newlines + (unfinished ? 1 : 0);
   }
 
   /** How much text is held, in UTF-16 units. */
   get size(): number {
-    return this.text.length;
+    return this.stretches.reduce((sum, stretch) => sum + stretch.size, 0);
   }
 
+  /** Where bytes are missing. */
+  get gaps(): Gap[] {
+    return this.layout().flatMap((part) => part.gap ?? []);
+  }
+
+  /** The stretches whose line numbers are unknown, by their first bytes. */
+  get unnumbered(): number[] {
+    return this.stretches.filter((stretch) => stretch.before === null).map((stretch) => stretch.from);
+  }
+
+  /** Take in what comes next. */
   append(chunk: Chunk): void {
-    for (let i = 0; i < chunk.spans.length; i += 1) {
-      const [, time, stream, step, index] = chunk.spans[i]!;
-      const until = chunk.spans[i + 1]?.[4] ?? chunk.text.length;
-      if (until > index) this.piece(chunk.text.slice(index, until), index, time, STREAMS.indexOf(stream), step);
-    }
-    this.text.append(chunk.text);
-    this.position = chunk.next;
+    this.grow(this.last, chunk);
+    this.parts = null;
   }
 
-  row(index: number): Row {
-    const start = this.starts.at(index);
-    const end = index + 1 < this.rows ? this.starts.at(index + 1) : this.text.length;
-    const kind = this.kinds.at(index);
-    const row: Row = {
-      line: this.lineNumbers.at(index),
-      continued: (kind & CONTINUED) !== 0,
-      stream: STREAMS[kind & 3]!,
-      step: this.steps.at(index),
-      time: this.times.at(index),
-      text: this.text.slice(start, Math.min(end, start + ROW_LIMIT)),
-      style: this.table.style(this.styles.at(index)),
-      omitted: Math.max(0, end - start - ROW_LIMIT),
-    };
-    if (row.omitted > 0) {
-      // A progress bar that rewrites its line: what counts is the end.
-      const tail = this.text.slice(end - ROW_LIMIT, end);
-      const rewritten = tail.indexOf("\r");
-      if (rewritten >= 0 && rewritten < tail.length - 2) {
-        row.text = tail.slice(rewritten + 1);
-        row.omitted = 0;
-      }
-    }
-    if (row.text.endsWith("\n")) row.text = row.text.slice(0, row.text.endsWith("\r\n") ? -2 : -1);
-    return row;
+  /** Bytes up to `to` will not come by themselves. */
+  skip(to: number): void {
+    if (to <= this.next) return;
+    if (this.last.next === this.last.from) this.stretches.pop();
+    this.stretches.push(new LogStretch(to, this.table));
+    this.renumber();
   }
 
-  /** The first row of a line, -1 when it is not there. */
+  /** Take in what was loaded into a gap; false when it does not belong into one (any more). */
+  fill(chunk: Chunk, before: number | null = null): boolean {
+    const gap = this.gaps.find((item) => chunk.offset >= item.from && chunk.next <= item.to);
+    if (!gap || chunk.next <= chunk.offset) return false;
+    const after = this.stretches.findIndex((stretch) => stretch.from >= chunk.next);
+    const previous = this.stretches[after - 1];
+    if (previous && previous.next === chunk.offset) this.grow(previous, chunk);
+    else {
+      const stretch = new LogStretch(chunk.offset, this.table, chunk.offset === 0 ? 0 : before);
+      stretch.append(chunk);
+      this.stretches.splice(after, 0, stretch);
+    }
+    this.renumber();
+    return true;
+  }
+
+  /** Say how many newlines there are before the stretch that begins at a byte. */
+  number(from: number, before: number): void {
+    const found = this.stretches.find((stretch) => stretch.from === from);
+    if (found) found.before = before;
+    this.renumber();
+  }
+
+  /** Let go of what is over the limit and far from `place`; true when rows have gone. */
+  trim(place: Place | null, most = MOST): boolean {
+    let gone = false;
+    while (this.size > most) {
+      const index = this.stretches.findIndex((item) => item !== this.last && item.from !== place?.from);
+      if (index < 0) break;
+      this.stretches.splice(index, 1);
+      gone = true;
+    }
+    if (gone) this.parts = null;
+    return gone;
+  }
+
+  /** Show only what came on these streams; null for all. */
+  filter(streams: readonly StreamName[] | null): void {
+    this.wanted = streams && new Set(streams.map((stream) => STREAMS.indexOf(stream)));
+    this.shown = new WeakMap();
+    this.parts = null;
+  }
+
+  item(index: number): Item {
+    const part = this.partAt(index);
+    if (part.gap) return { key: `gap ${part.from}`, gap: part.gap };
+    const stretch = part.stretch!;
+    const own = this.ownRow(part, index);
+    const row = stretch.row(own);
+    if (own === 0 && this.beforeOf(stretch)?.unfinished) row.continued = true;
+    const begins = index > 0 && stretch.rowOfStep(row.step) === own && this.firstOfStep(row.step) === stretch;
+    return { key: `${part.from} ${own}`, row, begins };
+  }
+
+  /** The place at an index, to find it again with `indexOf`. A gap is the place after the stretch before it. */
+  placeOf(index: number): Place | null {
+    if (this.rows === 0) return null;
+    const part = this.partAt(Math.min(this.rows - 1, Math.max(0, index)));
+    if (part.stretch) return { from: part.from, row: this.ownRow(part, Math.min(index, part.first + part.count - 1)) };
+    const before = this.layout()[this.layout().indexOf(part) - 1]?.stretch;
+    return before ? { from: before.from, row: before.rows } : { from: 0, row: 0 };
+  }
+
+  /** Where a place is now. */
+  indexOf({ from, row }: Place): number {
+    const parts = this.layout();
+    const part = parts.find((item) => item.stretch && item.from === from);
+    if (!part) return parts.find((item) => item.from >= from)?.first ?? Math.max(0, this.rows - 1);
+    return row >= part.stretch!.rows ? part.first + part.count : this.shownIndex(part, row);
+  }
+
+  /** The row that shows a line, the next one that is shown when it is filtered out; -1 when the line is not here. */
   rowOfLine(line: number): number {
-    if (line < 1 || line > this.lines) return -1;
-    return this.lineNumbers.lastAtMost(line - 1) + 1;
+    for (const part of this.layout()) {
+      const stretch = part.stretch;
+      if (!stretch || stretch.before === null || line <= stretch.before) continue;
+      const row = stretch.rowAfter(line - 1 - stretch.before);
+      if (row >= 0) return this.shownIndex(part, row);
+    }
+    return -1;
   }
 
-  /** The first row of a step's output, -1 when it has none. */
+  /** The first row of a step's output that is here, -1 for none. */
   rowOfStep(step: number): number {
-    return this.stepRows.get(step) ?? -1;
+    const stretch = this.firstOfStep(step);
+    const part = this.layout().find((item) => item.stretch === stretch);
+    return stretch && part ? this.shownIndex(part, stretch.rowOfStep(step)) : -1;
   }
 
-  /** The step that a row belongs to. */
-  stepOfRow(row: number): number {
-    return this.steps.at(row);
+  /** Whether the first row of a step is surely the step's first: what comes before it is here. */
+  hasBeginningOf(step: number): boolean {
+    const stretch = this.firstOfStep(step);
+    return stretch !== undefined && (stretch.rowOfStep(step) > 0 || stretch.from === 0 || this.beforeOf(stretch) !== undefined);
   }
 
-  /** Take in what came on one stream in one step, `start` units into the chunk that is being appended. */
-  private piece(text: string, start: number, time: number, stream: number, step: number): void {
-    if (step !== this.step) {
-      this.current.fill(0);
-      this.cut.fill("");
+  /** The step that a row belongs to; null for a gap. */
+  stepOfRow(index: number): number | null {
+    const part = this.partAt(index);
+    return part.stretch ? part.stretch.stepOf(this.ownRow(part, index)) : null;
+  }
+
+  private get last(): LogStretch {
+    return this.stretches.at(-1)!;
+  }
+
+  private grow(stretch: LogStretch, chunk: Chunk): void {
+    if (stretch.size < LONG || stretch.unfinished) {
+      stretch.append(chunk);
+      return;
     }
-    let broken = this.open && (stream !== this.stream || step !== this.step);
-    if (broken) this.open = false;
-    this.stream = stream;
-    this.step = step;
-    let escape = this.firstEscape(text, stream);
-    for (let at = 0; at < text.length; ) {
-      if (!this.open) this.begin(this.text.length + start + at, time, broken);
-      broken = false;
-      const newline = text.indexOf("\n", at);
-      const end = newline < 0 ? text.length : newline + 1;
-      while (escape >= 0 && escape < end) escape = this.escape(text, escape, stream);
-      this.open = newline < 0;
-      if (newline >= 0) this.newlines += 1;
-      at = end;
+    const next = stretch.continue();
+    next.append(chunk);
+    this.stretches.splice(this.stretches.indexOf(stretch) + 1, 0, next);
+  }
+
+  private firstOfStep(step: number): LogStretch | undefined {
+    return this.stretches.find((stretch) => stretch.rowOfStep(step) >= 0);
+  }
+
+  /** The stretch that ends where this one begins. */
+  private beforeOf(stretch: LogStretch): LogStretch | undefined {
+    const previous = this.stretches[this.stretches.indexOf(stretch) - 1];
+    return previous?.next === stretch.from ? previous : undefined;
+  }
+
+  /** Stretches that touch know each other's line numbers. */
+  private renumber(): void {
+    this.parts = null;
+    for (const stretch of this.stretches) {
+      const previous = this.beforeOf(stretch);
+      if (previous && previous.before !== null) stretch.before = previous.before + previous.newlines;
+    }
+    for (const stretch of [...this.stretches].reverse()) {
+      const previous = this.beforeOf(stretch);
+      if (previous && stretch.before !== null) previous.before = stretch.before - previous.newlines;
     }
   }
 
-  private begin(start: number, time: number, continued: boolean): void {
-    if (!this.stepRows.has(this.step)) this.stepRows.set(this.step, this.rows);
-    this.starts.push(start);
-    this.lineNumbers.push(this.newlines + 1);
-    this.times.push(time);
-    this.kinds.push(this.stream | (continued ? CONTINUED : 0));
-    this.steps.push(this.step);
-    this.styles.push(this.current[this.stream]!);
-    this.open = true;
-  }
-
-  /** Take in one escape sequence and return where the next begins, -1 for none. */
-  private escape(text: string, at: number, stream: number): number {
-    const end = endOfCsi(text, at);
-    if (end === CUT) {
-      this.cut[stream] = text.slice(at, at + LONGEST_ESCAPE);
-      return -1;
+  private layout(): Part[] {
+    if (this.parts) return this.parts;
+    const parts: Part[] = [];
+    let first = 0;
+    let at = 0;
+    for (const stretch of this.stretches) {
+      if (stretch.from > at) {
+        parts.push({ first, count: 1, from: at, stretch: null, gap: { from: at, to: stretch.from }, shown: null });
+        first += 1;
+      }
+      const shown = this.shownOf(stretch);
+      const count = shown ? shown.length : stretch.rows;
+      parts.push({ first, count, from: stretch.from, stretch, gap: null, shown });
+      first += count;
+      at = stretch.next;
     }
-    this.take(text.slice(at, end), stream);
-    return text.indexOf(ESC, Math.max(end, at + 1));
+    this.parts = parts;
+    return parts;
   }
 
-  /** Where the first escape sequence begins, after the rest of one that the last piece cut. */
-  private firstEscape(text: string, stream: number): number {
-    const cut = this.cut[stream]!;
-    if (cut === "") return text.indexOf(ESC);
-    this.cut[stream] = "";
-    const joined = cut + text.slice(0, LONGEST_ESCAPE);
-    const end = endOfCsi(joined, 0);
-    if (end === CUT && joined.length < LONGEST_ESCAPE) {
-      this.cut[stream] = joined;
-      return -1;
+  private shownOf(stretch: LogStretch): ShownRows | null {
+    if (!this.wanted) return null;
+    let shown = this.shown.get(stretch);
+    if (!shown) this.shown.set(stretch, (shown = new ShownRows(stretch, this.wanted)));
+    shown.update();
+    return shown;
+  }
+
+  private partAt(index: number): Part {
+    const parts = this.layout();
+    let low = 0;
+    let high = parts.length - 1;
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if (parts[middle]!.first <= index) low = middle;
+      else high = middle - 1;
     }
-    if (end <= cut.length) return text.indexOf(ESC);
-    this.take(joined.slice(0, end), stream);
-    return text.indexOf(ESC, end - cut.length);
+    return parts[low]!;
   }
 
-  private take(sequence: string, stream: number): void {
-    if (sequence.endsWith("m")) this.current[stream] = this.table.apply(this.current[stream]!, sequence.slice(2, -1));
+  private ownRow(part: Part, index: number): number {
+    const own = index - part.first;
+    return part.shown ? part.shown.at(own) : own;
   }
-}
 
-const NO_CSI = 0;
-const CUT = -1;
-
-/** Where the control sequence that begins at `at` ends; NO_CSI when it is none, CUT when the text ends first. */
-function endOfCsi(text: string, at: number): number {
-  if (at + 1 >= text.length) return CUT;
-  if (text[at + 1] !== "[") return NO_CSI;
-  for (let i = at + 2; i < text.length; i += 1) {
-    const code = text.charCodeAt(i);
-    if (code >= 0x40 && code <= 0x7e) return i + 1;
-    if (code < 0x20) return NO_CSI;
+  private shownIndex(part: Part, row: number): number {
+    return part.first + (part.shown ? part.shown.indexFrom(row) : Math.min(row, Math.max(0, part.count - 1)));
   }
-  return CUT;
 }

@@ -1,77 +1,82 @@
+import { columnAfter } from "./columns";
 import { applySgr, BOLD, DIM, HIDDEN, INVERSE, ITALIC, RGB, STRIKE, UNDERLINE, type Style } from "./style";
 
 /** A stretch of one row in one style. */
 export interface Run {
   text: string;
   style: Style;
+  /** It is among what was searched for. */
+  hit?: boolean;
 }
 
 const CONTROL = /[\x00-\x08\x0b-\x1f\x7f]/;
-const WIDEST = 8192;
 
-// A control sequence, one still under way, an operating system command (title, hyperlink), another escape, a control, text.
-const TOKEN =
-  /\x1b\[([0-?]*)[ -/]*([@-~])|\x1b\[[0-?]*[ -/]*$|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\|$)|\x1b[ -/]*[0-~]?|[\x00-\x08\x0b-\x1f\x7f]|[^\x00-\x08\x0b-\x1f\x7f]+/g;
+// A style, another escape sequence or the beginning of one, a control, text.
+const TOKEN = /\x1b\[([0-9;:]*)m|\x1b\[[0-?]*[ -/]*[@-~]?|\x1b|[\x00-\x08\x0b-\x1f\x7f]|[^\x00-\x08\x0b-\x1f\x7f]+/g;
 
-/** What a terminal would show of one row: styles applied, overwritten characters gone, all other controls dropped. */
+/** A row's text as stretches of one style each; other controls are dropped. */
 export function renderRow(text: string, style: Style): Run[] {
   if (!CONTROL.test(text)) return text === "" ? [] : [{ text, style }];
-  const line = new TerminalLine(style);
-  for (const match of text.matchAll(TOKEN)) {
-    const [token, parameters, final] = match;
-    if (final !== undefined) line.control(parameters ?? "", final);
-    else if (token === "\r") line.column = 0;
-    else if (token === "\b") line.column = Math.max(0, line.column - 1);
-    else if (!CONTROL.test(token)) line.write(token);
+  const runs: Run[] = [];
+  let now = style;
+  for (const [token, parameters] of text.matchAll(TOKEN)) {
+    if (parameters !== undefined) now = applySgr(now, parameters);
+    else if (!CONTROL.test(token)) push(runs, { text: token, style: now });
   }
-  return line.runs();
+  return runs;
 }
 
-class TerminalLine {
-  column = 0;
-  private readonly cells: string[] = [];
-  private readonly styles: Style[] = [];
+/** What runs say, without styles. */
+export function textOf(runs: readonly Run[]): string {
+  return runs.map((run) => run.text).join("");
+}
 
-  constructor(private style: Style) {}
-
-  write(text: string): void {
-    for (const character of text) {
-      while (this.cells.length < this.column) this.put(this.cells.length, " ");
-      this.put(this.column, character);
-      this.column += 1;
+/** Mark stretches [start, end) of the runs' text as hits; they must be in order. */
+export function markRuns(runs: readonly Run[], ranges: readonly (readonly [number, number])[]): Run[] {
+  if (ranges.length === 0) return [...runs];
+  const marked: Run[] = [];
+  let at = 0;
+  let next = 0;
+  for (const run of runs) {
+    const end = at + run.text.length;
+    while (at < end) {
+      while (next < ranges.length && ranges[next]![1] <= at) next += 1;
+      const [from, to] = ranges[next] ?? [end, end];
+      const hit = from <= at && at < to;
+      const until = Math.min(end, hit ? to : Math.max(from, at + 1));
+      const text = run.text.slice(run.text.length - (end - at), run.text.length - (end - until));
+      marked.push(hit ? { text, style: run.style, hit } : { text, style: run.style });
+      at = until;
     }
   }
+  return marked;
+}
 
-  control(parameters: string, final: string): void {
-    const count = Number.parseInt(parameters, 10);
-    const move = Math.min(WIDEST, count || 1);
-    if (final === "m") this.style = applySgr(this.style, parameters);
-    else if (final === "C") this.column = Math.min(WIDEST, this.column + move);
-    else if (final === "D") this.column = Math.max(0, this.column - move);
-    else if (final === "G") this.column = move - 1;
-    else if (final === "K") this.erase(count || 0);
-  }
-
-  runs(): Run[] {
-    const runs: Run[] = [];
-    let last: Run | null = null;
-    for (let i = 0; i < this.cells.length; i += 1) {
-      const style = this.styles[i]!;
-      if (last && same(last.style, style)) last.text += this.cells[i];
-      else runs.push((last = { text: this.cells[i]!, style }));
+/** Cut runs into lines of at most so many columns; a wide character is not cut in two. */
+export function wrapRuns(runs: readonly Run[], columns: number): Run[][] {
+  const lines: Run[][] = [[]];
+  let at = 0;
+  for (const run of runs) {
+    let text = "";
+    for (const character of run.text) {
+      const next = columnAfter(character, at);
+      if (next > columns && at > 0) {
+        if (text) lines.at(-1)!.push({ ...run, text });
+        text = "";
+        lines.push([]);
+        at = columnAfter(character, 0);
+      } else at = next;
+      text += character;
     }
-    return runs;
+    if (text) lines.at(-1)!.push({ ...run, text });
   }
+  return lines;
+}
 
-  private put(at: number, character: string): void {
-    this.cells[at] = character;
-    this.styles[at] = this.style;
-  }
-
-  private erase(part: number): void {
-    if (part === 1) for (let i = 0; i < Math.min(this.column, this.cells.length); i += 1) this.put(i, " ");
-    else this.cells.length = this.styles.length = part === 2 ? 0 : Math.min(this.column, this.cells.length);
-  }
+function push(runs: Run[], run: Run): void {
+  const last = runs.at(-1);
+  if (last && same(last.style, run.style)) last.text += run.text;
+  else runs.push(run);
 }
 
 function same(a: Style, b: Style): boolean {
@@ -111,11 +116,4 @@ function colour(value: number): string {
   const level = (part: number): number => (part === 0 ? 0 : 55 + part * 40);
   const cube = value - 16;
   return `rgb(${level(Math.floor(cube / 36))},${level(Math.floor(cube / 6) % 6)},${level(cube % 6)})`;
-}
-
-const WIDE = /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60]|\p{Extended_Pictographic}/gu;
-
-/** How many columns text takes, at least: CJK and emoji take two, a tab up to eight. */
-export function columnsOf(text: string): number {
-  return text.length + (text.match(WIDE)?.length ?? 0) + 7 * (text.split("\t").length - 1);
 }

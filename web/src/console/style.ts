@@ -60,6 +60,20 @@ export function applySgr(style: Style, parameters: string): Style {
   return { fg, bg, flags };
 }
 
+/** The escape sequence after which a style is in force, whatever was before. */
+export function sgrOf(style: Style): string {
+  const codes: (number | string)[] = [0];
+  for (const [code, flag] of Object.entries(ON)) if (style.flags & flag) codes.push(code);
+  if (style.fg >= 0) codes.push(colourCode(38, style.fg));
+  if (style.bg >= 0) codes.push(colourCode(48, style.bg));
+  return `\x1b[${codes.join(";")}m`;
+}
+
+function colourCode(ground: 38 | 48, colour: number): string {
+  if ((colour & RGB) === 0) return `${ground};5;${colour}`;
+  return `${ground};2;${(colour >> 16) & 255};${(colour >> 8) & 255};${colour & 255}`;
+}
+
 /** Gives each distinct style a small number, so that a row remembers the one that it begins with. */
 export class StyleTable {
   private readonly styles: Style[] = [PLAIN];

@@ -3,7 +3,7 @@ import { Growing } from "./growing";
 const BLOCK = 64 * 1024;
 
 /**
- * Text that only grows, addressed by UTF-16 index. Kept in blocks: one growing string would be copied whole
+ * Text that grows, and shrinks at its end, addressed by UTF-16 index. Kept in blocks: one growing string would be copied whole
  * each time it is read, and a string per chunk or per line costs more than its text.
  */
 export class TextStore {
@@ -23,6 +23,16 @@ export class TextStore {
     this.starts.push(this.tailStart);
     this.tailStart += this.tail.length;
     this.tail = "";
+  }
+
+  /** Forget all from an index on. */
+  truncate(length: number): void {
+    while (this.tailStart > length) {
+      this.tail = this.blocks.pop()!;
+      this.tailStart = this.starts.at(this.blocks.length);
+      this.starts.truncate(this.blocks.length);
+    }
+    this.tail = this.tail.slice(0, Math.max(0, length - this.tailStart));
   }
 
   slice(from: number, to: number): string {

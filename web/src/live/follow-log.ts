@@ -1,24 +1,24 @@
-import type { LogState, Spans } from "../api/types";
+import type { LogState } from "../api/types";
 import { Backoff } from "./backoff";
 import type { LiveConnection, Timers, TopicWatcher } from "./connection";
-import { decodeBytes } from "./decode";
-import type { Chunk, ClientFrame, LogFrame, Topic, TopicError, TopicFrame } from "./frames";
+import type { Chunk, ClientFrame, LogFrame, LogStart, Topic, TopicError, TopicFrame } from "./frames";
+import { loadRange, type LogSource } from "./load-range";
 import { LogCursor, type CursorAction } from "./log-cursor";
-
-export interface LogSource {
-  logBytes(log: number, from: number, to: number, signal?: AbortSignal): Promise<Uint8Array>;
-  spans(log: number): Promise<Spans>;
-}
 
 export interface LogSink {
   append(chunk: Chunk): void;
   ended(state: LogState): void;
   failed(error: TopicError): void;
+  /**
+   * The server left out the bytes [from, to) because we were slow; the next chunk begins at `to`.
+   * Without this method they are loaded by range first, and the sink gets every byte.
+   */
+  skipped?(from: number, to: number): void;
 }
 
 export interface FollowOptions {
-  /** Byte offset to begin at. */
-  from?: number;
+  /** Where to begin; the first byte unless said otherwise. */
+  start?: LogStart;
   timers?: Timers;
   backoff?: Backoff;
   /** How much of a gap one request asks for, bytes. */
@@ -32,12 +32,16 @@ const timers: Timers = {
   clear: (timer) => clearTimeout(timer as ReturnType<typeof setTimeout>),
 };
 
-/** Follows one log to its end: what the sink gets, joined, is the log, no byte lost or doubled. */
+/**
+ * Follows one log to its end, over any number of connections: what the sink gets, joined, is the log from where it
+ * begins, no byte lost or doubled, but for what it was told is skipped.
+ */
 export class LogFollower implements TopicWatcher {
   readonly topic: Topic;
   private readonly cursor: LogCursor;
   private readonly timers: Timers;
   private readonly backoff: Backoff;
+  private readonly start: LogStart;
   private readonly slice: number;
   private readonly patience: number;
   private readonly leave: () => void;
@@ -53,7 +57,8 @@ export class LogFollower implements TopicWatcher {
     options: FollowOptions = {},
   ) {
     this.topic = `log/${log}`;
-    this.cursor = new LogCursor(options.from ?? 0);
+    this.start = options.start ?? { from: 0 };
+    this.cursor = new LogCursor("from" in this.start ? this.start.from : null, sink.skipped ? "skip" : "fill");
     this.timers = options.timers ?? timers;
     this.backoff = options.backoff ?? new Backoff();
     this.slice = options.slice ?? 1 << 20;
@@ -61,8 +66,8 @@ export class LogFollower implements TopicWatcher {
     this.leave = connection.watch(this);
   }
 
-  /** The next byte offset that is wanted. */
-  get next(): number {
+  /** The next byte offset that is wanted; null before the server has said where a start by time or lines is. */
+  get next(): number | null {
     return this.cursor.next;
   }
 
@@ -78,7 +83,8 @@ export class LogFollower implements TopicWatcher {
     this.fetching = null;
     this.timers.clear(this.overdue);
     this.cursor.restart();
-    return { topic: this.topic, from: this.cursor.next };
+    const next = this.cursor.next;
+    return { topic: this.topic, ...(next === null ? this.start : { from: next }) };
   }
 
   receive(frame: TopicFrame): void {
@@ -95,6 +101,10 @@ export class LogFollower implements TopicWatcher {
           break;
         case "watch":
           this.askAgain();
+          break;
+        case "skip":
+          this.timers.clear(this.overdue);
+          this.sink.skipped!(action.from, action.to);
           break;
         case "fill":
           void this.fill(action.from, action.to);
@@ -129,15 +139,10 @@ export class LogFollower implements TopicWatcher {
     const fetching = new AbortController();
     this.fetching = fetching;
     let at = from;
-    let spans: Spans | null = null;
     while (at < to && !fetching.signal.aborted) {
       try {
-        spans ??= await this.source.spans(this.log);
-        const until = Math.min(to, at + this.slice);
-        const bytes = await this.source.logBytes(this.log, at, until, fetching.signal);
+        const chunk = await loadRange(this.source, this.log, at, Math.min(to, at + this.slice), to, fetching.signal);
         if (fetching.signal.aborted) return;
-        if (bytes.length === 0) throw new Error(`log ${this.log}: no bytes at ${at}, though ${to} were announced`);
-        const chunk = decodeBytes(bytes, at, spans.items, at + bytes.length >= to);
         at = chunk.next;
         this.backoff.reset();
         this.carryOut(this.cursor.filled(chunk));

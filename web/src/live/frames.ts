@@ -4,7 +4,7 @@ import type { Agent, LogState, Run, RunSummary, StreamName } from "../api/types"
 export type Topic = "runs" | "agents" | `run/${number}` | `log/${number}`;
 
 export type ClientFrame =
-  | { op: "watch"; topic: Topic; from?: number; tail?: number }
+  | { op: "watch"; topic: Topic; from?: number; tail?: number; at?: number }
   | { op: "unwatch"; topic: Topic };
 
 /** Where in a chunk something begins: byte offset in the log, epoch ms, stream, step, UTF-16 index into the text. */
@@ -23,6 +23,9 @@ export interface Gap {
   from: number;
   to: number;
 }
+
+/** Where to begin to follow a log: a byte offset, so many lines before its end, or a moment (epoch ms). */
+export type LogStart = { from: number } | { tail: number } | { at: number };
 
 export interface LogEnd {
   size: number;

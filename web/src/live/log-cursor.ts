@@ -1,31 +1,39 @@
 import type { LogState } from "../api/types";
-import type { Chunk, LogFrame, TopicError } from "./frames";
+import type { Chunk, Gap, LogFrame, TopicError } from "./frames";
 
 export type CursorAction =
   | { do: "append"; chunk: Chunk }
   | { do: "watch" }
   | { do: "fill"; from: number; to: number }
+  | { do: "skip"; from: number; to: number }
   | { do: "end"; state: LogState }
   | { do: "fail"; error: TopicError };
 
 /**
  * Decides, for one log, what to do with each frame so that its bytes are appended once, whole and in order,
  * whatever the way here lost, doubled or shuffled. Does no I/O: the caller carries the actions out.
+ * What the server left out for a slow reader is either loaded by range before anything else (`fill`), or told (`skip`).
  */
 export class LogCursor {
-  private position: number;
+  private position: number | null;
   private target: number | null = null;
   private held: LogFrame[] = [];
   private asked = false;
   private over = false;
 
-  /** @param from byte offset wanted first */
-  constructor(from: number) {
+  /**
+   * @param from byte offset wanted first; null when the server decides, by time or by lines
+   * @param gaps what to do about bytes that the server left out
+   */
+  constructor(
+    from: number | null,
+    private readonly gaps: "fill" | "skip" = "fill",
+  ) {
     this.position = from;
   }
 
-  /** The next byte offset that is wanted. */
-  get next(): number {
+  /** The next byte offset that is wanted; null before the server has said where the log begins for us. */
+  get next(): number | null {
     return this.position;
   }
 
@@ -46,7 +54,7 @@ export class LogCursor {
       return [];
     }
     if (frame.chunk) return this.chunk(frame.chunk);
-    if (frame.gap) return this.gap(frame.gap.to);
+    if (frame.gap) return this.gap(frame.gap);
     if (frame.end) return this.end(frame.end.size, frame.end.state);
     if (frame.error) return [{ do: "fail", error: frame.error }];
     return [];
@@ -78,6 +86,7 @@ export class LogCursor {
   }
 
   private chunk(chunk: Chunk): CursorAction[] {
+    this.position ??= chunk.offset;
     if (chunk.next <= this.position) return [];
     if (chunk.offset !== this.position) return this.resync();
     this.asked = false;
@@ -85,15 +94,22 @@ export class LogCursor {
     return [{ do: "append", chunk }];
   }
 
-  private gap(to: number): CursorAction[] {
+  private gap({ to }: Gap): CursorAction[] {
+    // Where we come in: what is before was never wanted.
+    this.position ??= to;
     if (to <= this.position) return [];
     this.asked = false;
+    const from = this.position;
+    if (this.gaps === "skip") {
+      this.position = to;
+      return [{ do: "skip", from, to }];
+    }
     this.target = to;
-    return [{ do: "fill", from: this.position, to }];
+    return [{ do: "fill", from, to }];
   }
 
   private end(size: number, state: LogState): CursorAction[] {
-    if (size > this.position) return this.resync();
+    if (this.position !== null && size > this.position) return this.resync();
     this.over = true;
     return [{ do: "end", state }];
   }

@@ -11,6 +11,7 @@ export const usePreferences = defineStore("preferences", () => {
   const theme = ref<Theme>(THEMES.find((name) => name === kept["theme"]) ?? "system");
   const locale = ref<Locale>(isLocale(kept["locale"]) ? kept["locale"] : preferredLocale(navigator.languages));
   const timestamps = ref(kept["timestamps"] === true);
+  const wrap = ref(kept["wrap"] === true);
 
   watch(
     theme,
@@ -21,11 +22,11 @@ export const usePreferences = defineStore("preferences", () => {
     { immediate: true },
   );
   watch(locale, (name) => (document.documentElement.lang = name), { immediate: true });
-  watch([theme, locale, timestamps], () => {
-    write({ theme: theme.value, locale: locale.value, timestamps: timestamps.value });
+  watch([theme, locale, timestamps, wrap], () => {
+    write({ theme: theme.value, locale: locale.value, timestamps: timestamps.value, wrap: wrap.value });
   });
 
-  return { theme, locale, timestamps };
+  return { theme, locale, timestamps, wrap };
 });
 
 const KEY = "tailrace.preferences";

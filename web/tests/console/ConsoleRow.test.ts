@@ -2,15 +2,15 @@
 import { mount } from "@vue/test-utils";
 import { expect, it } from "vitest";
 import ConsoleRow from "../../src/console/ConsoleRow.vue";
-import type { Row } from "../../src/console/log-model";
 import { renderRow } from "../../src/console/render-row";
+import type { Row } from "../../src/console/rows";
 import { PLAIN } from "../../src/console/style";
 import { createLocales } from "../../src/locales";
 
 function rowOf(text: string, fields: Partial<Row> = {}) {
   const row: Row = { line: 7, continued: false, stream: "stdout", step: 0, time: 0, text, style: PLAIN, omitted: 0, ...fields };
   return mount(ConsoleRow, {
-    props: { row, runs: renderRow(text, PLAIN), numbered: true, timestamps: false, marked: false, begins: false },
+    props: { row, lines: [renderRow(text, PLAIN)], timestamps: false, marked: false, found: false, begins: false },
     global: { plugins: [createLocales("en")] },
   });
 }

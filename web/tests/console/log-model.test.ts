@@ -1,124 +1,137 @@
 import { describe, expect, it } from "vitest";
-import type { StreamName } from "../../src/api/types";
-import { LogModel, ROW_LIMIT, type Row } from "../../src/console/log-model";
-import { renderRow } from "../../src/console/render-row";
-import type { Chunk } from "../../src/live/frames";
+import { LogModel, type Item } from "../../src/console/log-model";
+import { chunkOf, numbers, type Piece } from "./chunks";
 
-type Piece = [text: string, stream?: StreamName, step?: number, time?: number];
-
-/** A chunk of pieces; offsets count as if every unit were a byte. */
-function chunkOf(offset: number, pieces: Piece[]): Chunk {
-  const chunk: Chunk = { offset, next: offset, spans: [], text: "" };
-  for (const [text, stream = "stdout", step = 0, time = 0] of pieces) {
-    chunk.spans.push([chunk.next, time, stream, step, chunk.text.length]);
-    chunk.text += text;
-    chunk.next += text.length;
-  }
-  return chunk;
+function itemsOf(model: LogModel): Item[] {
+  return Array.from({ length: model.rows }, (_, index) => model.item(index));
 }
 
-function modelOf(...chunks: Piece[][]): LogModel {
-  const model = new LogModel();
-  for (const pieces of chunks) model.append(chunkOf(model.next, pieces));
+/** Each row as its line and text, each gap as its bytes. */
+function shown(model: LogModel): string[] {
+  return itemsOf(model).map((item) => ("gap" in item ? `${item.gap.from}..${item.gap.to}` : `${item.row.line}:${item.row.text}`));
+}
+
+function modelAt(from: number, ...pieces: Piece[]): LogModel {
+  const model = new LogModel(from);
+  if (pieces.length > 0) model.append(chunkOf(from, pieces));
   return model;
 }
 
-function rowsOf(model: LogModel): Row[] {
-  return Array.from({ length: model.rows }, (_, index) => model.row(index));
-}
-
-function shown(model: LogModel): string[] {
-  return rowsOf(model).map((row) => renderRow(row.text, row.style).map((run) => run.text).join(""));
-}
-
 describe("LogModel", () => {
-  it("shows a line under construction at once, and goes on with it", () => {
-    const model = modelOf([["one\ntw"]]);
-    expect(shown(model)).toEqual(["one", "tw"]);
-    model.append(chunkOf(model.next, [["o\n"]]));
-    expect(shown(model)).toEqual(["one", "two"]);
-    expect(model.lines).toBe(2);
+  it("shows a gap where bytes were skipped, and the rows in it once they were loaded", () => {
+    const model = modelAt(0, ["a\nb\n"]);
+    model.skip(8);
+    model.append(chunkOf(8, [["e\n"]]));
+    expect(shown(model)).toEqual(["1:a", "2:b", "4..8", "null:e"]);
+    expect([model.lines, model.next, model.unnumbered]).toEqual([null, 10, [8]]);
+    expect(model.fill(chunkOf(4, [["c\nd\n"]]))).toBe(true);
+    expect(shown(model)).toEqual(["1:a", "2:b", "3:c", "4:d", "5:e"]);
+    expect([model.lines, model.gaps, model.unnumbered]).toEqual([5, [], []]);
   });
 
-  it("keeps empty lines and makes no row of what follows the last newline", () => {
-    expect(shown(modelOf([["\n\na\n"]]))).toEqual(["", "", "a"]);
+  it("fills a gap from either side, or amid", () => {
+    const model = modelAt(20, ["k\n"]);
+    expect(shown(model)).toEqual(["0..20", "null:k"]);
+    model.fill(chunkOf(18, [["j\n"]]));
+    model.fill(chunkOf(0, [["a\n"]]));
+    model.fill(chunkOf(8, [["e\n"]]), 4);
+    expect(shown(model)).toEqual(["1:a", "2..8", "5:e", "10..18", "null:j", "null:k"]);
+    model.fill(chunkOf(10, [["f\ng\nh\ni\n"]]));
+    expect(shown(model)).toEqual(["1:a", "2..8", "5:e", "6:f", "7:g", "8:h", "9:i", "10:j", "11:k"]);
   });
 
-  it("is the same however the bytes were cut into chunks", () => {
-    const pieces: Piece[] = [
-      ["plain\n\x1b[31mred\nstill red\x1b[0m\r\nbar 1%\rbar 100%\n"],
-      ["err\x1b[1mor\n", "stderr", 0, 5],
-      ["half", "stdout", 1, 9],
-      ["system\n", "system", 1, 9],
-      ["\x1b[38;2;1;2;3mrgb\nmore 流🚰\n", "stdout", 1, 12],
-    ];
-    const whole = rowsOf(modelOf(pieces));
-    for (const size of [1, 2, 3, 5, 8, 13]) {
-      const model = new LogModel();
-      for (const [text, ...rest] of pieces) {
-        for (let at = 0; at < text.length; at += size) {
-          model.append(chunkOf(model.next, [[text.slice(at, at + size), ...rest]]));
-        }
+  it("takes into a gap only what belongs there", () => {
+    const model = modelAt(10, ["x\n"]);
+    expect(model.fill(chunkOf(8, [["abcd"]]))).toBe(false);
+    expect(model.fill(chunkOf(10, [["a"]]))).toBe(false);
+    expect(shown(model)).toEqual(["0..10", "null:x"]);
+  });
+
+  it("numbers what touches from what is numbered, in both directions", () => {
+    const model = modelAt(10, ["x\ny\n"]);
+    model.fill(chunkOf(6, [["w\nv\n"]]));
+    model.number(10, 5);
+    expect(shown(model)).toEqual(["0..6", "4:w", "5:v", "6:x", "7:y"]);
+    expect([1, 4, 5, 7, 8].map((line) => model.rowOfLine(line))).toEqual([-1, 1, 2, 4, -1]);
+  });
+
+  it("counts a line once that a gap cut in two", () => {
+    const model = modelAt(0, ["a\nbe"]);
+    model.skip(6);
+    model.append(chunkOf(6, [["end\nc\n"]]));
+    model.fill(chunkOf(4, [["tw"]]));
+    expect(shown(model)).toEqual(["1:a", "2:betw", "2:end", "3:c"]);
+    expect(itemsOf(model).map((item) => "row" in item && item.row.continued)).toEqual([false, false, true, false]);
+    expect(model.rowOfLine(2)).toBe(1);
+    expect(model.lines).toBe(3);
+  });
+
+  it("finds a place again when rows come and go before it", () => {
+    const model = modelAt(10, ["x\ny\nz\n"]);
+    const place = model.placeOf(2)!;
+    expect(shown(model)[model.indexOf(place)]).toBe("null:y");
+    model.fill(chunkOf(4, [["a\nb\nc\n"]]));
+    expect(shown(model)[model.indexOf(place)]).toBe("null:y");
+    model.fill(chunkOf(0, [["q\nr\n"]]));
+    expect(shown(model)[model.indexOf(place)]).toBe("7:y");
+  });
+
+  it("a gap's place is where the rows appear that are loaded at its beginning", () => {
+    const model = modelAt(0, ["a\n"]);
+    model.skip(10);
+    model.append(chunkOf(10, [["z\n"]]));
+    const place = model.placeOf(1)!;
+    expect(model.indexOf(place)).toBe(1);
+    model.fill(chunkOf(2, [["b\nc\n"]]));
+    expect(shown(model)[model.indexOf(place)]).toBe("2:b");
+  });
+
+  it("shows only the streams that are wanted, and finds lines and steps among them", () => {
+    const model = modelAt(0, ["a\n"], ["b\n", "stderr"], ["c\n"], ["d\n", "stderr", 1]);
+    model.filter(["stderr"]);
+    expect(shown(model)).toEqual(["2:b", "4:d"]);
+    expect([model.rowOfLine(2), model.rowOfLine(3), model.rowOfStep(1)]).toEqual([0, 1, 1]);
+    model.append(chunkOf(model.next, [["e\nf"], ["g\n", "stderr", 1]]));
+    expect(shown(model)).toEqual(["2:b", "4:d", "6:g"]);
+    expect(model.lines).toBe(6);
+    model.filter(null);
+    expect(model.rows).toBe(7);
+  });
+
+  it("keeps up when rows that are shown are rewritten or erased", () => {
+    const model = modelAt(0, ["a\nb\nc\n"]);
+    model.filter(["stdout"]);
+    expect(model.rows).toBe(3);
+    model.append(chunkOf(model.next, [["\x1b[3A\x1b[Jnew\n"]]));
+    expect(shown(model)).toEqual(["1:new"]);
+  });
+
+  it("lets go of what is far from the view, which is a gap then", () => {
+    const model = modelAt(20, ["x\n"]);
+    model.fill(chunkOf(0, [["aaaa\n"]]));
+    model.fill(chunkOf(10, [["bbbb\n"]]), 4);
+    expect(model.trim({ from: 10, row: 0 }, 8)).toBe(true);
+    expect(shown(model)).toEqual(["0..10", "5:bbbb", "15..20", "null:x"]);
+    expect(model.trim({ from: 10, row: 0 }, 8)).toBe(false);
+    expect(model.trim(null, 2)).toBe(true);
+    expect(shown(model)).toEqual(["0..20", "null:x"]);
+  });
+
+  it("shows the same rows in whichever order its parts came", () => {
+    const lines = Array.from({ length: 60 }, (_, i) => `line ${i}\n`);
+    const text = lines.join("");
+    const ends = lines.reduce<number[]>((all, line) => [...all, all.at(-1)! + line.length], [0]);
+    for (let seed = 0; seed < 60; seed += 1) {
+      const random = numbers(seed);
+      const model = modelAt(ends[50]!, [text.slice(ends[50])]);
+      while (model.gaps.length > 0) {
+        const gap = model.gaps[random(model.gaps.length)]!;
+        const [begin, end] = [ends.indexOf(gap.from), ends.indexOf(gap.to)];
+        const first = begin + random(end - begin);
+        const last = first + 1 + random(end - first);
+        expect(model.fill(chunkOf(ends[first]!, [[text.slice(ends[first], ends[last])]]), random(3) ? null : first)).toBe(true);
       }
-      expect(rowsOf(model)).toEqual(whole);
+      expect(shown(model)).toEqual(lines.map((line, i) => `${i + 1}:${line.trimEnd()}`));
     }
-  });
-
-  it("tells streams apart within one line by rows that share its number", () => {
-    const model = modelOf([["Password: "], ["warning\n", "stderr"], ["ok\n"]]);
-    expect(rowsOf(model).map(({ line, continued, stream, text }) => [line, continued, stream, text])).toEqual([
-      [1, false, "stdout", "Password: "],
-      [1, true, "stderr", "warning"],
-      [2, false, "stdout", "ok"],
-    ]);
-    expect(model.lines).toBe(2);
-    expect(model.rowOfLine(2)).toBe(2);
-    expect(model.rowOfLine(1)).toBe(0);
-    expect(model.rowOfLine(3)).toBe(-1);
-  });
-
-  it("carries a colour over the end of a line, per stream, and drops it with the step", () => {
-    const model = modelOf([["\x1b[31mred\nred\n"], ["plain\n", "stderr"], ["red\n"], ["plain\n", "stdout", 1]]);
-    expect(rowsOf(model).map((row) => row.style.fg)).toEqual([-1, 1, -1, 1, -1]);
-  });
-
-  it("understands an escape sequence that a chunk's end cut", () => {
-    const model = modelOf([["\x1b"]], [["[3"]], [["1"]], [["mred\nred\n"]]);
-    expect(rowsOf(model).map((row) => row.style.fg)).toEqual([-1, 1]);
-    expect(shown(model)).toEqual(["red", "red"]);
-  });
-
-  it("knows where each step begins", () => {
-    const model = modelOf([["a\nb\n"], ["c\n", "system", 1], ["d\n", "stdout", 1], ["e\n", "stdout", 2]]);
-    expect([0, 1, 2, 3].map((step) => model.rowOfStep(step))).toEqual([0, 2, 4, -1]);
-    expect(model.stepOfRow(3)).toBe(1);
-  });
-
-  it("gives each row the time at which it began", () => {
-    const model = modelOf([["a\nb", "stdout", 0, 10]], [["b\nc\n", "stdout", 0, 20]]);
-    expect(rowsOf(model).map((row) => row.time)).toEqual([10, 10, 20]);
-  });
-
-  it("cuts a very long line and says how much is left out", () => {
-    const model = modelOf([["x".repeat(100_000)]], [["y".repeat(100_000) + "\nnext\n"]]);
-    expect(model.row(0).text).toBe("x".repeat(ROW_LIMIT));
-    expect(model.row(0).omitted).toBe(200_001 - ROW_LIMIT);
-    expect(model.row(1).text).toBe("next");
-  });
-
-  it("shows the end of a long line that was rewritten over and over", () => {
-    const model = modelOf([[Array.from({ length: 20_000 }, (_, i) => `\r${i}%`).join("")]]);
-    expect(shown(model)).toEqual(["19999%"]);
-    expect(model.row(0).omitted).toBe(0);
-  });
-
-  it("holds a million lines in little more than their text and finds each", { timeout: 30_000 }, () => {
-    const model = new LogModel();
-    for (let chunk = 0; chunk < 1000; chunk += 1) {
-      const text = Array.from({ length: 1000 }, (_, i) => `\x1b[32mline\x1b[0m ${chunk * 1000 + i + 1}\n`).join("");
-      model.append(chunkOf(model.next, [[text]]));
-    }
-    expect(model.rows).toBe(1_000_000);
-    expect(model.row(model.rowOfLine(654_321)).text).toBe("\x1b[32mline\x1b[0m 654321");
   });
 });

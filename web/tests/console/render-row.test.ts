@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { columnsOf, cssOf, renderRow } from "../../src/console/render-row";
-import { applySgr, BOLD, PLAIN, RGB, UNDERLINE } from "../../src/console/style";
+import { columnAfter } from "../../src/console/columns";
+import { cssOf, markRuns, renderRow, textOf, wrapRuns } from "../../src/console/render-row";
+import { applySgr, BOLD, INVERSE, PLAIN, RGB, sgrOf, UNDERLINE } from "../../src/console/style";
 
 function text(raw: string): string {
   return renderRow(raw, PLAIN).map((run) => run.text).join("");
@@ -22,33 +23,41 @@ describe("renderRow", () => {
     ]);
   });
 
-  it("overwrites after a carriage return, as a terminal does", () => {
-    expect(text("10%\r55%\r100%")).toBe("100%");
-    expect(text("abcdef\rxy")).toBe("xycdef");
-    expect(text("abcdef\r\x1b[Kxy")).toBe("xy");
-    expect(text("waiting...\r\x1b[2Kdone")).toBe("done");
-    expect(text("50%\r")).toBe("50%");
-  });
-
-  it("moves on the line by backspace and cursor sequences", () => {
-    expect(text("|\b/\b-")).toBe("-");
-    expect(text("ab\x1b[3Gc")).toBe("abc");
-    expect(text("a\x1b[2Cb")).toBe("a  b");
-    expect(text("abc\x1b[2Dx")).toBe("axc");
-  });
-
-  it("drops titles, other sequences and controls", () => {
-    expect(text("\x1b]0;title\x07a\x1b[2J\x1b[1;1Hb\x1b(B\x00c\x07")).toBe("abc");
-    expect(text("\x1b]8;;http://x\x1b\\link\x1b]8;;\x1b\\")).toBe("link");
+  it("drops what is left of other sequences and controls", () => {
+    expect(text("\x1b[?25la\x1b[2Kb\x00c\x07\x1b")).toBe("abc");
     expect(text("end\x1b[3")).toBe("end");
+    expect(renderRow("\x1b[>4;2mx", PLAIN)).toEqual([{ text: "x", style: PLAIN }]);
+  });
+});
+
+describe("markRuns", () => {
+  const runs = renderRow("ab\x1b[31mcd\x1b[0mef", PLAIN);
+  const marks = (ranges: [number, number][]): string => markRuns(runs, ranges).map((run) => (run.hit ? `<${run.text}>` : run.text)).join("|");
+
+  it("marks stretches, also across styles", () => {
+    expect(marks([])).toBe("ab|cd|ef");
+    expect(marks([[0, 1]])).toBe("<a>|b|cd|ef");
+    expect(marks([[1, 5]])).toBe("a|<b>|<cd>|<e>|f");
+    expect(marks([[0, 2], [3, 4], [5, 6]])).toBe("<ab>|c|<d>|e|<f>");
   });
 
-  it("keeps whole characters beyond 16 bits", () => {
-    expect(text("\x1b[1m🚰🚰\rx")).toBe("x🚰");
+  it("does not stumble over empty stretches", () => {
+    expect(marks([[1, 1], [4, 6]])).toBe("a|b|cd|<ef>");
+  });
+});
+
+describe("wrapRuns", () => {
+  const lines = (raw: string, columns: number): string[] => wrapRuns(renderRow(raw, PLAIN), columns).map(textOf);
+
+  it("cuts at so many columns, across styles", () => {
+    expect(lines("abc\x1b[31mdefg", 3)).toEqual(["abc", "def", "g"]);
+    expect(lines("abc", 3)).toEqual(["abc"]);
+    expect(lines("", 3)).toEqual([""]);
   });
 
-  it("does not run away on a huge cursor move", () => {
-    expect(text("\x1b[999999999Cx").length).toBeLessThan(10_000);
+  it("cuts no wide character in two", () => {
+    expect(lines("a日志b", 3)).toEqual(["a日", "志b"]);
+    expect(lines("日志", 1)).toEqual(["日", "志"]);
   });
 });
 
@@ -98,8 +107,16 @@ describe("cssOf", () => {
   });
 });
 
-describe("columnsOf", () => {
-  it("gives wide characters two columns", () => {
-    expect([columnsOf("abc"), columnsOf("日志"), columnsOf("━━")]).toEqual([3, 4, 2]);
+describe("sgrOf", () => {
+  it("says a style so that it is understood again, whatever was before", () => {
+    const styles = [PLAIN, { fg: 3, bg: 200, flags: BOLD | INVERSE }, { fg: RGB | 0x010203, bg: RGB, flags: UNDERLINE }];
+    for (const style of styles) expect(applySgr(applySgr(PLAIN, "1;2;31;44"), sgrOf(style).slice(2, -1))).toEqual(style);
+  });
+});
+
+describe("columnAfter", () => {
+  it("gives wide characters two columns, marks none, and tabs as many as there are to the next stop", () => {
+    expect([columnAfter("abc"), columnAfter("日志"), columnAfter("━━"), columnAfter("✔")]).toEqual([3, 4, 2, 1]);
+    expect([columnAfter("e\u0301"), columnAfter("a\tb"), columnAfter("\t", 7)]).toEqual([1, 9, 8]);
   });
 });

@@ -135,3 +135,90 @@ it("a log that does not exist is told as an error", async () => {
   });
   expect(problem).toMatchObject({ status: 404 });
 });
+
+it("a sink that wants to know is told what was skipped, and gets what follows at once", async () => {
+  const [id, log] = newLog();
+  write(id, log, 0, 10);
+  const got = { bytes: Buffer.alloc(0), next: 0 };
+  const skipped: [number, number][] = [];
+  new LogFollower(id, connection, api, {
+    append(chunk) {
+      expect(chunk.offset).toBe(got.next);
+      got.next = chunk.next;
+    },
+    skipped(from, to) {
+      expect(from).toBe(got.next);
+      skipped.push([from, to]);
+      got.next = to;
+    },
+    ended() {},
+    failed() {},
+  });
+  await until(() => got.next === log.size);
+  write(id, log, 10, 300);
+  server.skip(id);
+  write(id, log, 300, 310);
+  await until(() => got.next === log.size);
+  expect(skipped).toHaveLength(1);
+  server.restart(20, false);
+  write(id, log, 310, 320);
+  await until(() => got.next === log.size);
+  expect(skipped).toHaveLength(1);
+});
+
+it("begins at a moment, and resumes by offset after a restart", async () => {
+  const [id, log] = newLog();
+  write(id, log, 0, 100);
+  const texts: string[] = [];
+  const follower = new LogFollower(
+    id,
+    connection,
+    api,
+    { append: (chunk) => void texts.push(chunk.text), ended() {}, failed() {} },
+    { start: { at: 500 }, backoff: new Backoff(Math.random, 20, 60) },
+  );
+  expect(follower.next).toBeNull();
+  await until(() => follower.next === log.size);
+  server.restart(20, false);
+  write(id, log, 100, 200);
+  await until(() => follower.next === log.size);
+  expect(texts.join("")).toBe(log.bytes.toString("utf8", log.bytes.indexOf("line 50 ")));
+});
+
+it("many logs and lists share one connection, and each has its bytes", { timeout: 20_000 }, async () => {
+  const logs = Array.from({ length: 12 }, newLog);
+  const followed = logs.map(([id]) => follow(id, { slice: 2000 }));
+  const frames: string[] = [];
+  for (const topic of ["runs", "agents"] as const) {
+    connection.watch({ topic, ask: () => ({ topic }), receive: (frame) => void frames.push(frame.topic) });
+  }
+  for (let round = 0; round < 5; round += 1) {
+    for (const [id, log] of logs) write(id, log, round * 100, round * 100 + 100);
+    if (round === 1) server.skip(logs[3]![0]);
+    if (round === 2) server.restart(20, false);
+    if (round === 3) server.restart(20, true);
+    await until(() => followed.every(({ got }, i) => got.next === logs[i]![1].size));
+  }
+  for (const [id, log] of logs) {
+    log.state = "closed";
+    server.world.changed(`log/${id}`);
+  }
+  await Promise.all(followed.map(({ ended }) => ended));
+  for (const [i, { got }] of followed.entries()) expect(got.text).toBe(logs[i]![1].bytes.toString());
+  expect(new Set(frames)).toEqual(new Set(["runs", "agents"]));
+});
+
+it("a gap that spans more spans than one answer has keeps each byte's stream", async () => {
+  const [id, log] = newLog();
+  const got: Chunk[] = [];
+  new LogFollower(id, connection, api, { append: (chunk) => void got.push(chunk), ended() {}, failed() {} });
+  await until(() => connection.state === "open");
+  // More than the fake server's page of 1000 spans.
+  for (let i = 0; i < 3000; i += 1) log.append(`${i}\n`, { stream: i % 2 ? "stderr" : "stdout", time: i * 10 });
+  server.skip(id);
+  server.world.changed(`log/${id}`);
+  await until(() => got.at(-1)?.next === log.size);
+  const spans = got.flatMap((chunk) => chunk.spans);
+  expect(spans).toHaveLength(3000);
+  expect(spans.at(-1)!.slice(1, 4)).toEqual([29_990, "stderr", 0]);
+});

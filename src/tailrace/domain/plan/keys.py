@@ -33,11 +33,11 @@ PLAN_KEYS = Keys(
 )
 JOB_KEYS = Keys(
     level="a job",
-    allowed=("checkout", "labels", "needs", "retry", "steps", "timeout", "variables"),
+    allowed=("checkout", "labels", "needs", "retry", "secrets", "steps", "timeout", "variables"),
     not_yet=_words(
         """allow_failure artifacts concurrency continue_on_error defaults encoding env
         environment environments finally idle_timeout if limits matrix max_parallel output
-        parameters priority pty secrets shell start_timeout user working_directory
+        parameters priority pty shell start_timeout user working_directory
         workspace"""
     ),
 )

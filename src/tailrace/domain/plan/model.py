@@ -42,7 +42,8 @@ class Retry(_Value):
 class JobSpec(_Value):
     """One job of a plan; `variables` holds the plan's variables under the job's own; `timeout_s` is in seconds.
 
-    `depth` is how many commits a checkout fetches; 0 is the whole history, with branches and tags.
+    `depth` is how many commits a checkout fetches; 0 is the whole history, with branches and tags. `secrets` names those that its
+    steps get.
     """
 
     name: str
@@ -54,6 +55,7 @@ class JobSpec(_Value):
     depth: int = Field(default=1, ge=0)
     submodules: Submodules = "none"
     retry: Retry | None = None
+    secrets: tuple[str, ...] = ()
     steps: tuple[StepSpec, ...] = ()
 
 

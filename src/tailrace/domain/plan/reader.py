@@ -15,9 +15,11 @@ from tailrace.domain.plan.nodes import Entry, Items, Mapping, Node, Scalar, desc
 from tailrace.domain.plan.source import read_source
 from tailrace.domain.plan.turns import read_concurrency, read_retry
 from tailrace.domain.plan.values import read_duration, read_names, read_text, read_variables, read_whole
+from tailrace.domain.secrets import NAME_RULE, is_name
 
 MAX_JOBS = 500
 MAX_STEPS = 200
+MAX_SECRETS = 100
 MAX_CIRCLE = 20  # jobs that the message about a circle names
 MAX_NAME = 100  # characters of a step's name or a label
 MAX_DERIVED_NAME = 60  # characters of a step's name that is taken from its script
@@ -149,6 +151,7 @@ def _read_job(entry: Entry, variables: dict[str, str], problems: Problems) -> _R
         depth=depth,
         submodules=submodules,
         retry=read_retry(entries["retry"], subject, problems) if "retry" in entries else None,
+        secrets=_secrets(entries, subject, problems),
         steps=_steps(entry.place, entries.get("steps"), subject, problems),
     )
     return _Read(spec, needs)
@@ -183,6 +186,17 @@ def _labels(entries: dict[str, Entry], subject: str, problems: Problems) -> tupl
                 "beginning with a letter or a digit",
             )
     return tuple(labels)
+
+
+def _secrets(entries: dict[str, Entry], subject: str, problems: Problems) -> tuple[str, ...]:
+    names = _distinct(entries, "secrets", subject, problems)
+    for name, place in names.items():
+        if not is_name(name):
+            problems.add(place, f"{shown(name)} of {subject} cannot name a secret; allowed: {NAME_RULE}")
+    if len(names) > MAX_SECRETS:
+        place = list(names.values())[MAX_SECRETS]
+        problems.add(place, f'"secrets" of {subject} may name at most {MAX_SECRETS}; found {len(names)}')
+    return tuple(names)
 
 
 def _steps(job: Place, entry: Entry | None, subject: str, problems: Problems) -> tuple[RunStep, ...]:

@@ -26,6 +26,7 @@ jobs:
     labels: linux
     variables: {LEVEL: 2}
     timeout: 1h30m
+    secrets: [TOKEN, key]
     checkout: false
     steps:
       - name: Unit tests
@@ -53,6 +54,7 @@ jobs:
                 variables={"COLOUR": "always", "LEVEL": "2"},
                 timeout_s=5400,
                 checkout=False,
+                secrets=("TOKEN", "key"),
                 steps=(RunStep(name="Unit tests", run="make test\nmake report\n"),),
             ),
         },

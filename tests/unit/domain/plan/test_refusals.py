@@ -11,7 +11,7 @@ from tailrace.domain.plan import PlanError, PlanInvalid, parse_plan
 from tailrace.domain.plan.keys import JOB_KEYS, PLAN_KEYS, STEP_KEYS, Keys
 
 STEPS = "steps: [{run: x}]"
-JOB = "allowed here: checkout, labels, needs, retry, steps, timeout, variables"
+JOB = "allowed here: checkout, labels, needs, retry, secrets, steps, timeout, variables"
 
 
 def refusal(text: str | bytes) -> list[str]:
@@ -297,13 +297,30 @@ jobs:
     assert [fault.split(" in ")[0] for fault in faults] == [
         'p:1:1: "on"',
         'p:7:5: "matrix"',
-        'p:8:5: "secrets"',
         'p:13:9: "artifacts"',
         'p:17:9: "image"',
         'p:21:5: "environment"',
         'p:23:9: "deploy"',
     ]
     assert all("not supported yet" in fault for fault in faults)
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        ("[A, 1B]", 'p:1:25: "1B" of job "a" cannot name a secret; allowed: 1 to 100 letters'),
+        ("TAILRACE_A", 'p:1:21: "TAILRACE_A" of job "a" cannot name a secret; allowed: 1 to 100 letters'),
+        ("[A, B, A]", 'p:1:28: "secrets" of job "a" names "A" twice; the first is at line 1, column 22'),
+        ("{A: B}", 'p:1:21: "secrets" of job "a" must be text or a list of texts; found a mapping'),
+        (
+            f"[{', '.join(f'S{n}' for n in range(101))}]",
+            '"secrets" of job "a" may name at most 100; found 101',
+        ),
+    ],
+)
+def test_secrets_that_cannot_be(names: str, expected: str):
+    (fault,) = refusal(f"jobs: {{a: {{secrets: {names}, {STEPS}}}}}")
+    assert expected in fault
 
 
 def test_one_more_than_the_limits_is_refused():
