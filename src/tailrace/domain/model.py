@@ -127,6 +127,7 @@ class AttemptView(Model):
     log_state: LogState
     log_size: int | None
     log_removed_at: Time | None = None
+    log_removed_why: str | None = None
     created_at: Time
     started_at: Time | None
     finished_at: Time | None

@@ -274,6 +274,61 @@ def test_checksums_of_parts_combine() -> None:
         assert combine(zlib.crc32(a), zlib.crc32(b), len(b)) == zlib.crc32(a + b)
 
 
+def test_a_reader_written_after_the_page_reads_the_golden_file() -> None:
+    """docs/segments.md is enough: found from the end, field by field, with nothing of ours."""
+    data = GOLDEN.read_bytes()
+    entries, flags, magic = struct.unpack("<IBI", data[-9:])
+    assert (flags, magic) == (0x80, 0x8F92EAB1)
+    index_size, raw, _ = struct.unpack_from("<III", data, len(data) - 9 - 12)
+    assert raw == 0
+    at = len(data) - (8 + 12 * entries + 9) - index_size
+    assert struct.unpack_from("<II", data, at) == (0x184D2A57, index_size - 8)
+    head = struct.Struct("<8sHHQIIQQQQIIqqQI")
+    index = data[at + 8 : at + index_size]
+    fields = head.unpack_from(index)
+    assert fields[:10] == (b"tailrace", 1, 1, 42, 3, 3, 100, 12_100, 2, 666)
+    blocks, first_time, last_time, spans, block_bytes = fields[11:]
+    assert (blocks, spans) == (1, 3)
+    assert (first_time, last_time) == (1_700_000_000_000, 1_700_000_000_500)
+    text = b""
+    for number in range(3):
+        offset, first_byte, first_line, *_times, crc32 = struct.unpack_from(
+            "<QQQqqI", index, head.size + 44 * number
+        )
+        assert first_byte == 100 + len(text)
+        assert first_line == 2 + text.count(b"\n")
+        part = zstd.ZstdDecompressor().decompress(data[offset:])
+        assert zlib.crc32(part) == crc32
+        text += part
+    assert len(text) == 12_000
+    place = head.size + 44 * 3
+    begin, time, latest, count, size = struct.unpack_from("<QqqII", index, place)
+    assert (latest, size) == (last_time, block_bytes)
+    place += 32
+    assert struct.unpack_from("<I", index, place) == (zlib.crc32(index[:place]),)
+    planes = zstd.decompress(index[place + 4 : place + 4 + size])
+    assert len(planes) == 15 * count
+
+    def column(start: int, width: int, signed: bool = False) -> list[int]:
+        return [
+            int.from_bytes(planes[start + row : start + width * count : count], "little", signed=signed)
+            for row in range(count)
+        ]
+
+    assert [begin, time, *column(0, 4), *column(4 * count, 8, True)] == [
+        100,
+        time,
+        0,
+        500,
+        11_499,
+        0,
+        500,
+        -100,
+    ]
+    assert column(12 * count, 1) == [3, 2, 1]
+    assert column(13 * count, 2) == [0, 65_535, 1]
+
+
 def make_golden() -> None:
     """How the golden file was made: PYTHONPATH=src:. python -c 'from tests.unit.logs.test_segments import *; make_golden()'"""
     import tempfile
