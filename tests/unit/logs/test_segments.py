@@ -286,7 +286,7 @@ def test_a_reader_written_after_the_page_reads_the_golden_file() -> None:
     head = struct.Struct("<8sHHQIIQQQQIIqqQI")
     index = data[at + 8 : at + index_size]
     fields = head.unpack_from(index)
-    assert fields[:10] == (b"tailrace", 1, 1, 42, 3, 3, 100, 12_100, 2, 666)
+    assert fields[:10] == (b"tailrace", 1, 1, 42, 3, 3, 100, 12_100, 2, 631)
     blocks, first_time, last_time, spans, block_bytes = fields[11:]
     assert (blocks, spans) == (1, 3)
     assert (first_time, last_time) == (1_700_000_000_000, 1_700_000_000_500)
