@@ -9,7 +9,7 @@ import secrets
 import signal
 import socket
 import tempfile
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Coroutine, Generator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -22,14 +22,19 @@ from fastapi import FastAPI
 from tailrace.api.agent_socket import AgentSockets
 from tailrace.api.app import Parts, create_app
 from tailrace.api.auth import hash_of, new_secret
+from tailrace.api.detach import DetachableHttp, DetachableWebSocket
 from tailrace.api.runs import Runs
 from tailrace.api.topics import Topics
 from tailrace.dispatch.dispatcher import Dispatcher
 from tailrace.dispatch.lapses import LapseKeeper
 from tailrace.domain.errors import Invalid, LogRemoved
 from tailrace.ingest.desk import Desk
+from tailrace.ingest.stalls import Stalls
 from tailrace.live.bus_memory import MemoryBus
+from tailrace.live.connections import BEAT_S, Connections
 from tailrace.live.hub import LogHub, LogView
+from tailrace.live.resync import Resync
+from tailrace.live.room import make_room
 from tailrace.live.scopes import SEALING
 from tailrace.live.topics import TopicHub
 from tailrace.logs.archive import Archive
@@ -46,7 +51,7 @@ from tailrace.sources.mirror import Mirrors
 from tailrace.store import Store, open_store
 from tailrace.store.agents import add_agent_token
 from tailrace.store.identity import add_login_code, set_token
-from tailrace.store.logs import find_log
+from tailrace.store.logs import find_log, find_logs
 from tailrace.store.retention import Rules
 from tailrace.store.sealing import SealingKey
 from tailrace.store.segments import find_sealed
@@ -56,6 +61,8 @@ SECRET_KEY_FILE = "secret-key"
 MAX_FRAME_BYTES = 1024 * 1024
 """A chunk with its spans has 340 KiB at most."""
 UP_TOKEN_LIFE_MS = 10 * 60 * 1000
+LOG_GRACE_LEASES = 10
+"""How many leases' time an agent may stay away before the rest of an ended attempt's log is given up."""
 
 _log = structlog.get_logger("server")
 
@@ -172,7 +179,8 @@ async def serve(
             lifespan="on",
             log_config=None,
             access_log=False,
-            ws="websockets-sansio",
+            http=DetachableHttp,
+            ws=DetachableWebSocket,
             ws_per_message_deflate=False,
             ws_max_size=MAX_FRAME_BYTES,
             timeout_graceful_shutdown=5,
@@ -208,13 +216,29 @@ async def _compose(
         size = await asyncio.to_thread(end_of, logs, log) if row.size is None else row.size
         return LogView(row.state, size, row.crc32)
 
-    hub = LogHub(logs, describe)
-    runs = Runs(store, logs, bus, lease_ms)
+    async def describe_all(ids: Collection[int]) -> dict[int, LogView]:
+        rows = await store.read(find_logs, ids)
+        unknown = [row.id for row in rows if row.size is None]
+        ends = await asyncio.to_thread(lambda: {id: end_of(logs, id) for id in unknown})
+        return {row.id: LogView(row.state, ends[row.id] if row.size is None else row.size) for row in rows}
+
+    most = make_room(settings.max_watchers)
+    hub = LogHub(logs, describe, Connections(BEAT_S, most, settings.max_watchers_per_client), bus)
+    stalls = Stalls(store, bus)
+    runs = Runs(store, logs, bus, lease_ms, stalls.shown)
     topics = TopicHub(bus, Topics(store, runs, lease_ms).load)
     dispatcher = Dispatcher(store, bus, lease_ms)
-    desk = Desk(store, tail, hub, bus, lease_ms, logs, key)
+    desk = Desk(store, tail, hub, bus, lease_ms, logs, key, stalls=stalls, max_log=settings.log_limit)
     sockets = AgentSockets(desk, dispatcher)
-    keeper = LapseKeeper(store, logs, hub, bus, tick_s=min(2.0, settings.lease_s / 4))
+    keeper = LapseKeeper(
+        store,
+        logs,
+        hub,
+        bus,
+        tick_s=min(2.0, settings.lease_s / 4),
+        away_ms=lease_ms,
+        log_grace_s=LOG_GRACE_LEASES * settings.lease_s,
+    )
     planner = Planner(store, bus, Mirrors(data / "mirrors"))
     rules = Rules(settings.retention_days, settings.retention_runs, settings.retention_bytes)
     retention = Retention(store, rules, sealer.sweep_soon)
@@ -235,7 +259,14 @@ async def _compose(
         retention,
         prover,
     )
-    return parts, [dispatcher.run, keeper.run, planner.run, sealer.run, retention.run]
+    return parts, [
+        dispatcher.run,
+        keeper.run,
+        planner.run,
+        sealer.run,
+        retention.run,
+        Resync(hub, describe_all).run,
+    ]
 
 
 def _listen(settings: ServerSettings) -> socket.socket:

@@ -21,7 +21,8 @@ from pydantic_settings import (
 )
 
 from tailrace.domain.errors import Invalid
-from tailrace.domain.sizes import SIZE_FORMS, parse_size
+from tailrace.domain.plan.model import MAX_LOG_BYTES
+from tailrace.domain.sizes import GIB, SIZE_FORMS, parse_size
 
 CONFIG_VARIABLE = "TAILRACE_CONFIG"
 CONFIG_FILE = "tailrace.toml"
@@ -115,6 +116,22 @@ class ServerSettings(_Settings):
         ge=2,
         le=3600,
         description="Seconds for which an agent may be silent before it loses its attempts.",
+    )
+    max_watchers: int = Field(
+        20_000,
+        ge=1,
+        description="How many connections may watch at once; a limit of open files can make it fewer.",
+    )
+    max_watchers_per_client: int = Field(
+        10_000,
+        ge=1,
+        description="How many of them one client may have: one token or session, from one address.",
+    )
+    log_limit: Annotated[int, BeforeValidator(_size)] = Field(
+        64 * GIB,
+        gt=0,
+        le=MAX_LOG_BYTES,
+        description="The most bytes of any job's log (with KiB, MiB or GiB): no plan's `limit` is higher.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="The least level of the server's own messages."

@@ -79,7 +79,7 @@ def test_follow_survives_a_restart_of_the_server(house: House, tmp_path: Path) -
     output = tmp_path / "followed"
     with output.open("wb") as file:
         follower = subprocess.Popen(
-            [sys.executable, "-m", "tailrace", "logs", str(run)],
+            [sys.executable, "-m", "tailrace", "logs", str(run), "--follow", "--raw"],
             env={**os.environ, **house.environment},
             stdout=file,
             stderr=subprocess.DEVNULL,
@@ -97,7 +97,7 @@ def test_an_aborted_run_exits_with_130(home: House) -> None:
     run = home.run(home.script_plan("echo on; sleep 600"))
     home.wait_output(run, b"on")
     assert tailrace(home, "abort", str(run)).returncode == 0
-    assert tailrace(home, "logs", str(run)).returncode == 130
+    assert tailrace(home, "logs", str(run), "-f", "--exit-status").returncode == 130
 
 
 def test_projects_and_plans_are_made_and_listed(home: House) -> None:
@@ -175,3 +175,11 @@ def test_up_registers_a_checkout_and_runs_its_plan(house: House, tmp_path: Path)
     wait_for(lambda: "Tailrace is ready: " in again.messages(), "the link")
     assert len(house.get("/api/projects")["items"]) == 1
     assert len(house.get("/api/plans")["items"]) == 1
+
+
+def test_the_shell_completes_commands_and_flags(house: House) -> None:
+    """By the script that the program prints."""
+    script = tailrace(house, "completion", "bash").stdout
+    asked = "COMP_WORDS=(tailrace logs --fol); COMP_CWORD=2; _tailrace; echo ${COMPREPLY[@]}"
+    done = subprocess.run(["bash", "-c", f"{script}\n{asked}"], capture_output=True, text=True, check=True)
+    assert done.stdout == "--follow\n"

@@ -76,3 +76,11 @@ def test_any_range_of_a_log_can_be_read(home: House) -> None:
     assert wrong.status_code == 400
     assert "from" in wrong.json()["detail"]
     assert home.client.get("/api/logs/999999").status_code == 404
+
+
+def test_the_stream_is_described_with_the_rest(home: House) -> None:
+    """Although it is no route of FastAPI's."""
+    follow = home.get("/openapi.json")["paths"]["/api/logs/{log}/stream"]["get"]
+    names = {parameter["name"] for parameter in follow["parameters"]}
+    assert {"log", "from", "tail", "whole", "Last-Event-ID"} <= names
+    assert "text/event-stream" in follow["responses"]["200"]["content"]

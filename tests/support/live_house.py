@@ -6,15 +6,17 @@ import asyncio
 import json
 import socket
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Generator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import httpx2
 import uvicorn
 from fastapi import APIRouter, FastAPI
+from starlette.types import ASGIApp
 from websockets.asyncio.client import ClientConnection, connect
 
+from tailrace.api.detach import DetachableHttp, DetachableWebSocket
 from tailrace.api.logs import logs_router
 from tailrace.api.problems import handle_problems
 from tailrace.api.watch_live import live_router
@@ -28,6 +30,9 @@ from tailrace.logs.base import end_of
 from tailrace.logs.tail_file import FileLogStore
 
 BACKSTOP_S = 60
+
+OpenHouse = Callable[..., AbstractAsyncContextManager["LiveHouse"]]
+"""`live_house` in a folder of the test, with or without detached transports."""
 
 
 class CountedReads(FileLogStore):
@@ -47,16 +52,17 @@ class CountedReads(FileLogStore):
 class LiveHouse:
     """Logs that the test appends to, and the server over which they are watched."""
 
-    def __init__(self, folder: Path, beat_s: float) -> None:
+    def __init__(self, folder: Path, connections: Connections | None = None) -> None:
         self.logs = CountedReads(folder)
         self.ended: dict[int, LogView] = {}
         self.known: set[int] = set()
         self.bus = MemoryBus()
         self.rows: dict[str, dict[int, str]] = {"runs": {}, "agents": {}}
         self.loads: list[tuple[str, frozenset[int] | None]] = []
-        self.hub = LogHub(self.logs, self.describe, Connections(beat_s))
+        self.hub = LogHub(self.logs, self.describe, connections, self.bus)
         self.topics = TopicHub(self.bus, self.load)
         self.port = 0
+        self.server: uvicorn.Server | None = None
 
     @property
     def url(self) -> str:
@@ -214,10 +220,13 @@ async def in_time(wanted: Awaitable[Any]) -> Any:
 
 @asynccontextmanager
 async def live_house(
-    folder: Path, beat_s: float = 15.0, *more: Callable[[LiveHouse], APIRouter]
+    folder: Path,
+    *more: Callable[[LiveHouse], APIRouter],
+    detached: bool = True,
+    connections: Connections | None = None,
 ) -> AsyncGenerator[LiveHouse]:
-    """A LiveHouse that answers, with `more` routes."""
-    house = LiveHouse(folder, beat_s)
+    """A LiveHouse that answers, with `more` routes; `detached`: its watchers take their transports from the server."""
+    house = LiveHouse(folder, connections)
     await house.bus.start()
     app = FastAPI()
     handle_problems(app)
@@ -226,25 +235,45 @@ async def live_house(
     app.include_router(live_router(house.hub, house.topics))
     for make in more:
         app.include_router(make(house))
+    try:
+        async with serving(app, detached=detached, house=house):
+            yield house
+    finally:
+        await house.bus.close()
+        house.logs.close()
+
+
+@asynccontextmanager
+async def serving(
+    app: ASGIApp, *, detached: bool = True, house: LiveHouse | None = None
+) -> AsyncGenerator[int]:
+    """Serves the app, which may be that of a house, at the port that it gives."""
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
     listening.listen(1024)
-    house.port = listening.getsockname()[1]
+    port: int = listening.getsockname()[1]
     config = uvicorn.Config(
-        app, lifespan="off", log_config=None, ws="websockets-sansio", timeout_graceful_shutdown=1
+        app,
+        lifespan="off",
+        log_config=None,
+        http=DetachableHttp if detached else "httptools",
+        ws=DetachableWebSocket if detached else "websockets-sansio",
+        ws_per_message_deflate=False,
+        timeout_graceful_shutdown=1,
     )
     server = _Server(config)
-    serving = asyncio.create_task(server.serve(sockets=[listening]))
-    await until(lambda: server.started or serving.done(), "the server")
+    if house is not None:
+        house.port, house.server = port, server
+    running = asyncio.create_task(server.serve(sockets=[listening]))
+    await until(lambda: server.started or running.done(), "the server")
     try:
-        yield house
+        yield port
     finally:
-        await house.hub.close()
-        await house.topics.close()
+        if house is not None:
+            await house.hub.close()
+            await house.topics.close()
         server.should_exit = True
-        await serving
-        await house.bus.close()
-        house.logs.close()
+        await running
 
 
 class _Server(uvicorn.Server):

@@ -58,6 +58,8 @@ def test_an_unknown_name_in_the_file_is_named_with_what_is_allowed(tmp_path: Pat
         ("lease_s", "0", "greater than or equal to 2"),
         ("log_level", "loud", "'debug', 'info', 'warning' or 'error'"),
         ("bus_url", "redis://x", "'memory:'"),
+        ("log_limit", "1GB", "expected a size: whole bytes, or KiB, MiB or GiB"),
+        ("log_limit", "0", "greater than 0"),
     ],
 )
 def test_a_value_that_cannot_be_is_named_with_what_is_allowed(name: str, value: str, words: str) -> None:

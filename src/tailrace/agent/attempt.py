@@ -25,6 +25,9 @@ class Attempt:
     `ordering` tells that the runner is being told. `complained`: people were told of a trouble with it. `unreadable`: why its
     spool could not be read the last time. `secrets`: what its job gets, from the server's word until its runner has started; on
     no disk, so that an agent which was restarted meanwhile waits for the server to say it again.
+    `freeable`: its disk can give back a part of a file. `hush_until`: no fact is said before it. `stalled` is why its runner
+    cannot write, last said at `stalled_at`; `told_stalled` is what this connection's server was told of that. Times are seconds
+    of the loop's clock.
     """
 
     lease: Lease
@@ -41,6 +44,11 @@ class Attempt:
     complained: bool = False
     unreadable: OSError | None = None
     secrets: JobSecrets | None = field(default=None, repr=False)
+    freeable: bool = True
+    hush_until: float = 0.0
+    stalled: str | None = None
+    stalled_at: float = 0.0
+    told_stalled: str | None = None
 
     def __post_init__(self) -> None:
         self.facts: list[Fact] = []
@@ -100,6 +108,16 @@ class Attempt:
     def size(self) -> int:
         """Bytes in the spool."""
         return self._spool.size() if self._spool else 0
+
+    @property
+    def freed(self) -> int:
+        """Bytes at the spool's beginning that are not on disk any more."""
+        return self._spool.freed if self._spool else 0
+
+    def free(self, durable: int) -> None:
+        """Give back to the disk what the server holds durably; for a thread, and not beside a dead runner's finishing."""
+        if self._spool is not None:
+            self.freeable = self._spool.free(durable)
 
     def read(self, offset: int, max_bytes: int, max_spans: int) -> tuple[list[Span], bytes]:
         """Bytes of the spool from `offset` on and the spans that begin within them; none while the disk refuses to read them."""

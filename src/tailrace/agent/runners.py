@@ -50,6 +50,10 @@ class Runners:
         """End the attempt for its dead runner."""
         self._do(attempt, lambda: self._finish(attempt, folder))
 
+    def free(self, attempt: Attempt, durable: int) -> None:
+        """Give back to the disk what the server holds durably."""
+        self._do(attempt, lambda: asyncio.to_thread(attempt.free, durable))
+
     def remove(self, attempt: Attempt, folder: AttemptFolder, removed: Callable[[Attempt], None]) -> None:
         """Remove the folder of an attempt whose runner is gone, then tell `removed`."""
         self._do(attempt, lambda: self._remove(attempt, folder, removed))

@@ -31,18 +31,23 @@ from tailrace.domain.wire import (
     LogClosed,
     Noted,
     Ready,
+    Refused,
     Resume,
     Rewind,
     ServerMessage,
     Trouble,
+    Unnoted,
     Watch,
     Welcome,
 )
 from tailrace.runner.folder import AttemptFolder
+from tailrace.runner.freed import freeable
 from tailrace.runner.warm import WarmParent
 
 LOOK_S = 1.0
 """How often every attempt is looked at without a wake: the price of a lost datagram, and of a runner that died."""
+STALL_S = 3.0
+"""A runner that cannot write says so several times a second: one that has said nothing for so long can write again."""
 
 _log = structlog.get_logger("agent")
 
@@ -95,11 +100,20 @@ class Supervisor:
 
     async def run(self) -> None:
         """Watch the attempts until cancelled."""
-        with wakes(self._folder, self._woken):
+        with wakes(self._folder, self._woken, self._stalled):
             while True:
-                for attempt in [*self._held.values(), *self._dropped]:
-                    self._advance(attempt)
+                self.look()
                 await asyncio.sleep(LOOK_S)
+
+    def look(self) -> None:
+        """Look at every attempt, and do what is due."""
+        for attempt in [*self._held.values(), *self._dropped]:
+            self._advance(attempt)
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is being done to an attempt's folder."""
+        return any(attempt.busy for attempt in [*self._held.values(), *self._dropped])
 
     @property
     def unsettled(self) -> int:
@@ -110,6 +124,11 @@ class Supervisor:
     def unfinished(self) -> int:
         """How many attempts have not ended yet."""
         return sum(attempt.finished is None for attempt in self._held.values())
+
+    @property
+    def stalled(self) -> int:
+        """How many attempts' output stands still."""
+        return sum(attempt.stalled is not None for attempt in self._held.values())
 
     def abort_all(self, by: str, grace_s: float) -> None:
         """Abort every attempt, with no more than this grace, and take no more."""
@@ -164,6 +183,8 @@ class Supervisor:
         for attempt in self._held.values():
             attempt.resumed = False
             attempt.said = attempt.noted
+            attempt.told_stalled = None
+            attempt.hush_until = 0.0
 
     def heard(self, message: ServerMessage) -> None:
         """Do what the server says."""
@@ -176,7 +197,11 @@ class Supervisor:
                 if (attempt := self._held.get(message.attempt)) is not None:
                     attempt.noted = max(attempt.noted, message.index + 1)
                     self._advance(attempt)
-            case Ack() | Rewind() | LogClosed() | Watch():
+            case Unnoted():
+                if (attempt := self._held.get(message.attempt)) is not None:
+                    attempt.said = min(attempt.said, message.index)
+                    attempt.hush_until = _clock() + message.retry_s
+            case Ack() | Rewind() | Refused() | LogClosed() | Watch():
                 self._hear_of_log(message)
             case Abort():
                 if (attempt := self._held.get(message.attempt)) is not None:
@@ -222,7 +247,7 @@ class Supervisor:
                 self._link.uploader.add(attempt.log, attempt, end)
         self._advance(attempt)
 
-    def _hear_of_log(self, message: Ack | Rewind | LogClosed | Watch) -> None:
+    def _hear_of_log(self, message: Ack | Rewind | Refused | LogClosed | Watch) -> None:
         if self._link is None:
             return
         uploader = self._link.uploader
@@ -231,9 +256,11 @@ class Supervisor:
             case Watch():
                 uploader.watch(message.log, message.watched)
             case Ack() if upload is not None:
-                upload.acknowledge(message.received)  # the spool stays whole until its log is closed
+                upload.acknowledge(message.received, message.durable)
             case Rewind() if upload is not None:
                 upload.rewind(message.end)
+            case Refused() if upload is not None:
+                upload.refuse(message.end, _clock() + message.retry_s)
             case _:
                 pass
         attempt = next((one for one in self._held.values() if one.log == message.log), None)
@@ -244,6 +271,7 @@ class Supervisor:
                 self._advance(attempt)
             else:
                 self._report(attempt)
+                self._free(attempt)
         self._link.nudge()
 
     # What happens to an attempt
@@ -268,6 +296,13 @@ class Supervisor:
             else:
                 self._report(attempt)
 
+    def _stalled(self, name: str, why: str | None) -> None:
+        for attempt in [one for one in self._held.values() if one.lease.folder == name]:
+            if why is not None and attempt.stalled is None:
+                _log.warning("an output stands still", attempt=name, why=why)
+            attempt.stalled, attempt.stalled_at = why, _clock()
+            self._report(attempt)
+
     def _advance(self, attempt: Attempt) -> None:
         """Take the next step with this attempt, if one is due; one that was removed has none."""
         try:
@@ -283,6 +318,8 @@ class Supervisor:
     def _advance_held(self, attempt: Attempt) -> None:
         alive = attempt.runner and attempt.alive  # before the look: a runner's last word is then seen
         attempt.look()
+        if attempt.finished is not None or _clock() - attempt.stalled_at > STALL_S:
+            attempt.stalled = None
         self._report(attempt)
         if attempt.busy:
             return
@@ -293,6 +330,16 @@ class Supervisor:
         elif attempt.finished is None and not attempt.runner and (outcome := attempt.hopeless) is not None:
             attempt.never_begin(outcome, now_ms())
             self._report(attempt)
+        else:
+            self._free(attempt)
+
+    def _free(self, attempt: Attempt) -> None:
+        """Give back to the disk what the server will not lose, a MiB at least."""
+        upload = self._link.uploader.get(attempt.log) if self._link is not None else None
+        if upload is None or attempt.busy or not attempt.freeable:
+            return
+        if freeable(upload.durable) > attempt.freed:
+            self._runners.free(attempt, upload.durable)
 
     def _end_dropped(self, attempt: Attempt) -> None:
         alive = attempt.runner and attempt.alive
@@ -340,7 +387,7 @@ class Supervisor:
 
     def _report(self, attempt: Attempt) -> None:
         if self._link is not None and attempt.resumed and attempt.dropped is None:
-            report(attempt, self._link, self._complain)
+            report(attempt, self._link, self._complain, _clock())
 
     def _complain(self, message: str, attempt: Attempt) -> None:
         if not attempt.complained:
@@ -365,3 +412,7 @@ class Supervisor:
         if self._link is not None and free != self._told_free:
             self._told_free = free
             self._link.say(Ready(free=free))
+
+
+def _clock() -> float:
+    return asyncio.get_running_loop().time()

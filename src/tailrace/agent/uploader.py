@@ -22,6 +22,11 @@ class Spool(Protocol):
         """Bytes there are now."""
         ...
 
+    @property
+    def freed(self) -> int:
+        """Bytes at the beginning that are not there any more."""
+        ...
+
     def read(self, offset: int, max_bytes: int, max_spans: int) -> tuple[list[Span], bytes]:
         """Bytes from `offset` on and the spans that begin within them."""
         ...
@@ -32,19 +37,21 @@ class Upload:
 
     `received` is what the server is known to have, `sent` is where the next chunk begins, `size` is how much the spool is known
     to hold, `final` is the log's size once its runner has finished. `closing` tells that the server was asked to close it.
+    `durable` is what the server will not lose. `gap` is where the server stands and where what can still be sent begins, while the
+    server has not been told that what lies between will not come. Nothing is sent before `hold_until`.
     """
 
     def __init__(self, log: int, spool: Spool, end: int) -> None:
         self.log = log
         self.spool = spool
-        self.sent = end
-        self.received = end
         self.size = spool.size()
+        self.durable = 0
+        self.hold_until = 0.0
         self.final: int | None = None
-        self.closing = False
         self.rewound_from_close = False
         self._flights: deque[int] = deque()  # where each unacknowledged chunk begins
         self._sent_at: float | None = None
+        self._stand_at(end)
 
     @property
     def in_flight(self) -> int:
@@ -66,8 +73,9 @@ class Upload:
         self.size = size
         self.final = final
 
-    def acknowledge(self, received: int) -> None:
+    def acknowledge(self, received: int, durable: int = 0) -> None:
         """The server has this much; it may say less later, when it tells what is durable, but nothing beyond what was sent."""
+        self.durable = max(self.durable, min(durable, self.sent))
         self.received = max(self.received, min(received, self.sent))
         while self._flights and self._flights[0] < self.received:
             self._flights.popleft()
@@ -83,15 +91,26 @@ class Upload:
                 self._flights.popleft()
             self.received = end
             return
-        self._flights.clear()
-        self.sent = self.received = end
         self.rewound_from_close |= self.closing
-        self.closing = False
+        self._stand_at(end)
+
+    def refuse(self, end: int, until: float) -> None:
+        """The server's log ends at `end` and takes nothing before `until` (seconds)."""
+        self.hold_until = until
+        self._stand_at(end)
+
+    def lose(self) -> None:
+        """What was to be sent next has been freed."""
+        self._stand_at(self.sent)
 
     def due(self, watched: bool) -> float | None:
         """When the next chunk should go, in seconds of the clock of `sent_chunk`; None while there is nothing to wait for."""
-        if not self.waiting:
+        if not self.waiting or self.gap is not None:
             return None
+        due = self._due(watched)
+        return None if due is None else max(due, self.hold_until)
+
+    def _due(self, watched: bool) -> float | None:
         if self._sent_at is None or self.final is not None or self.waiting >= BACKLOG_BYTES:
             return 0.0
         if not watched:
@@ -104,6 +123,14 @@ class Upload:
         self.sent += length
         self.size = max(self.size, self.sent)
         self._sent_at = now
+
+    def _stand_at(self, end: int) -> None:
+        begin = max(end, self.spool.freed)
+        self.gap = (end, begin) if begin > end else None
+        self.sent = self.received = begin
+        self.durable = min(self.durable, end)
+        self.closing = False
+        self._flights.clear()
 
 
 class Uploader:
@@ -150,6 +177,9 @@ class Uploader:
             if due is None or due > now or not _fits(upload, room):
                 continue
             spans, data = upload.spool.read(upload.sent, min(room, MAX_CHUNK_BYTES), MAX_CHUNK_SPANS)
+            if upload.spool.freed > upload.sent:  # and so what was read may be zeros
+                upload.lose()
+                continue
             if not data:
                 upload.size = upload.sent
                 continue

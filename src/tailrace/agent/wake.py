@@ -14,8 +14,11 @@ _MOST = 256
 
 
 @contextmanager
-def wakes(folder: Path, woken: Callable[[set[str]], None]) -> Generator[None]:
-    """While the context lasts, `woken` gets the names of attempts' folders to look at, each once a turn."""
+def wakes(
+    folder: Path, woken: Callable[[set[str]], None], stalled: Callable[[str, str | None], None]
+) -> Generator[None]:
+    """While the context lasts, `woken` gets the names of attempts' folders to look at, each once a turn, and `stalled` the
+    name of one whose runner cannot write, with the reason; or, when it can again, with None."""
     made = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     made.setblocking(False)
     place = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -37,7 +40,11 @@ def wakes(folder: Path, woken: Callable[[set[str]], None]) -> Generator[None]:
         names: set[str] = set()
         try:
             for _ in range(_MOST):
-                names.add(made.recv(256).decode("utf-8", "replace"))
+                name, found, why = made.recv(2048).decode("utf-8", "replace").partition("\0")
+                if found:
+                    stalled(name, why or None)
+                else:
+                    names.add(name)
         except BlockingIOError:
             pass
         woken(names)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 import structlog
@@ -13,7 +14,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from tailrace import __version__
 from tailrace.api.auth import bearer, hash_of
 from tailrace.dispatch.dispatcher import Dispatcher, Seat
-from tailrace.domain.errors import Invalid, LeaseLost
+from tailrace.domain.errors import Invalid, LeaseLost, NoRoom
 from tailrace.domain.report import Load
 from tailrace.domain.wire import (
     AGENT_MESSAGE,
@@ -21,10 +22,12 @@ from tailrace.domain.wire import (
     PROTOCOL,
     Beat,
     CloseLog,
+    Gap,
     Hello,
     Ready,
     Said,
     ServerMessage,
+    Stalled,
     Trouble,
     Welcome,
 )
@@ -62,7 +65,8 @@ class AgentSockets:
         finally:
             if self._open.get(agent_id) is connection:
                 del self._open[agent_id]
-                await self.desk.store.write(agent_left, agent_id)
+                with suppress(NoRoom):  # it is seen by its silence too
+                    await self.desk.store.write(agent_left, agent_id)
                 self.desk.bus.publish(AGENTS)
 
     async def close(self) -> None:
@@ -107,7 +111,7 @@ class AgentSocket:
             await self.close(1002, str(error).replace("\n", " ")[:120])
         except LeaseLost as error:
             await self.close(1008, str(error)[:120])
-        except OSError as error:
+        except (OSError, NoRoom) as error:
             _log.error(
                 "what an agent sent cannot be kept; it tries again", agent=self._agent_id, error=str(error)
             )
@@ -158,12 +162,16 @@ class AgentSocket:
             for task in (*tasks, *self._checks):
                 task.cancel()
 
-    async def _apply(self, message: Hello | Beat | Said | CloseLog | Trouble) -> None:
+    async def _apply(self, message: Hello | Beat | Said | CloseLog | Gap | Stalled | Trouble) -> None:
         match message:
             case Said():
                 await self._session.said(message)
             case CloseLog():
                 await self._session.close_log(message)
+            case Gap():
+                await self._session.gap(message)
+            case Stalled():
+                await self._session.stalled(message)
             case Trouble():
                 await self._session.trouble(message)
             case Beat():
@@ -215,14 +223,18 @@ class AgentSocket:
         renewed = loop.time()
         while True:
             await asyncio.sleep(SYNC_S)
-            try:
-                await self._session.sync()
-                if self._heard and loop.time() - renewed >= self._desk.lease_ms / 4000:
-                    self._heard, renewed = False, loop.time()
-                    await self._session.renew(self._load)
-                    await self._check(seat)  # a wake may have been lost
-            except Exception as error:
-                _log.error("an agent's session could not be kept up; trying again", error=str(error))
+            await self._try(self._session.sync)
+            await self._try(self._desk.stalls.save)
+            if self._heard and loop.time() - renewed >= self._desk.lease_ms / 4000:
+                self._heard, renewed = False, loop.time()
+                await self._try(lambda: self._session.renew(self._load))
+                await self._try(lambda: self._check(seat))  # a wake may have been lost
+
+    async def _try(self, work: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await work()
+        except Exception as error:
+            _log.error("an agent's session could not be kept up; trying again", error=str(error))
 
 
 def agent_router(sockets: AgentSockets) -> APIRouter:

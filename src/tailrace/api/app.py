@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from starlette.responses import JSONResponse, Response
@@ -27,7 +28,7 @@ from tailrace.api.search import search_router
 from tailrace.api.secrets import secrets_router
 from tailrace.api.sessions import sessions_router
 from tailrace.api.watch_live import live_router
-from tailrace.api.watch_sse import sse_router
+from tailrace.api.watch_sse import describe_sse, sse_router
 from tailrace.api.webhooks import Inbox, webhooks_router
 from tailrace.ingest.desk import Desk
 from tailrace.live.hub import Describe
@@ -64,10 +65,19 @@ class Parts:
     prover: Prover
 
 
+class _Described(FastAPI):
+    """With the routes in its description that FastAPI does not serve itself."""
+
+    def openapi(self) -> dict[str, Any]:
+        described = super().openapi()
+        describe_sse(described["paths"])
+        return described
+
+
 def create_app(parts: Parts, lifespan: Lifespan) -> App:
     """The application, behind its gate."""
     desk = parts.desk
-    app = FastAPI(
+    app = _Described(
         title="Tailrace",
         version=__version__,
         lifespan=lifespan,
@@ -113,11 +123,13 @@ def _health_router(desk: Desk, sealer: Sealer) -> APIRouter:
     @router.api_route("/readyz", methods=["GET"])
     @router.api_route("/readyz", methods=["HEAD"], include_in_schema=False)
     async def ready() -> Response:
-        """The store answers too; `archive` says whether sealed logs can be kept and read."""
+        """The store answers and agents find room; `archive` says whether sealed logs can be kept and read."""
         try:
             await desk.store.read(list_projects, 0, 1)
         except Exception as error:
             return problem(503, f"the database does not answer: {error}")
+        if (trouble := desk.room.trouble) is not None:
+            return problem(503, trouble)
         away = sealer.state.away
         archive = "ok" if away is None else f"away: {away}"  # logs wait in the live tail: the server can work
         return JSONResponse({"status": "ok", "version": __version__, "archive": archive})

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+import sys
 from collections.abc import Awaitable, Callable, MutableMapping
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
@@ -14,7 +15,7 @@ from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 
-from tailrace.api.problems import problem
+from tailrace.api.problems import problem, refuse_socket
 from tailrace.domain.errors import Unauthorised
 from tailrace.store import Store
 from tailrace.store.identity import find_session, find_token
@@ -98,6 +99,14 @@ class Gate:
         return name
 
 
+def client_of(scope: Scope) -> str:
+    """Whose connection this is: who they are and where they call from, for limits and for people to read."""
+    address = scope.get("client")
+    name = scope.get("state", {}).get("name", "someone")
+    # The same text for all connections of a client: each of them keeps it.
+    return sys.intern(f"{name} at {address[0] if address else 'an unknown address'}")
+
+
 def session_of(headers: Headers) -> str | None:
     """The session's secret in the cookie."""
     try:
@@ -124,15 +133,9 @@ def _netloc(origin: str) -> str | None:
 
 
 async def _refuse(scope: Scope, receive: Receive, send: Send, why: str) -> None:
+    answer = problem(401, why, headers={"WWW-Authenticate": "Bearer"})
     if scope["type"] == "http":
-        await problem(401, why, headers={"WWW-Authenticate": "Bearer"})(scope, receive, send)
-        return
-    await receive()
-    if "websocket.http.response" in scope.get("extensions", {}):
-        body = problem(401, why)
-        await send(
-            {"type": "websocket.http.response.start", "status": 401, "headers": list(body.raw_headers)}
-        )
-        await send({"type": "websocket.http.response.body", "body": bytes(body.body)})
-        return
-    await send({"type": "websocket.close", "code": 1008, "reason": why[:120]})
+        await answer(scope, receive, send)
+    else:
+        await receive()
+        await refuse_socket(scope, send, answer)

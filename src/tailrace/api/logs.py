@@ -16,7 +16,9 @@ from tailrace.api.conditions import cache_control, is_held, range_holds, tag_of
 from tailrace.api.hangup import Hangup
 from tailrace.api.log_stretch import Unsatisfiable, find_stretch, range_of, read_streams, stretch_wish
 from tailrace.api.numbers import RowId, number_in
+from tailrace.api.rendering import renders_lines
 from tailrace.domain.errors import Invalid, NotFound
+from tailrace.domain.settled import Settler
 from tailrace.domain.spans import STREAMS_BY_WORD, Span, Stream
 from tailrace.domain.states import LogState
 from tailrace.live.hub import Describe, LogView
@@ -60,6 +62,7 @@ def logs_router(logs: LogReader, describe: Describe) -> APIRouter:
             ),
             parameter("until", "Up to the first span that is not older.", "string"),
             STREAM,
+            parameter("render", "lines: lines as they settled, as a terminal would show them.", "string"),
             parameter("download", "1: as a file to save."),
             parameter(
                 "Range", "One range of bytes; heeded when no other parameter selects.", "string", "header"
@@ -128,6 +131,7 @@ class _Reader:
             "cache-control": cache_control(view),
         }
         wish, streams = stretch_wish(query), streams_in(query.get("stream"))
+        settled = renders_lines(query)
         download = number_in(query, "download", 1)
         if is_held(request.headers, tag):
             return Response(status_code=304, headers=headers)
@@ -137,7 +141,7 @@ class _Reader:
             headers["content-disposition"] = f'attachment; filename="log-{log}.txt"'
         start, stop = await asyncio.to_thread(find_stretch, self._logs, log, size, wish)
         status = 200
-        if streams is None:
+        if streams is None and not settled:
             headers["accept-ranges"] = "bytes"
             asked = None if wish.chosen else request.headers.get("range")
             if asked is not None and range_holds(request.headers, tag):
@@ -151,7 +155,7 @@ class _Reader:
                     headers["content-range"] = f"bytes {start}-{stop - 1}/{size}"
             headers["content-length"] = str(stop - start)
         headers["x-log-offset"] = str(start)
-        return _Bytes(self._logs, log, start, stop, streams, status, headers)
+        return _Bytes(self._logs, log, start, stop, streams, settled, status, headers)
 
     async def spans(self, log: int, request: Request) -> Response:
         view = await view_of(self._describe, log)
@@ -183,6 +187,7 @@ class _Bytes(Response):
         start: int,
         stop: int,
         streams: frozenset[Stream] | None,
+        settled: bool,
         status: int,
         headers: dict[str, str],
     ) -> None:
@@ -191,6 +196,7 @@ class _Bytes(Response):
         self._start = start
         self._stop = stop
         self._streams = streams
+        self._settled = settled
         self.status_code = status
         self.background = None
         self.raw_headers = [(name.encode(), value.encode()) for name, value in headers.items()]
@@ -200,10 +206,10 @@ class _Bytes(Response):
         if scope["method"] == "HEAD":
             await send(start)
         else:
-            async with Hangup(receive) as hangup, aclosing(self._blocks()) as blocks:
-                block = await anext(
-                    blocks, b""
-                )  # what cannot be read at all is a problem, not a broken answer
+            body = self._settled_blocks() if self._settled else self._blocks()
+            async with Hangup(receive) as hangup, aclosing(body) as blocks:
+                # What cannot be read at all is a problem, not a broken answer.
+                block = await anext(blocks, b"")
                 await send(start)
                 while block and not hangup.gone:
                     await send({"type": "http.response.body", "body": block, "more_body": True})
@@ -221,3 +227,12 @@ class _Bytes(Response):
             if block:
                 yield block
             start = stop
+
+    async def _settled_blocks(self) -> AsyncGenerator[bytes]:
+        settler = Settler(self._start)
+        async with aclosing(self._blocks()) as blocks:
+            async for block in blocks:
+                text = await asyncio.to_thread(settler.feed, block)
+                if text:
+                    yield text
+        yield settler.close()

@@ -11,13 +11,16 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.types import Scope, Send
 
 from tailrace.domain.errors import (
     ArchiveAway,
     Conflict,
+    Crowded,
     Invalid,
     LogRemoved,
     MoveRefused,
+    NoRoom,
     NotFound,
     SourceUnreachable,
     TailraceError,
@@ -35,6 +38,7 @@ _STATUS: tuple[tuple[type[TailraceError], int], ...] = (
     (Unauthorised, 401),
     (SourceUnreachable, 502),
     (ArchiveAway, 503),
+    (NoRoom, 503),
     (Invalid, 400),
 )
 
@@ -60,12 +64,31 @@ def problem(
     )
 
 
+def crowded(error: Crowded) -> Response:
+    """503, with when to come back."""
+    return problem(503, str(error), headers={"Retry-After": str(error.after_s)})
+
+
+async def refuse_socket(scope: Scope, send: Send, answer: Response) -> None:
+    """Answer a WebSocket handshake, whose `websocket.connect` was received, by a problem."""
+    if "websocket.http.response" in scope.get("extensions", {}):
+        head = {"status": answer.status_code, "headers": list(answer.raw_headers)}
+        await send({"type": "websocket.http.response.start", **head})
+        await send({"type": "websocket.http.response.body", "body": bytes(answer.body)})
+    else:
+        await send({"type": "websocket.close", "code": 1008})
+
+
 def handle_problems(app: FastAPI) -> None:
     """Answer every error that is raised on purpose as a problem document."""
 
     async def refused(_request: Request, error: Exception) -> Response:
         status = next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
         return problem(status, str(error))
+
+    async def no_room(_request: Request, error: Exception) -> Response:
+        assert isinstance(error, Crowded)
+        return crowded(error)
 
     async def plan_invalid(_request: Request, error: Exception) -> Response:
         assert isinstance(error, PlanInvalid)
@@ -89,6 +112,7 @@ def handle_problems(app: FastAPI) -> None:
         return problem(error.status_code, str(error.detail), headers=error.headers)
 
     app.add_exception_handler(TailraceError, refused)
+    app.add_exception_handler(Crowded, no_room)
     app.add_exception_handler(PlanInvalid, plan_invalid)
     app.add_exception_handler(RequestValidationError, validation)
     app.add_exception_handler(HTTPException, http)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -53,11 +54,20 @@ class RunWish(BaseModel):
 class Runs:
     """What the routes do; the page's topics show runs the same way."""
 
-    def __init__(self, store: Store, logs: LogReader, bus: Bus, lease_ms: int) -> None:
+    def __init__(
+        self,
+        store: Store,
+        logs: LogReader,
+        bus: Bus,
+        lease_ms: int,
+        stalled: Callable[[int, str | None], str | None],
+    ) -> None:
+        """`stalled` gives an attempt's `stalled` as it is now, from what the store has."""
         self._store = store
         self._logs = logs
         self._bus = bus
         self._lease_ms = lease_ms
+        self._stalled = stalled
 
     async def show(self, id: int) -> RunView:
         """A run with its jobs, the sizes of logs that still grow, and why jobs wait. Raises NotFound."""
@@ -99,7 +109,12 @@ class Runs:
         if open_logs:
             sizes = {log.log: await asyncio.to_thread(end_of, self._logs, log.log) for log in open_logs}
             update["attempts"] = tuple(
-                attempt.model_copy(update={"log_size": sizes.get(attempt.log, attempt.log_size)})
+                attempt.model_copy(
+                    update={
+                        "log_size": sizes.get(attempt.log, attempt.log_size),
+                        "stalled": self._stalled(attempt.id, attempt.stalled),
+                    }
+                )
                 for attempt in job.attempts
             )
         if job.state in (JobState.WAITING, JobState.PENDING):

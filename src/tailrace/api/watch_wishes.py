@@ -3,29 +3,33 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
 import orjson
 
 from tailrace.api.numbers import LARGEST
+from tailrace.api.times import moment
 from tailrace.domain.errors import Invalid
 
 MOST_BYTES = 4096
 MOST_LINES = 1_000_000
 
 _TOPIC = re.compile(r"(?:runs|agents|run/[1-9][0-9]{0,17}|log/[1-9][0-9]{0,17})\Z", re.ASCII)
-_KEYS = {"op", "topic", "from", "tail", "whole"}
+_KEYS = {"op", "topic", "from", "tail", "at", "whole"}
 
 
 @dataclass(frozen=True)
 class WatchLog:
-    """Follow a log from byte `start`, or its last `lines` lines; `whole`: send every byte, however slow the client reads."""
+    """Follow a log from byte `start`, or its last `lines` lines, or from what was written at `at` (ms since the epoch) on;
+    `whole`: send every byte, however slow the client reads."""
 
     topic: str
     log: int
     start: int
     lines: int | None
+    at: int | None
     whole: bool
 
 
@@ -64,12 +68,28 @@ def read_wish(text: str | bytes) -> WatchLog | WatchTopic | Unwatch:
     if not topic.startswith("log/"):
         return WatchTopic(topic)
     start, lines = _number(message, "from", LARGEST), _number(message, "tail", MOST_LINES)
-    if start is not None and lines is not None:
-        raise Invalid("from and tail: a log is followed from one place; name one of them")
+    at = _moment(message)
+    check_one_place({"from": start, "tail": lines, "at": at})
     whole = message.get("whole", False)
     if not isinstance(whole, bool):
         raise Invalid(f"whole: {_shown(whole)} is neither true nor false")
-    return WatchLog(topic, int(topic.removeprefix("log/")), start or 0, lines, whole)
+    return WatchLog(topic, int(topic.removeprefix("log/")), start or 0, lines, at, whole)
+
+
+def check_one_place(named: Mapping[str, int | None]) -> None:
+    """Raise Invalid when several places are named to follow a log from."""
+    given = [name for name, value in named.items() if value is not None]
+    if len(given) > 1:
+        raise Invalid(f"{given[0]} and {given[1]}: a log is followed from one place; name one of them")
+
+
+def _moment(message: dict[str, Any]) -> int | None:
+    value = message.get("at")
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise Invalid(f"at: {_shown(value)} is neither a time in ISO 8601 nor ms since 1970")
+    return moment(str(value), "at")
 
 
 def _number(message: dict[str, Any], name: str, most: int) -> int | None:

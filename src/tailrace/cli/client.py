@@ -19,6 +19,13 @@ class CallFailed(TailraceError):
     """The server did not answer, or refused; the text says what it said."""
 
 
+class ServerAway(CallFailed):
+    """The server did not answer, or said that it cannot now: it may be there again in a moment."""
+
+
+AWAY = (502, 503, 504)
+
+
 class Client:
     """Calls the API of one server with one token; answers are decoded JSON."""
 
@@ -64,23 +71,41 @@ class Client:
         timeout_s: float = 60,
     ) -> Any:
         """The answer's JSON, None when it has none; raises CallFailed."""
+        answer = self._answer(method, path, body, query, timeout_s)
+        return self.decoded(answer.content) if answer.content else None
+
+    def raw(self, method: str, path: str, query: Mapping[str, Any]) -> tuple[bytes, Mapping[str, str]]:
+        """The answer's body and headers; raises CallFailed, and ServerAway when it can be tried again."""
+        answer = self._answer(method, path, None, query)
+        return answer.content, answer.headers
+
+    def decoded(self, body: bytes) -> Any:
+        """The JSON in a body; raises CallFailed when it is none."""
+        try:
+            return json.loads(body)
+        except ValueError:
+            raise CallFailed(f"{self.server} answers, but not as Tailrace does: is --server right?") from None
+
+    def _answer(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None,
+        query: Mapping[str, Any] | None,
+        timeout_s: float = 60,
+    ) -> httpx2.Response:
         import httpx2
 
         wanted = {name: value for name, value in (query or {}).items() if value is not None}
         try:
             answer = self._http.request(method, path, json=body, params=wanted, timeout=timeout_s)
         except httpx2.HTTPError as error:
-            raise CallFailed(
+            raise ServerAway(
                 f"{self.server} does not answer ({error}): is the server running, and is --server right?"
             ) from None
         if answer.is_success:
-            try:
-                return answer.json() if answer.content else None
-            except ValueError:
-                raise CallFailed(
-                    f"{self.server} answers, but not as Tailrace does: is --server right?"
-                ) from None
-        raise CallFailed(_detail(answer))
+            return answer
+        raise (ServerAway if answer.status_code in AWAY else CallFailed)(_detail(answer))
 
 
 def connect(flags: ClientFlags) -> Client:

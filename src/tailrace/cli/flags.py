@@ -74,6 +74,20 @@ class ServerFlags:
         float | None,
         Parameter(help="Seconds for which an agent may be silent before it loses its attempts."),
     ] = None
+    max_watchers: Annotated[
+        int | None,
+        Parameter(help="How many connections may watch at once; a limit of open files can make it fewer."),
+    ] = None
+    max_watchers_per_client: Annotated[
+        int | None,
+        Parameter(help="How many of them one client may have: one token or session, from one address."),
+    ] = None
+    log_limit: Annotated[
+        str | None,
+        Parameter(
+            help="The most bytes of any job's log (with KiB, MiB or GiB): no plan's `limit` is higher."
+        ),
+    ] = None
     log_level: Annotated[str | None, Parameter(help=LOG_LEVEL.format("server"))] = None
 
 

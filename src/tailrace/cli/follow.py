@@ -1,130 +1,242 @@
-"""Follows a run in the terminal: one connection for the run's state and the logs of all its jobs."""
+"""Follows logs in the terminal: one connection for a run's state and the logs of its jobs."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import random
 import sys
-from typing import Any
+from collections.abc import AsyncIterator, Callable
+from typing import Any, Protocol
 
 import websockets
 from websockets.asyncio.client import ClientConnection, connect
 
-from tailrace.cli.client import CallFailed
+from tailrace.agent.backoff import Backoff
+from tailrace.cli.client import AWAY, CallFailed, Client
+from tailrace.cli.log_printing import LinePrinter, LineWriter, Look, PlainPrinter, Printer
+from tailrace.cli.log_targets import Source, Target, exit_status
+from tailrace.cli.out import Out
+from tailrace.cli.remote_logs import RemoteLogs
+from tailrace.cli.stretches import Stretch, read_chunk
+from tailrace.domain.spans import Stream
 
-ENDED = {"passed", "failed", "aborted", "skipped"}
-LOG_ENDED = {"closed", "sealed", "truncated", "removed"}
-ABORTED_STATUS = 130
+QUIET_S = 0.25
+"""After so long without output, what waited is shown."""
+
+MESSAGE_BYTES = 16 * 1024 * 1024
+
+Start = Callable[[Source], int]
+"""Where a log that there is already is followed from; it may block."""
 
 
-class Follower:
-    """What was shown so far: it resumes from there after the connection, or the server, was away."""
+class Sink(Protocol):
+    """Takes what is followed."""
 
-    def __init__(self, run_id: int) -> None:
-        self._run_id = run_id
-        self._next: dict[int, int] = {}  # log -> offset of the next byte
-        self._names: dict[int, str] = {}  # log -> job
-        self._ended: set[int] = set()
+    def open(self, run: dict[str, Any] | None, source: Source) -> None:
+        """This log will come; again whenever more is known of it."""
+
+    def take(self, stretch: Stretch) -> bool:
+        """Every byte once, in order; False when no more of this log is wanted."""
+        ...
+
+    @property
+    def waits(self) -> bool:
+        """Whether `quiet` is to be called after a moment without output."""
+        ...
+
+    def quiet(self) -> None: ...
+
+    def end(self, log: int) -> None:
+        """All of this log was taken."""
+
+
+class LogFollower:
+    """Follows a target to its end, across restarts and lost connections: it resumes from the offset that it wants next,
+    checks that each chunk continues the last one, and fetches what is missing in between."""
+
+    def __init__(self, client: Client, target: Target, start: Start, sink: Sink) -> None:
+        self._client = client
+        self._remote = RemoteLogs(client)
+        self._target = target
+        self._start = start
+        self._sink = sink
         self._run: dict[str, Any] | None = None
-        self._torn: dict[
-            tuple[int, str], str
-        ] = {}  # a line that has no end yet, where several jobs share a terminal
+        self._next: dict[int, int] = {}  # log -> offset of the next byte
+        self._ended: set[int] = set()
 
-    async def follow(self, connection: ClientConnection) -> int:
-        """Show what comes; the exit status once the run and its logs have ended."""
-        await connection.send(json.dumps({"op": "watch", "topic": f"run/{self._run_id}"}))
-        for log in self._names.keys() - self._ended:
+    async def follow(self) -> dict[str, Any] | None:
+        """The run as it ended; None for a log by itself. Raises CallFailed."""
+        address = "ws" + self._client.server.removeprefix("http") + "/api/live"
+        backoff = Backoff()
+        while True:
+            try:
+                async with connect(
+                    address,
+                    additional_headers={"Authorization": f"Bearer {self._client.token}"},
+                    compression=None,
+                    max_size=MESSAGE_BYTES,
+                ) as connection:
+                    backoff.reset()
+                    await self._follow(connection)
+                    return self._run
+            except websockets.InvalidStatus as error:
+                if error.response.status_code not in AWAY:
+                    raise CallFailed(
+                        f"{self._client.server} refuses: HTTP {error.response.status_code}"
+                    ) from None
+            except (OSError, websockets.WebSocketException):
+                pass
+            await asyncio.sleep(backoff.wait_s())
+
+    async def _follow(self, connection: ClientConnection) -> None:
+        if self._target.run is not None:
+            await connection.send(json.dumps({"op": "watch", "topic": f"run/{self._target.run}"}))
+        else:
+            assert self._target.log is not None
+            await self._open(connection, Source(self._target.log, "", 0, "", {}))
+        for log in self._next.keys() - self._ended:
             await self._watch(connection, log)
-        async for text in connection:
-            message = json.loads(text)
+        async for message in self._messages(connection):
             topic = str(message.get("topic", ""))
             if "run" in message:
                 await self._see(connection, message["run"])
             elif topic.startswith("log/"):
-                self._take(int(topic.removeprefix("log/")), message)
+                await self._hear(int(topic.removeprefix("log/")), message)
             elif "error" in message:
                 raise CallFailed(str(message["error"].get("detail")))
-            if self._run and self._run["state"] in ENDED and self._names.keys() <= self._ended:
-                return self._finish(self._run)
-        raise ConnectionError("the connection ended")
+            if self._next.keys() <= self._ended and self._no_more_logs():
+                return
+
+    def _no_more_logs(self) -> bool:
+        if self._target.run is None:
+            return True
+        return self._run is not None and self._target.ended(self._run)
+
+    async def _messages(self, connection: ClientConnection) -> AsyncIterator[dict[str, Any]]:
+        while True:
+            try:
+                async with asyncio.timeout(QUIET_S if self._sink.waits else None):
+                    text = await connection.recv()
+            except TimeoutError:
+                self._sink.quiet()
+                continue
+            yield json.loads(text)
 
     async def _see(self, connection: ClientConnection, run: dict[str, Any]) -> None:
-        self._run = run
-        for job in run["jobs"]:
-            for attempt in job["attempts"]:
-                log = attempt["log"]
-                if log not in self._names and attempt["state"] not in ("pending", "leased"):
-                    self._names[log] = job["name"]
-                    await self._watch(connection, log)
+        first, self._run = self._run is None, run
+        for source in self._target.sources(run, set(self._next)):
+            await self._open(connection, source, new=not first)
+
+    async def _open(self, connection: ClientConnection, source: Source, *, new: bool = False) -> None:
+        self._sink.open(self._run, source)
+        if source.log not in self._next:
+            start = 0 if new else await asyncio.to_thread(self._start, source)
+            self._next[source.log] = start
+            await self._watch(connection, source.log)
 
     async def _watch(self, connection: ClientConnection, log: int) -> None:
         # `whole`: a terminal that is slow waits, it is never skipped.
-        wish = {"op": "watch", "topic": f"log/{log}", "from": self._next.get(log, 0), "whole": True}
+        wish = {"op": "watch", "topic": f"log/{log}", "from": self._next[log], "whole": True}
         await connection.send(json.dumps(wish))
 
-    def _take(self, log: int, message: dict[str, Any]) -> None:
-        if "end" in message or "error" in message:
+    async def _hear(self, log: int, message: dict[str, Any]) -> None:
+        if log in self._ended:
+            return
+        if "chunk" in message:
+            chunk = message["chunk"]
+            await self._fill(log, chunk["offset"])
+            if chunk["next"] > self._next[log]:
+                stretch = read_chunk(log, chunk)
+                if stretch is None:
+                    await self._fill(log, chunk["next"])
+                else:
+                    self._take(stretch.after(self._next[log]))
+        elif "gap" in message:
+            await self._fill(log, message["gap"]["to"])
+        elif "end" in message:
+            await self._fill(log, message["end"]["size"])
+            self._end(log)
+        elif "error" in message:
+            if message["error"]["status"] >= 500:
+                raise ConnectionError(message["error"]["detail"])
+            print(f"log {log}: {message['error']['detail']}", file=sys.stderr)
+            self._end(log)
+
+    async def _fill(self, log: int, stop: int) -> None:
+        """Fetch what lies before `stop` and has not come."""
+        while self._next[log] < stop and log not in self._ended:
+            blocks = self._remote.stretches(log, self._next[log], stop)
+            stretch = await asyncio.to_thread(next, blocks, None)
+            if stretch is None:
+                raise ConnectionError(f"log {log}: the bytes from {self._next[log]} to {stop} cannot be had")
+            self._take(stretch)
+
+    def _take(self, stretch: Stretch) -> None:
+        self._next[stretch.log] = stretch.next
+        if not self._sink.take(stretch):
+            self._end(stretch.log)
+
+    def _end(self, log: int) -> None:
+        if log not in self._ended:
             self._ended.add(log)
-            return
-        chunk = message.get("chunk")
-        if chunk is None or chunk["offset"] != self._next.get(log, 0):
-            return
-        self._next[log] = chunk["next"]
-        # Indexes count UTF-16 code units, as browsers do.
-        text = chunk["text"].encode("utf-16-le", "surrogatepass")
-        spans = chunk["spans"]
-        for place, span in enumerate(spans):
-            stop = spans[place + 1][4] * 2 if place + 1 < len(spans) else len(text)
-            piece = text[span[4] * 2 : stop].decode("utf-16-le", "surrogatepass")
-            self._print(log, span[2], piece)
-        sys.stdout.flush()
-        sys.stderr.flush()
-
-    def _print(self, log: int, stream: str, text: str) -> None:
-        out = sys.stdout if stream == "stdout" else sys.stderr
-        if len(self._names) > 1:
-            text = self._prefixed(log, stream, text)
-        if text:
-            dim = stream == "system" and out.isatty()
-            out.write(f"\x1b[2m{text}\x1b[22m" if dim else text)
-
-    def _prefixed(self, log: int, stream: str, text: str) -> str:
-        lines = (self._torn.pop((log, stream), "") + text).splitlines(keepends=True)
-        if lines and not lines[-1].endswith("\n"):
-            self._torn[log, stream] = lines.pop()
-        return "".join(f"{self._names[log]} | {line}" for line in lines)
-
-    def _finish(self, run: dict[str, Any]) -> int:
-        for (log, stream), line in self._torn.items():
-            out = sys.stdout if stream == "stdout" else sys.stderr
-            out.write(f"{self._names[log]} | {line}\n")
-        if run["state"] == "passed":
-            return 0
-        print(f"run {run['id']} {run['state']}: {run['detail'] or run['reason']}", file=sys.stderr)
-        if run["state"] == "aborted":
-            return ABORTED_STATUS
-        codes = [attempt["exit_code"] for job in run["jobs"] for attempt in job["attempts"][-1:]]
-        return next((code for code in codes if code), 1)
+            self._sink.end(log)
 
 
-async def follow_run(server: str, token: str, run_id: int) -> int:
+class _RunSink:
+    """`tailrace run --follow`: as if the job ran here, stdout to stdout, the rest to stderr; several jobs' lines are told
+    apart by the job's name."""
+
+    waits = False
+
+    def __init__(self) -> None:
+        self._printer: Printer | None = None
+        self._out = Out(sys.stdout.buffer)
+        self._error = Out(sys.stderr.buffer)
+
+    def open(self, run: dict[str, Any] | None, source: Source) -> None:
+        if self._printer is None:
+            jobs = tuple(job["name"] for job in run["jobs"]) if run else ()
+            colours = self._out.colours and self._error.colours
+            if len(jobs) > 1:
+                self._printer = LinePrinter(self._route, LineWriter(Look(colours), jobs, None))
+            else:
+                self._printer = PlainPrinter(self._route, colours)
+        self._printer.begin(source)
+
+    def take(self, stretch: Stretch) -> bool:
+        assert self._printer is not None
+        for piece in stretch.pieces():
+            self._printer.take(piece)
+        self._flush()
+        return True
+
+    def quiet(self) -> None:
+        return
+
+    def end(self, log: int) -> None:
+        assert self._printer is not None
+        self._printer.end(log)
+        self._flush()
+
+    def _route(self, stream: Stream) -> Out:
+        return self._out if stream is Stream.STDOUT else self._error
+
+    def _flush(self) -> None:
+        self._out.flush()
+        self._error.flush()
+
+
+async def follow_run(client: Client, run_id: int) -> int:
     """Follow a run to its end, across restarts of the server; the exit status that stands for how it ended."""
-    address = "ws" + server.removeprefix("http") + "/api/live"
-    follower = Follower(run_id)
-    wait = 0.1
-    while True:
-        try:
-            async with connect(
-                address,
-                additional_headers={"Authorization": f"Bearer {token}"},
-                compression=None,
-                max_size=16 * 1024 * 1024,
-            ) as connection:
-                wait = 0.1
-                return await follower.follow(connection)
-        except websockets.InvalidStatus as error:
-            raise CallFailed(f"{server} refuses: HTTP {error.response.status_code}") from None
-        except (OSError, websockets.WebSocketException):
-            await asyncio.sleep(wait * random.uniform(0.5, 1.5))  # noqa: S311
-            wait = min(wait * 2, 5)
+    run = await LogFollower(client, Target(run_id), lambda _: 0, _RunSink()).follow()
+    assert run is not None
+    if run["state"] != "passed":
+        print(f"run {run['id']} {run['state']}: {run['detail'] or run['reason']}", file=sys.stderr)
+    return exit_of_run(run)
+
+
+def exit_of_run(run: dict[str, Any]) -> int:
+    """0 when it passed, 130 when it was aborted, else the exit code of the job that failed, or 1."""
+    if run["state"] == "passed":
+        return 0
+    return 130 if run["state"] == "aborted" else exit_status(run["jobs"]) or 1

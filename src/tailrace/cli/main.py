@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from typing import Literal
 
 from cyclopts import App
 
@@ -19,11 +21,13 @@ from tailrace.cli.agents import (
     show_agent,
 )
 from tailrace.cli.login_link import login_link
+from tailrace.cli.logs import logs
+from tailrace.cli.out import ReaderGone
 from tailrace.cli.plans import add_plan, check_plan, list_plans
 from tailrace.cli.projects import add_project, list_projects, remove_project
 from tailrace.cli.queue import pause_queue, resume_queue
 from tailrace.cli.retention import retention
-from tailrace.cli.run import abort, logs, run, runs
+from tailrace.cli.run import abort, run, runs
 from tailrace.cli.search import search
 from tailrace.cli.secrets import list_secrets, remove_secret, set_secret
 from tailrace.cli.serve import server
@@ -85,10 +89,23 @@ secret.command(remove_secret, name="remove")
 app.command(secret)
 
 
+@app.command
+def completion(shell: Literal["bash", "zsh", "fish"], /) -> None:
+    """Print a script that completes this program's commands and flags: bash: source it; zsh, fish: save it where they look.
+
+    Parameters
+    ----------
+    shell:
+        Whose script.
+    """
+    print(app.generate_completion(prog_name="tailrace", shell=shell))
+
+
 def main() -> None:
     """Run the command that the arguments name; its exit status: 0 well, 1 failed, 2 wrong usage or settings."""
     try:
         status = app(sys.argv[1:], exit_on_error=True, result_action="return_value")
+        sys.stdout.flush()
     except ModuleNotFoundError as error:
         if (error.name or "tailrace").startswith("tailrace"):
             raise
@@ -103,6 +120,8 @@ def main() -> None:
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)
-    except BrokenPipeError:
+    except (BrokenPipeError, ReaderGone):
+        # Whoever read our output has gone. What is buffered goes nowhere, also when Python flushes it at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
     sys.exit(status if isinstance(status, int) else 0)

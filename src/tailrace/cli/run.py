@@ -1,4 +1,4 @@
-"""`tailrace run`, `runs`, `logs`, `abort`."""
+"""`tailrace run`, `runs`, `abort`."""
 
 from __future__ import annotations
 
@@ -48,16 +48,7 @@ def run(
         return 0
     from tailrace.cli.follow import follow_run
 
-    return asyncio.run(follow_run(client.server, client.token, started["id"]))
-
-
-def logs(run: int, *, flags: ClientFlags = NO_CLIENT_FLAGS) -> int:
-    """Show the output of a run's jobs, live while it runs; the exit status is as with `tailrace run --follow`."""
-    client = connect(flags)
-    from tailrace.cli.follow import follow_run
-
-    client.get(f"/api/runs/{run}")
-    return asyncio.run(follow_run(client.server, client.token, run))
+    return asyncio.run(follow_run(client, started["id"]))
 
 
 def runs(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import time
 from contextlib import suppress
 
 import structlog
@@ -11,24 +12,42 @@ import structlog
 from tailrace.domain.states import AttemptState, LogState
 from tailrace.live.bus import Bus
 from tailrace.live.hub import LogHub
-from tailrace.live.scopes import AGENTS, LAPSED, SEALING, agent_scope, wake_ended
+from tailrace.live.scopes import AGENTS, LAPSED, SEALING, agent_scope, wake_ended, wake_run
 from tailrace.logs.base import LogReader, end_of
 from tailrace.store import Store
 from tailrace.store.leases import Lapsed, end_lapsed, find_lapsed
 from tailrace.store.servers import stamp_server
+from tailrace.store.stalls import LeftLog, find_left_logs, truncate_left
 
 _log = structlog.get_logger("dispatch")
 
 
 class LapseKeeper:
-    """Stamps this server as alive and ends what has lapsed; every server may do it, each row moves once."""
+    """Stamps this server as alive and ends what has lapsed; every server may do it, each row moves once.
 
-    def __init__(self, store: Store, logs: LogReader, hub: LogHub, bus: Bus, *, tick_s: float) -> None:
+    A log whose attempt has ended while its agent was away waits for that agent for `log_grace_s` of this server's own time,
+    then ends as it is.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        logs: LogReader,
+        hub: LogHub,
+        bus: Bus,
+        *,
+        tick_s: float,
+        away_ms: int,
+        log_grace_s: float,
+    ) -> None:
         self._store = store
         self._logs = logs
         self._hub = hub
         self._bus = bus
         self._tick_s = tick_s
+        self._away_ms = away_ms
+        self._log_grace_s = log_grace_s
+        self._left: dict[int, float] = {}  # log -> since when its agent is away (s)
         self._server = secrets.token_hex(16)
 
     async def run(self) -> None:
@@ -54,8 +73,15 @@ class LapseKeeper:
             _log.info(
                 "no server was running for a while: leases were extended", seconds=round(away_ms / 1000, 1)
             )
+            self._left.clear()  # their agents could not come back meanwhile
         for lapsed in await self._store.read(find_lapsed):
             await self.end(lapsed)
+        now = time.monotonic()
+        left = await self._store.read(find_left_logs, self._away_ms)
+        self._left = {one.log_id: self._left.get(one.log_id, now) for one in left}
+        for one in left:
+            if now - self._left[one.log_id] >= self._log_grace_s:
+                await self.truncate(one)
 
     async def end(self, lapsed: Lapsed, *, returned: bool = False) -> None:
         """Give back or end one attempt; `returned` as in `end_lapsed`."""
@@ -72,3 +98,14 @@ class LapseKeeper:
         wake_ended(self._bus, ended.run_id, ended.queued)
         self._bus.publish(agent_scope(lapsed.agent_id))
         self._bus.publish(AGENTS)
+
+    async def truncate(self, left: LeftLog) -> None:
+        """End a log whose attempt has ended and whose agent stays away: what is missing will not come."""
+        size = await asyncio.to_thread(end_of, self._logs, left.log_id)
+        if not await self._store.write(truncate_left, left, size, self._away_ms):
+            return
+        _log.warning("the rest of a log will not come", log=left.log_id, agent=left.agent_id, size=size)
+        self._hub.ended(left.log_id, size, LogState.TRUNCATED)
+        self._bus.publish(SEALING)
+        wake_run(self._bus, left.run_id)
+        self._bus.publish(agent_scope(left.agent_id))

@@ -5,9 +5,11 @@ TailraceError
 ├── Conflict            the request contradicts what is stored (a name that is taken)
 ├── Invalid             the input is wrong; says where and what is allowed
 ├── Unauthorised        no token, session or signature that we know
+├── Crowded             as many as there may be are here already; later there is room
 ├── MoveRefused         a state machine does not allow this move from this state
 ├── LeaseLost           an agent speaks for an attempt that it no longer holds
 ├── OffsetMismatch      log bytes that do not begin at the log's end
+├── NoRoom              the database's disk is full: nothing was changed
 ├── LogMismatch         a log whose size or checksum differs from what its writer declared
 ├── LogRemoved          a log that retention took (a NotFound)
 ├── ArchiveAway         the archive of sealed logs cannot be reached, written or read
@@ -50,6 +52,14 @@ class Unauthorised(TailraceError):
     """No token, session or signature that we know."""
 
 
+class Crowded(TailraceError):
+    """As many as there may be are here already; `after_s` is when to come back, in seconds."""
+
+    def __init__(self, message: str, after_s: int) -> None:
+        super().__init__(message)
+        self.after_s = after_s
+
+
 class MoveRefused(TailraceError):
     """A state machine does not allow this move from this state."""
 
@@ -77,6 +87,13 @@ class OffsetMismatch(TailraceError):
         self.log = log
         self.offset = offset
         self.end = end
+
+
+class NoRoom(TailraceError):
+    """The database's disk is full: what was to be stored was not, and may be tried again."""
+
+    def __init__(self) -> None:
+        super().__init__("the server's disk is full: nothing can be stored; make room there and try again")
 
 
 class LogMismatch(TailraceError):

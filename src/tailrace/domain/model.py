@@ -114,7 +114,10 @@ class StepView(Model):
 
 
 class AttemptView(Model):
-    """One try at a job; `log` is the log's id, `log_size` its bytes so far."""
+    """One try at a job; `log` is the log's id, `log_size` its bytes so far, `log_dropped` those beyond its limit.
+
+    `stalled` says why its output stands still, while it does.
+    """
 
     id: int
     number: int
@@ -128,6 +131,8 @@ class AttemptView(Model):
     log_size: int | None
     log_removed_at: Time | None = None
     log_removed_why: str | None = None
+    log_dropped: int = 0
+    stalled: str | None = None
     created_at: Time
     started_at: Time | None
     finished_at: Time | None

@@ -18,6 +18,7 @@ class Reason(StrEnum):
     TIMEOUT = "timeout"
     START_TIMEOUT = "start_timeout"
     OUT_OF_DISK = "out_of_disk"
+    LOG_LIMIT = "log_limit"
     AGENT_LOST = "agent_lost"
     RUNNER_DIED = "runner_died"
     ABORTED_BY = "aborted_by"

@@ -8,6 +8,7 @@ Any frame from an agent renews its leases.
 from __future__ import annotations
 
 import struct
+import zlib
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Annotated, Literal, NamedTuple
@@ -80,13 +81,31 @@ class Said(_Message):
 
 
 class CloseLog(_Message):
-    """All bytes of the log were sent: it is `size` bytes with this CRC-32."""
+    """All bytes of the log were sent: it is `size` bytes with this CRC-32, of which the agent still has those from `freed` on."""
 
     kind: Literal["close_log"] = "close_log"
     attempt: Id
     log: Id
     size: Count
     crc32: int = Field(ge=0, le=0xFFFFFFFF)
+    freed: Count = 0
+
+
+class Gap(_Message):
+    """The server asked for bytes that it had called durable, and that the agent has freed: those before `end` will not come."""
+
+    kind: Literal["gap"] = "gap"
+    attempt: Id
+    log: Id
+    end: Count
+
+
+class Stalled(_Message):
+    """The attempt's output stands still, because of `why`; or (null) it goes on."""
+
+    kind: Literal["stalled"] = "stalled"
+    attempt: Id
+    why: Text | None
 
 
 class Trouble(_Message):
@@ -163,8 +182,31 @@ class Rewind(_Message):
     end: int
 
 
+class Refused(_Message):
+    """The log, which ends at `end`, takes nothing now: send from there, or close it, in `retry_s` seconds; keep all until then."""
+
+    kind: Literal["refused"] = "refused"
+    log: int
+    end: int
+    why: str
+    retry_s: float
+
+
+class Unnoted(_Message):
+    """The fact with this index could not be stored: say it, and those after it, again in `retry_s` seconds."""
+
+    kind: Literal["unnoted"] = "unnoted"
+    attempt: int
+    index: int
+    why: str
+    retry_s: float
+
+
 class LogClosed(_Message):
-    """The log is whole, verified and durable: the agent may remove the attempt's folder when its facts are noted."""
+    """The log has ended on the server: whole and durable, unless bytes of it were lost.
+
+    The agent may remove the attempt's folder when its facts are noted.
+    """
 
     kind: Literal["log_closed"] = "log_closed"
     log: int
@@ -194,9 +236,11 @@ class Watch(_Message):
     watched: bool
 
 
-AgentMessage = Annotated[Hello | Ready | Beat | Said | CloseLog | Trouble, Field(discriminator="kind")]
+AgentMessage = Annotated[
+    Hello | Ready | Beat | Said | CloseLog | Gap | Stalled | Trouble, Field(discriminator="kind")
+]
 ServerMessage = Annotated[
-    Welcome | Leased | Resume | Noted | Ack | Rewind | LogClosed | Abort | Drop | Watch,
+    Welcome | Leased | Resume | Noted | Unnoted | Ack | Rewind | Refused | LogClosed | Abort | Drop | Watch,
     Field(discriminator="kind"),
 ]
 AGENT_MESSAGE: TypeAdapter[AgentMessage] = TypeAdapter(AgentMessage)
@@ -212,6 +256,8 @@ def faults_of(error: ValidationError) -> str:
 
 
 _CHUNK_HEADER = struct.Struct("<BxxxIQQ")
+_CHECK = struct.Struct("<I")
+_HEADER_BYTES = _CHUNK_HEADER.size + _CHECK.size
 _CHUNK_KIND = 1
 
 
@@ -229,18 +275,22 @@ class Chunk(NamedTuple):
 
 
 def pack_chunk(log: int, offset: int, spans: Sequence[Span], data: bytes | memoryview) -> bytes:
-    """A binary frame, little endian: kind u8 = 1, three zero bytes, number of spans u32, log u64, offset u64, spans, bytes."""
-    return b"".join((_CHUNK_HEADER.pack(_CHUNK_KIND, len(spans), log, offset), pack_spans(spans), data))
+    """A binary frame, little endian: kind u8 = 1, three zero bytes, number of spans u32, log u64, offset u64, CRC-32 u32 of the
+    frame without these four bytes, spans, bytes."""
+    header = _CHUNK_HEADER.pack(_CHUNK_KIND, len(spans), log, offset)
+    packed = pack_spans(spans)
+    check = zlib.crc32(data, zlib.crc32(packed, zlib.crc32(header)))
+    return b"".join((header, _CHECK.pack(check), packed, data))
 
 
 def unpack_chunk(frame: bytes) -> Chunk:
     """The chunk in a binary frame; raises Invalid when the frame is not one."""
-    if len(frame) < _CHUNK_HEADER.size:
+    if len(frame) < _HEADER_BYTES:
         raise Invalid(
-            f"a binary frame of {len(frame)} bytes is shorter than a chunk's header ({_CHUNK_HEADER.size})"
+            f"a binary frame of {len(frame)} bytes is shorter than a chunk's header ({_HEADER_BYTES})"
         )
     kind, count, log, offset = _CHUNK_HEADER.unpack_from(frame)
-    begin = _CHUNK_HEADER.size + count * SPAN_BYTES
+    begin = _HEADER_BYTES + count * SPAN_BYTES
     if (
         kind != _CHUNK_KIND
         or count > MAX_CHUNK_SPANS
@@ -252,8 +302,11 @@ def unpack_chunk(frame: bytes) -> Chunk:
             f" (kind 1, at most {MAX_CHUNK_SPANS} spans and {MAX_CHUNK_BYTES} bytes)"
         )
     view = memoryview(frame)
+    (check,) = _CHECK.unpack_from(frame, _CHUNK_HEADER.size)
+    if zlib.crc32(view[_HEADER_BYTES:], zlib.crc32(view[: _CHUNK_HEADER.size])) != check:
+        raise Invalid(f"a chunk of log {log} at {offset} was damaged on its way: its CRC-32 differs")
     try:
-        spans = unpack_spans(view[_CHUNK_HEADER.size : begin])
+        spans = unpack_spans(view[_HEADER_BYTES:begin])
     except ValueError as error:
         raise Invalid(f"a chunk of log {log} at {offset} has a span of an unknown stream") from error
     data = view[begin:]

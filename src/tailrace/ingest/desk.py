@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from tailrace.domain.plan.model import MAX_LOG_BYTES
+from tailrace.ingest.room import Room
+from tailrace.ingest.stalls import Stalls
 from tailrace.live.bus import Bus
 from tailrace.live.hub import LogHub
 from tailrace.logs.base import LogReader, LogStore
@@ -13,7 +16,8 @@ from tailrace.store.sealing import SealingKey
 
 @dataclass(frozen=True)
 class Desk:
-    """The places that sessions write to; `lease_ms` is how long an agent may be silent; `key` opens secrets.
+    """The places that sessions write to; `lease_ms` is how long an agent may be silent; `key` opens secrets;
+    `max_log` is the most bytes of any log.
 
     `logs` is the live tail; `reader` reads logs wherever their bytes are.
     """
@@ -25,3 +29,6 @@ class Desk:
     lease_ms: int
     reader: LogReader
     key: SealingKey
+    stalls: Stalls = field(kw_only=True)
+    room: Room = field(default_factory=Room, kw_only=True)
+    max_log: int = field(default=MAX_LOG_BYTES, kw_only=True)

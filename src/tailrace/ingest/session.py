@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Iterable
 
 import structlog
 
-from tailrace.domain.errors import LeaseLost, LogMismatch, OffsetMismatch
+from tailrace.domain.errors import LeaseLost, LogMismatch, NoRoom, NotFound, OffsetMismatch
+from tailrace.domain.lease import Lease
 from tailrace.domain.outcome import Reason
 from tailrace.domain.report import Load
 from tailrace.domain.states import AttemptState, LogState
@@ -17,20 +19,26 @@ from tailrace.domain.wire import (
     Chunk,
     CloseLog,
     Drop,
+    Gap,
     Held,
     JobSecrets,
     Leased,
     LogClosed,
     Noted,
+    Refused,
     Resume,
     Rewind,
     Said,
     ServerMessage,
+    Stalled,
     Trouble,
+    Unnoted,
     Watch,
     unpack_chunk,
 )
 from tailrace.ingest.desk import Desk
+from tailrace.ingest.filler import append_words, fill_piece
+from tailrace.ingest.room import RETRY_S
 from tailrace.ingest.secrets import open_secrets
 from tailrace.live.scopes import AGENTS, SEALING, wake_ended, wake_run
 from tailrace.logs.base import end_of
@@ -40,6 +48,7 @@ from tailrace.store.facts import apply_fact
 from tailrace.store.leases import Handover, Lapsed, end_lapsed, read_handovers, renew_leases
 from tailrace.store.logs import LogOwner, close_log, find_owner
 from tailrace.store.segments import unseal
+from tailrace.store.stalls import left_logs_of, truncate_log
 
 Send = Callable[[ServerMessage], None]
 
@@ -62,12 +71,18 @@ class Session:
         self._durable: dict[int, int] = {}  # log -> bytes that are on disk for certain
         self._dirty: set[int] = set()
         self._dropped: set[int] = set()  # logs that the agent was told to send no more of
+        self._unnoted: dict[int, int] = {}  # attempt -> the fact that has to come first
+        self._agent_why: dict[int, str] = {}  # attempt -> why its runner cannot write
+        self._own_why: dict[int, str] = {}  # attempt -> why this server does not take its bytes
+        self._given_up: set[int] = set()  # logs whose last line says that they are not whole
 
     async def begin(self, holds: Iterable[Held]) -> None:
         """Compare what the agent holds with what the store says it holds, and tell it how to go on."""
         named = {held.attempt: held for held in holds}
         for own in await self._desk.store.read(held_attempts, self._agent_id):
             held = named.pop(own.attempt_id, None)
+            if own.stalled is not None:
+                await self._desk.stalls.say(own.attempt_id, None)  # the agent says so if it is so still
             if held is not None and held.cookie == own.cookie:
                 await self._resume(own.attempt_id, own.log_id, begun=own.state is not AttemptState.LEASED)
             elif own.state is AttemptState.LEASED:
@@ -75,6 +90,9 @@ class Session:
                     self.deliver(handover)
             else:
                 await self._lose(own)
+        for left in await self._desk.store.read(left_logs_of, self._agent_id):
+            if left.attempt_id not in named:
+                await self._truncate(left.log_id, left.run_id)
         for held in named.values():
             await self._settle_old(held)
         await self.tell_aborts()
@@ -83,7 +101,8 @@ class Session:
         """Hand the agent new work."""
         lease = handover.lease
         self._adopt(lease.attempt, lease.log)
-        self._send(Leased(lease=lease, secrets=open_secrets(self._desk.key, lease, handover.sealed)))
+        secrets = open_secrets(self._desk.key, lease, handover.sealed)
+        self._send(Leased(lease=_capped(lease, self._desk.max_log), secrets=secrets))
 
     async def tell_untold(self) -> None:
         """Hand over what was leased between `begin` and the agent's new seat: its earlier connection was told, in vain.
@@ -114,19 +133,28 @@ class Session:
         await self.tell_aborts()
 
     async def said(self, message: Said) -> None:
-        """Store a fact, then wake whoever it concerns."""
+        """Store a fact, then wake whoever it concerns. Facts behind one that found no room are not taken before it."""
+        first = self._unnoted.get(message.attempt, message.index)
+        if message.index > first:
+            self._unnote(message.attempt, first)
+            return
         try:
             ended = await self._desk.store.write(apply_fact, self._agent_id, message.attempt, message.fact)
         except LeaseLost as error:
             self._drop(message.attempt, error.why)
             return
+        except NoRoom as error:
+            self._desk.room.refuse(error)
+            self._unnote(message.attempt, message.index)
+            return
+        self._unnoted.pop(message.attempt, None)
         self._send(Noted(attempt=message.attempt, index=message.index))
         wake_ended(self._desk.bus, ended.run_id, ended.queued)
         if message.fact.kind in ("started", "finished"):
             self._desk.bus.publish(AGENTS)
 
     async def chunk(self, frame: bytes) -> None:
-        """Append log bytes; a full disk raises OSError: the connection ends, and the agent keeps its bytes and comes back."""
+        """Append log bytes; what cannot be kept is refused, and the agent keeps it and tries again."""
         chunk = unpack_chunk(frame)
         if chunk.log in self._dropped:
             return  # it was on its way when the agent was told
@@ -137,6 +165,15 @@ class Session:
         except OffsetMismatch as error:
             self._send(Rewind(log=chunk.log, end=error.end))
             return
+        except NotFound:  # somebody took its files
+            self._send(Rewind(log=chunk.log, end=0))
+            return
+        except OSError as error:
+            await self._refuse(chunk.log, error)
+            return
+        attempt_id = self._logs.get(chunk.log)
+        if attempt_id in self._own_why:
+            await self._take_again(attempt_id)
         self._desk.hub.grew(chunk.log, chunk.offset, chunk.spans, chunk.data)
         self._dirty.add(chunk.log)
         self._send(Ack(log=chunk.log, received=end, durable=self._durable.get(chunk.log, 0)))
@@ -147,15 +184,53 @@ class Session:
         if owner is None or not self._owns(owner) or owner.log_id != message.log:
             self._drop(message.attempt, "its log is not open for this agent")
             return
-        if owner.log_state is LogState.OPEN and not await self._close(message, owner.run_id):
+        try:
+            if owner.log_state is LogState.OPEN and not await self._close(message, owner.run_id):
+                return
+        except (OSError, NoRoom) as error:
+            await self._refuse(message.log, error)
             return
         self._forget(message.attempt)
         self._send(LogClosed(log=message.log))
 
+    async def gap(self, message: Gap) -> None:
+        """Bytes that this server had lost will not come: say so in their place, so that the others keep their addresses."""
+        log = message.log
+        if self._attempts.get(message.attempt) != log:
+            return
+        _log.error("bytes of a log are lost", log=log, before=message.end)
+        try:
+            await asyncio.to_thread(self._desk.logs.create, log)
+            first = True
+            while piece := await asyncio.to_thread(
+                fill_piece, self._desk.logs, log, message.end, _now(), first=first
+            ):
+                self._desk.hub.grew(log, *piece)
+                first = False
+        except OSError as error:
+            await self._refuse(log, error)
+            return
+        self._dirty.add(log)
+        end = await asyncio.to_thread(end_of, self._desk.logs, log)
+        self._send(Ack(log=log, received=end, durable=0))
+
+    async def stalled(self, message: Stalled) -> None:
+        """Show why an output stands still, or that it goes on."""
+        if message.attempt not in self._attempts:
+            return
+        if message.why is None:
+            self._agent_why.pop(message.attempt, None)
+        else:
+            self._agent_why[message.attempt] = message.why
+        await self._show_stalled(message.attempt)
+
     async def trouble(self, message: Trouble) -> None:
         """Keep and show an error of the agent's own."""
         _log.warning("an agent reports trouble", agent=self._agent_id, message=message.message)
-        await self._desk.store.write(note_trouble, self._agent_id, message.message)
+        try:
+            await self._desk.store.write(note_trouble, self._agent_id, message.message)
+        except NoRoom as error:
+            self._desk.room.refuse(error)
         self._desk.bus.publish(AGENTS)
 
     async def renew(self, load: Load | None = None) -> None:
@@ -163,18 +238,22 @@ class Session:
         await self._desk.store.write(renew_leases, self._agent_id, self._desk.lease_ms, load)
 
     async def sync(self) -> None:
-        """Make what arrived durable, and tell the agent that it may free it."""
+        """Make what arrived durable, and tell the agent that it may free it. Raises OSError when all were tried."""
+        trouble: OSError | None = None
         for log in tuple(self._dirty):
             self._dirty.discard(log)
             try:
                 durable = await asyncio.to_thread(self._desk.logs.sync, log)
-            except OSError:
+            except OSError as error:
                 self._dirty.add(log)
-                raise
+                trouble = error
+                continue
             if log not in self._logs:
                 continue  # closed or dropped meanwhile
             self._durable[log] = durable
             self._send(Ack(log=log, received=durable, durable=durable))
+        if trouble is not None:
+            raise trouble
 
     def watched(self, log: int, watched: bool) -> None:
         """The first watcher of a log came, or the last one left: its cadence changes."""
@@ -196,6 +275,9 @@ class Session:
         try:
             await asyncio.to_thread(logs.verify, log, message.size, message.crc32)
         except LogMismatch as error:
+            if message.freed:
+                await self._give_up(message, run_id, error)
+                return True
             # Bytes went wrong between there and here: take them all anew, the agent still has them.
             _log.error(
                 "a log does not match its checksum; asking for all of it again", log=log, error=str(error)
@@ -213,6 +295,49 @@ class Session:
             self._desk.bus.publish(SEALING)
             wake_run(self._desk.bus, run_id)
         return True
+
+    async def _give_up(self, message: CloseLog, run_id: int, error: LogMismatch) -> None:
+        """The log is not what its writer wrote, and the agent has freed what could have mended it: end it, and say so."""
+        log = message.log
+        _log.error("a log is damaged for good", log=log, error=str(error))
+        if log not in self._given_up:
+            words = f"this log is not whole: {error}"
+            piece = await asyncio.to_thread(append_words, self._desk.logs, log, words, _now())
+            self._given_up.add(log)
+            self._desk.hub.grew(log, *piece)
+        await asyncio.to_thread(self._desk.logs.sync, log)
+        await self._truncate(log, run_id)
+
+    async def _truncate(self, log: int, run_id: int) -> None:
+        size = await asyncio.to_thread(end_of, self._desk.reader, log)
+        if await self._desk.store.write(truncate_log, log, size):
+            self._desk.hub.ended(log, size, LogState.TRUNCATED)
+            self._desk.bus.publish(SEALING)
+            wake_run(self._desk.bus, run_id)
+
+    def _unnote(self, attempt_id: int, index: int) -> None:
+        self._unnoted[attempt_id] = index
+        why = self._desk.room.trouble or "a fact before it could not be stored"
+        self._send(Unnoted(attempt=attempt_id, index=index, why=why, retry_s=RETRY_S))
+
+    async def _refuse(self, log: int, error: OSError | NoRoom) -> None:
+        """This server cannot keep what was sent: the agent keeps it, and whoever looks at the run is told."""
+        why = self._desk.room.refuse(error)
+        end = await asyncio.to_thread(end_of, self._desk.logs, log)
+        self._send(Refused(log=log, end=end, why=why, retry_s=RETRY_S))
+        attempt_id = self._logs.get(log)
+        if attempt_id is not None and self._own_why.get(attempt_id) != why:
+            _log.error("log bytes cannot be kept", log=log, error=str(error))
+            self._own_why[attempt_id] = why
+            await self._show_stalled(attempt_id)
+
+    async def _take_again(self, attempt_id: int) -> None:
+        del self._own_why[attempt_id]
+        await self._show_stalled(attempt_id)
+
+    async def _show_stalled(self, attempt_id: int) -> None:
+        why = self._own_why.get(attempt_id) or self._agent_why.get(attempt_id)
+        await self._desk.stalls.say(attempt_id, why)
 
     async def _resume(self, attempt_id: int, log: int, *, begun: bool = True, closed: bool = False) -> None:
         logs = self._desk.reader if closed else self._desk.logs
@@ -264,7 +389,24 @@ class Session:
 
     def _forget(self, attempt_id: int) -> None:
         log = self._attempts.pop(attempt_id, None)
+        self._unnoted.pop(attempt_id, None)
+        self._agent_why.pop(attempt_id, None)
+        self._own_why.pop(attempt_id, None)
         if log is not None:
             self._logs.pop(log, None)
             self._durable.pop(log, None)
             self._dirty.discard(log)
+
+
+def _capped(lease: Lease, most: int) -> Lease:
+    """The lease with no higher limit for its log than this server allows (bytes)."""
+    spec = lease.job.log
+    if spec.limit <= most:
+        return lease
+    job = lease.job.model_copy(update={"log": spec.model_copy(update={"limit": most})})
+    return lease.model_copy(update={"job": job})
+
+
+def _now() -> int:
+    """Milliseconds since the epoch."""
+    return time.time_ns() // 1_000_000

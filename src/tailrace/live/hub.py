@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 
 import structlog
 
 from tailrace.domain.errors import Invalid, NotFound
 from tailrace.domain.spans import Span
 from tailrace.domain.states import LogState
+from tailrace.live.bus import Bus
 from tailrace.live.characters import MAX_HELD_BYTES, unfinished
 from tailrace.live.connections import Connections
 from tailrace.live.pieces import PIECE_BYTES, UNKNOWN_SPAN, Piece
+from tailrace.live.scopes import log_scope
 from tailrace.live.tail import TAIL_BYTES, Cursor, LogView, ResidentTail, Survey
 from tailrace.logs.base import LogReader
 
@@ -37,8 +40,15 @@ class LogHub:
     serves all who need the same.
     """
 
-    def __init__(self, logs: LogReader, describe: Describe, connections: Connections | None = None) -> None:
+    def __init__(
+        self,
+        logs: LogReader,
+        describe: Describe,
+        connections: Connections | None = None,
+        bus: Bus | None = None,
+    ) -> None:
         self.connections = Connections() if connections is None else connections
+        self._bus = bus
         self._logs = logs
         self._describe = describe
         self._tails: dict[int, ResidentTail] = {}
@@ -64,6 +74,21 @@ class LogHub:
         if tail is not None:
             self._relocate(tail)
 
+    def compare(self, views: Mapping[int, LogView]) -> None:
+        """What the store knows of logs that are watched: look again at those of which it knows more than their watchers."""
+        for log, view in views.items():
+            tail = self._tails.get(log)
+            if tail is None or tail.locating is not None:
+                continue
+            ended = tail.ended is None and view.state != LogState.OPEN
+            if ended or view.size > tail.received:
+                self._relocate(tail)
+
+    @property
+    def logs(self) -> tuple[int, ...]:
+        """Those that are watched."""
+        return tuple(self._tails)
+
     def watched(self, log: int) -> bool:
         """Whether anybody watches the log now."""
         return log in self._tails
@@ -85,15 +110,19 @@ class LogHub:
         *,
         start: int = 0,
         lines: int | None = None,
+        at: int | None = None,
         skips: bool = False,
     ) -> Cursor:
-        """A cursor at byte `start`, or where the last `lines` lines begin; end it with `leave`.
+        """A cursor at byte `start`, or where the last `lines` lines begin, or at what was written at `at` (ms since the
+        epoch) or after it; end it with `leave`.
 
         Raises NotFound for an unknown or removed log, Invalid when the log has ended before `start`.
         """
         tail = self._tails.get(log)
         if tail is None:
             tail = self._tails[log] = ResidentTail(log)
+            if self._bus is not None:
+                tail.unsubscribe = self._bus.subscribe(log_scope(log), partial(self._woken, tail))
             self._relocate(tail)
         tail.watchers += 1
         cursor = Cursor(tail, start, wake, skips)
@@ -102,6 +131,8 @@ class LogHub:
                 await asyncio.shield(tail.locating)
             if lines is not None:
                 cursor.offset = await asyncio.to_thread(self._offset_of_tail, log, lines)
+            elif at is not None:
+                cursor.offset = await asyncio.to_thread(self._offset_of_time, log, at)
             ended = tail.ended
             if ended is not None and cursor.offset > ended.size:
                 raise Invalid(
@@ -115,7 +146,7 @@ class LogHub:
     def leave(self, cursor: Cursor) -> None:
         """This watcher has gone; to be called once."""
         tail = cursor.tail
-        tail.idle.discard(cursor)
+        cursor.pause()
         tail.watchers -= 1
         if tail.watchers == 0 and self._tails.get(tail.log) is tail:
             del self._tails[tail.log]
@@ -123,14 +154,23 @@ class LogHub:
             if tail.announced:
                 self._announce(tail, False)
 
+    def fetch_now(self, cursor: Cursor) -> Piece | None:
+        """What comes next for a cursor that is behind, if it is in memory; it then counts as sent."""
+        tail, offset = cursor.tail, cursor.offset
+        piece = self._shared.get((tail.log, offset))
+        if piece is None:
+            if offset < tail.start:
+                return None
+            piece = self._share(tail.piece_around(offset).from_offset(offset))
+        cursor.offset = piece.next
+        return piece
+
     async def fetch(self, cursor: Cursor) -> Piece:
         """What comes next for a cursor that is behind; it then counts as sent. Raises OSError when it cannot be read."""
-        tail, offset = cursor.tail, cursor.offset
-        key = (tail.log, offset)
-        piece = self._shared.get(key)
-        if piece is None and offset >= tail.start:
-            piece = self._share(tail.piece_around(offset).from_offset(offset))
+        piece = self.fetch_now(cursor)
         if piece is None:
+            tail, offset = cursor.tail, cursor.offset
+            key = (tail.log, offset)
             reading = self._reading.get(key)
             if reading is None:
                 # Cut at the same places for everybody, so that readers from different places meet.
@@ -139,12 +179,17 @@ class LogHub:
                 self._reading[key] = reading
                 reading.add_done_callback(lambda _: self._reading.pop(key, None))
             piece = await asyncio.shield(reading)
-        cursor.offset = piece.next
+            cursor.offset = piece.next
         return piece
 
     async def close(self) -> None:
         """End every stream and every connection at once, each with a hint when to come back."""
         await self.connections.close()
+
+    def _woken(self, tail: ResidentTail, end: int | None) -> None:
+        """Another server may have appended to the log, up to this offset."""
+        if end is None or end > tail.received:
+            self._relocate(tail)
 
     def _relocate(self, tail: ResidentTail) -> None:
         tail.look_again = True
@@ -220,6 +265,12 @@ class LogHub:
     def _offset_of_tail(self, log: int, lines: int) -> int:
         try:
             return self._logs.offset_of_tail(log, lines)
+        except NotFound:
+            return 0
+
+    def _offset_of_time(self, log: int, at: int) -> int:
+        try:
+            return self._logs.offset_of_time(log, at)
         except NotFound:
             return 0
 

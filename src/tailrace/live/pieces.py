@@ -8,6 +8,7 @@ import orjson
 
 from tailrace.domain.spans import Span, Stream, spans_within
 from tailrace.live.characters import unfinished, utf16_units
+from tailrace.live.websocket import text_frame
 
 PIECE_BYTES = 128 * 1024
 """The largest piece, in bytes of the log; JSON may need six characters for a byte, and clients take 1 MiB a message."""
@@ -28,7 +29,7 @@ class Piece:
         self.data = data
         self.spans = spans
         self._sse: bytes | None = None
-        self._live: str | None = None
+        self._live: bytes | None = None
 
     def sse(self) -> bytes:
         """As server-sent events, one for each span; an event's id is the offset of the byte after it."""
@@ -41,8 +42,8 @@ class Piece:
             )
         return self._sse
 
-    def live(self) -> str:
-        """As a message of `/api/live`."""
+    def live(self) -> bytes:
+        """As a message of `/api/live`, in its WebSocket frame."""
         if self._live is None:
             spans: list[tuple[int, int, str, int, int]] = []
             index = 0
@@ -56,7 +57,7 @@ class Piece:
                 "spans": spans,
                 "text": "".join(text for _, text in texts),
             }
-            self._live = orjson.dumps({"topic": f"log/{self.log}", "chunk": chunk}).decode()
+            self._live = text_frame(orjson.dumps({"topic": f"log/{self.log}", "chunk": chunk}))
         return self._live
 
     def from_offset(self, offset: int) -> Piece:

@@ -29,6 +29,11 @@ def run_scope(run_id: int) -> str:
     return f"run/{run_id}"
 
 
+def log_scope(log: int) -> str:
+    """Another server appended to this log, or ended it; the note is the log's end in bytes, if that is known."""
+    return f"log/{log}"
+
+
 def agent_scope(agent_id: int) -> str:
     """Something that this agent has to be told changed: an abort, a lease that it lost."""
     return f"agent/{agent_id}"

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
+
+import structlog
 
 from tailrace.domain.spans import Span
 from tailrace.live.characters import unfinished
@@ -17,6 +19,18 @@ TAIL_PIECES = 256
 
 FRAME_S = 0.025
 """Small appends within this time become one piece."""
+
+
+Form = Callable[[Piece], bytes]
+"""A wire form: how a piece is told. One that gives the same object each time is made once for all who follow in it."""
+
+_log = structlog.get_logger("hub")
+
+
+class Sink(Protocol):
+    """Where frames go at once; a transport is one. It may call back while it is written to: that it is full."""
+
+    def write(self, data: bytes, /) -> object: ...
 
 
 class LogView(NamedTuple):
@@ -67,9 +81,11 @@ class ResidentTail:
         self.known = False  # it was located once
         self.look_again = False
         self.idle: set[Cursor] = set()
+        self.following: dict[Form, set[Cursor]] = {}
         self.watchers = 0
         self.locating: asyncio.Task[None] | None = None
         self.announced = False
+        self.unsubscribe: Callable[[], None] | None = None
         self._early: list[tuple[int, Sequence[Span], bytes]] = []
         self._pieces: dict[int, Piece] = {}
         self._order: deque[Piece] = deque()
@@ -83,6 +99,7 @@ class ResidentTail:
     def place(self, survey: Survey) -> None:
         """Begin anew where the log store ended: bytes that begin a character wait for its rest."""
         held = unfinished(survey.last)
+        self._disband()
         self._pieces.clear()
         self._order.clear()
         self._resident = 0
@@ -159,17 +176,47 @@ class ResidentTail:
             self._timer.cancel()
         if self.locating is not None:
             self.locating.cancel()
+        if self.unsubscribe is not None:
+            self.unsubscribe()
 
     def wake(self) -> None:
         """Wake the cursors that wait for more."""
         idle, self.idle = self.idle, set()
         for cursor in idle:
-            cursor.wake()
+            try:
+                cursor.wake()
+            except Exception:
+                _log.exception("a watcher failed as its log grew", log=self.log)
 
     def _finish(self) -> None:
         self.complete = True
         self._frame()
+        self._disband()
         self.wake()
+
+    def _disband(self) -> None:
+        """Who followed has something else to look at than the next piece."""
+        for group in self.following.values():
+            for cursor in group:
+                cursor.sink = None
+            self.idle |= group
+        self.following.clear()
+
+    def _tell(self, piece: Piece) -> None:
+        """Write a piece to all who follow: the hot loop of the whole system, so nothing in it is done per watcher that can
+        be done per piece."""
+        before, after = piece.offset, piece.next
+        for form, group in tuple(self.following.items()):
+            data = form(piece)
+            for cursor in tuple(group):  # one whose sink is full leaves while it is written to
+                sink = cursor.sink
+                if sink is None or cursor.offset != before:
+                    continue
+                cursor.offset = after
+                try:
+                    sink.write(data)
+                except Exception:
+                    _log.exception("a watcher could not be written to", log=self.log)
 
     def _frame(self) -> None:
         if self._timer is not None:
@@ -187,7 +234,8 @@ class ResidentTail:
             spans.insert(0, self._in_force._replace(offset=self.end))
         self._in_force = spans[-1]
         self._waiting = [data[-held:]] if held else []
-        for piece in cut_pieces(self.log, self.end, data[:-held] if held else data, spans):
+        pieces = cut_pieces(self.log, self.end, data[:-held] if held else data, spans)
+        for piece in pieces:
             self._pieces[piece.offset] = piece
             self._order.append(piece)
             self._resident += len(piece.data)
@@ -197,6 +245,9 @@ class ResidentTail:
             del self._pieces[oldest.offset]
             self._resident -= len(oldest.data)
             self.start = oldest.next
+        if self.following:
+            for piece in pieces:
+                self._tell(piece)
         self.wake()
 
 
@@ -208,14 +259,16 @@ class Cursor:
     they have read all.
     """
 
-    __slots__ = ("_following", "_skips", "offset", "tail", "wake")
+    __slots__ = ("_form", "_kept_up", "_skips", "offset", "sink", "tail", "wake")
 
     def __init__(self, tail: ResidentTail, offset: int, wake: Callable[[], None], skips: bool) -> None:
         self.tail = tail
         self.offset = offset
         self.wake = wake
+        self.sink: Sink | None = None
+        self._form: Form | None = None
         self._skips = skips
-        self._following = False
+        self._kept_up = False
 
     @property
     def behind(self) -> bool:
@@ -229,13 +282,40 @@ class Cursor:
         if piece is not None:
             self.offset = piece.next
             return piece
-        if offset < tail.start and self._skips and self._following:
+        if offset < tail.start and self._skips and self._kept_up:
             self.offset = tail.newest
             return Gap(offset, self.offset)
         if offset < tail.end:
             return None
         if tail.complete and tail.ended is not None:
             return End(tail.ended.size, tail.ended.state)
-        self._following = True
+        self._kept_up = True
         tail.idle.add(self)
         return None
+
+    def follow(self, sink: Sink, form: Form) -> None:
+        """After `take` returned None for want of bytes: write what comes to `sink`, in the turn in which it came.
+
+        Until `pause`, or until something else than a piece is to be taken: then `wake` is called. One that waits for bytes
+        beyond the log's end only waits.
+        """
+        tail = self.tail
+        if self in tail.idle and self.offset == tail.end:
+            tail.idle.discard(self)
+            self.sink, self._form = sink, form
+            tail.following.setdefault(form, set()).add(self)
+
+    def pause(self) -> bool:
+        """Neither follow nor wait for a wake any more; whether it did either. What comes is there to be taken."""
+        tail = self.tail
+        if self in tail.idle:
+            tail.idle.discard(self)
+            return True
+        if self.sink is None or self._form is None:
+            return False
+        self.sink = None
+        group = tail.following[self._form]
+        group.discard(self)
+        if not group:
+            del tail.following[self._form]
+        return True

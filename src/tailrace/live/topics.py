@@ -11,9 +11,10 @@ from typing import NamedTuple
 import structlog
 
 from tailrace.live.bus import Bus
+from tailrace.live.websocket import text_frame
 
 Load = Callable[[str, frozenset[int] | None], Awaitable[bytes | None]]
-"""A frame with a topic's whole state, or with those rows that are named; None when there is no such topic."""
+"""A message (JSON) with a topic's whole state, or with those rows that are named; None when there is no such topic."""
 
 REST = 4
 """A topic rests this many times as long as a load took, and what changes meanwhile is one load: at most a fifth of the time
@@ -37,7 +38,7 @@ class Missing(NamedTuple):
 
 class _Frame(NamedTuple):
     number: int
-    text: str
+    data: bytes
 
 
 class TopicHub:
@@ -84,7 +85,8 @@ class _Topic:
         self._changed: set[int] = set()
         self._all_changed = False
         self._rest_until = 0.0
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
+        self._due = 0.0  # when the timer ends; uvloop's own knows no time where that is past already
         self._loading: asyncio.Task[None] | None = None
         self._unsubscribe = bus.subscribe(name, self._woken)
 
@@ -123,9 +125,10 @@ class _Topic:
         if self._loading is not None:
             return
         if self._timer is not None:
-            if self._timer.when() <= when:
+            if self._due <= when:
                 return
             self._timer.cancel()
+        self._due = when
         self._timer = asyncio.get_running_loop().call_at(when, self._begin)
 
     def _begin(self) -> None:
@@ -142,7 +145,7 @@ class _Topic:
             if changed and not everything and len(self._watchers) > len(wanting):
                 frame = await self._load(self.name, changed)
                 if frame is not None:
-                    self._publish(frame.decode())
+                    self._publish(text_frame(frame))
             if everything or wanting:
                 self._give_whole(await self._load(self.name, None), self._watchers if everything else wanting)
         except Exception:
@@ -159,17 +162,17 @@ class _Topic:
         elif self._wanting or self._changed or self._all_changed:
             self._schedule(self._rest_until)
 
-    def _publish(self, text: str) -> None:
+    def _publish(self, data: bytes) -> None:
         self.number += 1
-        self.frames.append(_Frame(self.number, text))
+        self.frames.append(_Frame(self.number, data))
         for cursor in tuple(self._watchers):
             cursor.wake()
 
     def _give_whole(self, frame: bytes | None, to: set[TopicCursor]) -> None:
-        text = None if frame is None else frame.decode()
+        data = None if frame is None else text_frame(frame)
         for cursor in tuple(to & self._watchers):
             cursor.number = self.number
-            cursor.whole = Missing(self.name) if text is None else text
+            cursor.whole = Missing(self.name) if data is None else data
             self._wanting.discard(cursor)
             cursor.wake()
 
@@ -183,10 +186,10 @@ class TopicCursor:
         self.topic = topic
         self.wake = wake
         self.number: int | None = None  # None while it waits for the whole state
-        self.whole: str | Missing | None = None
+        self.whole: bytes | Missing | None = None
 
-    def take(self) -> str | Missing | None:
-        """What comes next, if it can be had now; it then counts as sent."""
+    def take(self) -> bytes | Missing | None:
+        """What comes next, as a WebSocket frame, if it can be had now; it then counts as sent."""
         if self.whole is not None:
             whole, self.whole = self.whole, None
             return whole
@@ -199,4 +202,4 @@ class TopicCursor:
             return None
         frame = topic.frames[self.number + 1 - oldest]
         self.number = frame.number
-        return frame.text
+        return frame.data

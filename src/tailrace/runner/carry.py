@@ -21,6 +21,7 @@ from tailrace.runner.execute import Executor
 from tailrace.runner.failure import StepFailed, cannot_start, ended_badly
 from tailrace.runner.family import Family, adopt_orphans
 from tailrace.runner.folder import AttemptFolder, RunnerLock
+from tailrace.runner.limit import LogLimit
 from tailrace.runner.machine import this_machine
 from tailrace.runner.masking import Masker
 from tailrace.runner.mirrors import Mirror
@@ -57,7 +58,8 @@ async def carry(
         lease = folder.lease()
         secrets = secrets or {}
         masker = Masker(secrets.values())
-        with Record.begin(folder, masker) as record, Children() as children:
+        limit = LogLimit(lease.job.log, stop.fill_log)
+        with Record.begin(folder, masker, limit) as record, Children() as children:
             async with take_commands(folder, stop):
                 loop.call_later(lease.job.timeout_s, stop.time_out, lease.job.timeout_s)
                 attempt = Attempt(folder, lease, record, children, stop, secrets)
@@ -136,6 +138,7 @@ class Attempt:
 
     async def finish(self, outcome: Outcome) -> None:
         """Say how it ended, in the log and in the journal."""
+        self._output.say_dropped(self._step)
         words = {AttemptState.PASSED: "passed", AttemptState.FAILED: f"failed: {outcome.detail}"}
         self._output.say(self._step, words.get(outcome.state) or outcome.detail or outcome.state)
         if self._output.full:

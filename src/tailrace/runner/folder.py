@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from tailrace.domain.errors import Conflict, Invalid
 from tailrace.domain.lease import Lease
+from tailrace.runner.freed import MARK_BYTES
 from tailrace.runner.trees import Undeletable, remove_tree
 
 LOCK_PATIENCE_S = 2.0
@@ -70,6 +71,11 @@ class AttemptFolder:
         return self.path / "spans"
 
     @property
+    def freed(self) -> Path:
+        """How much of the spool's beginning the agent has freed, see `tailrace.runner.freed`."""
+        return self.path / "freed"
+
+    @property
     def journal(self) -> Path:
         """The runner's facts, a line of JSON each."""
         return self.path / "journal"
@@ -122,6 +128,9 @@ class AttemptFolder:
             fd = os.open(half.lease_file, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
             with os.fdopen(fd, "w", encoding="utf-8") as file:
                 file.write(lease.model_dump_json())
+            half.freed.write_bytes(
+                bytes(MARK_BYTES)
+            )  # its room is taken now: a full disk is when it is needed
             whole = attempts / lease.folder
             unfinished.rename(whole)
         except OSError as error:

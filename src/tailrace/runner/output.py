@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from tailrace.domain.spans import Stream
 from tailrace.runner.characters import unfinished
+from tailrace.runner.limit import LogLimit
 from tailrace.runner.masking import MaskedStream, Masker
 from tailrace.runner.spool import SpoolWriter
 from tailrace.runner.wake import Wake
@@ -31,33 +32,45 @@ def now_ms() -> int:
 class Output:
     """Everything that an attempt says: its processes' bytes and Tailrace's own lines. Wakes the agent for each.
 
-    `masker` hides secrets in Tailrace's lines; pipes mask what they read with a stream of it, before `write`.
+    `masker` hides secrets in Tailrace's lines; pipes mask what they read with a stream of it, before `write`. `limit` holds for
+    the processes' bytes alone: what Tailrace has to say goes in beyond it.
     """
 
-    def __init__(self, spool: SpoolWriter, wake: Wake, masker: Masker) -> None:
+    def __init__(self, spool: SpoolWriter, wake: Wake, masker: Masker, limit: LogLimit | None = None) -> None:
         self._spool = spool
         self._masker = masker
         self._seam = masker.seam() if masker else None
         self._wake = wake
+        self._limit = limit
         self._loop = asyncio.get_running_loop()
         self._room: list[Callable[[], None]] = []
 
     def write(self, stream: Stream, step: int, data: bytes) -> None:
-        """Append bytes of a process, masked."""
-        if not data:
+        """Append bytes of a process, masked, as far as the log may have them."""
+        limit = self._limit
+        if limit is None:
+            self._append(stream, step, data)
             return
-        if self._seam is not None:
-            data = self._seam.join(data)
-        self._spool.write(now_ms(), stream, step, data)
-        if self._spool.pending and not self._room:
-            self.when_room(lambda: None)
-        self._wake.touch()
+        reached = limit.reached
+        self._append(stream, step, limit.take(self._spool.size, data))
+        if limit.reached and not reached:
+            self.say(step, limit.beginning)
 
     def say(self, step: int, text: str) -> None:
         """Append a line of Tailrace's own, on a line of its own."""
         begin = "" if self._spool.at_line_start else "\n"
         text = self._masker.text(text)
-        self.write(Stream.SYSTEM, step, f"{begin}tailrace: {text}\n".encode("utf-8", "replace"))
+        self._append(Stream.SYSTEM, step, f"{begin}tailrace: {text}\n".encode("utf-8", "replace"))
+
+    def say_dropped(self, step: int) -> None:
+        """Say how many bytes were not kept, if any."""
+        if self._limit is not None and self._limit.dropped:
+            self.say(step, self._limit.total)
+
+    @property
+    def dropped(self) -> int:
+        """Bytes that were not kept, because the log had its limit."""
+        return self._limit.dropped if self._limit else 0
 
     def masked_stream(self) -> MaskedStream | None:
         """What masks the bytes of one pipe; None where there is nothing to mask."""
@@ -72,19 +85,42 @@ class Output:
         """Call `resume` when the disk has room again."""
         if not self._room:
             self._loop.call_later(RETRY_S, self._retry)
+            self.tell_stalled(self._spool.trouble)
         self._room.append(resume)
+
+    def tell_stalled(self, error: OSError | None) -> None:
+        """Tell the agent why nothing can be written; to be told again as long as it is so."""
+        host = os.uname().nodename
+        if error is None or error.errno in FULL:
+            why = f"the disk of {host} is full: the job waits until there is room"
+        else:
+            why = f"{host} cannot write the job's output, which waits: {error}"
+        self._wake.stall(why)
 
     async def settled(self) -> None:
         """Wait until everything that was said is in the file; raises OSError when the disk has another fault than no room."""
         while not self._spool.flush():
             if self._spool.trouble is not None and self._spool.trouble.errno not in FULL:
                 raise self._spool.trouble
+            self.tell_stalled(self._spool.trouble)
             await asyncio.sleep(RETRY_S)
+
+    def _append(self, stream: Stream, step: int, data: bytes) -> None:
+        if not data:
+            return
+        if self._seam is not None:
+            data = self._seam.join(data)
+        self._spool.write(now_ms(), stream, step, data)
+        if self._spool.pending and not self._room:
+            self.when_room(lambda: None)
+        self._wake.touch()
 
     def _retry(self) -> None:
         if not self._spool.flush():
             self._loop.call_later(RETRY_S, self._retry)
+            self.tell_stalled(self._spool.trouble)
             return
+        self._wake.stall(None)
         waiting, self._room = self._room, []
         for resume in waiting:
             resume()

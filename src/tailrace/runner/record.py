@@ -10,6 +10,7 @@ from tailrace.domain.facts import Fact, Finished, StepBegan, StepEnded
 from tailrace.domain.outcome import Outcome
 from tailrace.runner.folder import AttemptFolder
 from tailrace.runner.journal import JournalReader, JournalWriter
+from tailrace.runner.limit import LogLimit
 from tailrace.runner.masking import Masker
 from tailrace.runner.output import FULL, RETRY_S, Output, now_ms
 from tailrace.runner.spool import SpoolWriter
@@ -19,19 +20,21 @@ from tailrace.runner.wake import Wake
 class Record:
     """An attempt's record, open for writing. `output` is its log. The `masker`'s secrets stay out of both."""
 
-    def __init__(self, spool: SpoolWriter, journal: JournalWriter, wake: Wake, masker: Masker) -> None:
+    def __init__(
+        self, spool: SpoolWriter, journal: JournalWriter, wake: Wake, masker: Masker, limit: LogLimit
+    ) -> None:
         self._spool = spool
         self._journal = journal
         self._wake = wake
         self._masker = masker
-        self.output = Output(spool, wake, masker)
+        self.output = Output(spool, wake, masker, limit)
 
     @classmethod
-    def begin(cls, folder: AttemptFolder, masker: Masker) -> Self:
+    def begin(cls, folder: AttemptFolder, masker: Masker, limit: LogLimit) -> Self:
         """A new attempt's record; raises Conflict when the folder holds facts already."""
         if JournalReader(folder).read(0):
             raise Conflict(f"attempt folder {folder.path.name} was begun before: an attempt is carried once")
-        return cls(SpoolWriter.open(folder), JournalWriter.open(folder), Wake(folder), masker)
+        return cls(SpoolWriter.open(folder), JournalWriter.open(folder), Wake(folder), masker, limit)
 
     async def write(self, fact: Fact) -> None:
         """Record a fact, as soon as the disk has room for it."""
@@ -43,6 +46,7 @@ class Record:
             except OSError as error:
                 if error.errno not in FULL:
                     raise
+                self.output.tell_stalled(error)
             await asyncio.sleep(RETRY_S)
         self._wake.touch()
 
@@ -50,8 +54,15 @@ class Record:
         """The log is on the medium before the fact that tells its size."""
         await self.output.settled()
         self._spool.sync()
+        spool = self._spool
         await self.write(
-            Finished(time=now_ms(), outcome=outcome, size=self._spool.size, crc32=self._spool.crc32)
+            Finished(
+                time=now_ms(),
+                outcome=outcome,
+                size=spool.size,
+                crc32=spool.crc32,
+                dropped=self.output.dropped,
+            )
         )
         self._wake.now()
         self._journal.sync()

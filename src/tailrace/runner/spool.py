@@ -11,11 +11,15 @@ import os
 import zlib
 from bisect import bisect_left
 from collections import deque
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
 from tailrace.domain.spans import SPAN_BYTES, Span, Stream, pack_spans, unpack_spans
+from tailrace.holes import punch
 from tailrace.runner.folder import AttemptFolder
+from tailrace.runner.freed import Mark, can_free, freeable, keep_mark, read_mark
 
 MERGE_MS = 5
 """Output of one stream and step that follows its span's beginning within this time needs no span of its own."""
@@ -23,7 +27,7 @@ _BLOCK = 1 << 20
 
 
 class SpoolWriter:
-    """Appends to a spool. `size` (bytes) and `crc32` tell of all that was accepted.
+    """Appends to a spool. `size` (bytes) and `crc32` tell of all that was accepted, also of what was freed since.
 
     When the disk does not take them, accepted bytes wait in memory (`pending`): the caller must then stop taking more and call
     `flush` until nothing is pending. `trouble` is what the disk said last.
@@ -44,17 +48,15 @@ class SpoolWriter:
         """Continue a folder's spool, or begin one. What a crash left of a span's record is cut off."""
         data = _open(folder.spool)
         spans = _open(folder.spans)
-        size, crc32, last = os.fstat(data).st_size, 0, b"\n"
-        for offset in range(0, size, _BLOCK):
-            block = os.pread(data, _BLOCK, offset)
-            crc32 = zlib.crc32(block, crc32)
-            last = block[-1:]
+        size = os.fstat(data).st_size
+        last = os.pread(data, 1, size - 1) if size else b"\n"
         records = os.fstat(spans).st_size // SPAN_BYTES
         while (
-            records and _record(spans, records - 1).offset > size
+            records and _offset_of(spans, records - 1) > size
         ):  # the machine failed: those bytes never reached the disk
             records -= 1
         os.ftruncate(spans, records * SPAN_BYTES)
+        crc32 = _sum_up(data, read_mark(folder.freed), size).crc32
         return cls(data, spans, size, crc32, last == b"\n")
 
     @property
@@ -111,7 +113,7 @@ class SpoolWriter:
 
 
 class SpoolReader:
-    """Reads a spool while it grows; a spool that does not exist yet is empty."""
+    """Reads a spool while it grows; a spool that does not exist yet is empty. Bytes before `freed` are not there any more."""
 
     def __init__(self, folder: AttemptFolder) -> None:
         self._folder = folder
@@ -121,11 +123,18 @@ class SpoolReader:
             0,
             0,
         )  # where the last read ended: byte offset, and the number of the first record from there on
-        self._sum = (0, 0)  # bytes, and their CRC-32
+        self._mark = read_mark(folder.freed)
+        self._sum = self._mark
+        self._punched = 0
 
     def size(self) -> int:
         """The spool's size now, in bytes."""
         return os.fstat(self._data).st_size if self._ready() else 0
+
+    @property
+    def freed(self) -> int:
+        """Where the bytes that can still be read begin."""
+        return self._mark.offset
 
     def read(self, offset: int, max_bytes: int, max_spans: int) -> tuple[list[Span], bytes]:
         """Bytes from `offset` on and the spans that begin within them; fewer bytes than there are when spans would be too many.
@@ -157,14 +166,35 @@ class SpoolReader:
 
     def crc32(self, upto: int) -> int:
         """The CRC-32 of the first `upto` bytes (or of all, when they are fewer); cheap when `upto` grows from call to call."""
-        done, crc32 = self._sum if self._sum[0] <= upto else (0, 0)
         upto = min(upto, self.size())
-        while done < upto:
-            block = os.pread(self._data, min(_BLOCK, upto - done), done)
-            crc32 = zlib.crc32(block, crc32)
-            done += len(block)
-        self._sum = (done, crc32)
-        return crc32
+        if upto < self.freed:
+            return self._mark.crc32  # the disk lost bytes: no checksum of them is right
+        begin = self._sum if self.freed <= self._sum.offset <= upto else self._mark
+        self._sum = _sum_up(self._data, begin, upto)
+        return self._sum.crc32
+
+    def free(self, durable: int) -> bool:
+        """Give back to the disk what the server holds durably, in whole MiB; False where the file system cannot.
+
+        May be called in a thread beside reads; not beside another `free`, nor beside a SpoolWriter that is being opened. Raises
+        OSError.
+        """
+        stop = freeable(durable)
+        if stop <= self.freed:
+            return True
+        if not can_free(self._folder.freed):
+            return False
+        with _opened(self._folder.spool) as data, _opened(self._folder.spans) as spans:
+            if os.fstat(data).st_size < stop:
+                return False  # the disk lost what the server has: nothing to free
+            # First the mark, for good: whoever reads the checksum later must not need the bytes.
+            mark = Mark(stop, _sum_up(data, self._mark, stop).crc32)
+            keep_mark(self._folder.freed, mark)
+            self._mark = mark
+            punch(data, self._punched, stop)
+            punch(spans, 0, _first_from(spans, stop) * SPAN_BYTES)
+            self._punched = stop
+        return True
 
     def close(self) -> None:
         for fd in (self._data, self._spans):
@@ -185,16 +215,36 @@ class SpoolReader:
 
     def _first(self, offset: int) -> int:
         """The number of the first record at or after `offset`."""
-        if self._next[0] == offset:
-            return self._next[1]
-        count = os.fstat(self._spans).st_size // SPAN_BYTES
-        return bisect_left(range(count), offset, key=lambda number: _record(self._spans, number).offset)
+        return self._next[1] if self._next[0] == offset else _first_from(self._spans, offset)
 
 
 def _open(path: Path) -> int:
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
 
 
-def _record(fd: int, number: int) -> Span:
-    (span,) = unpack_spans(os.pread(fd, SPAN_BYTES, number * SPAN_BYTES))
-    return span
+@contextmanager
+def _opened(path: Path) -> Generator[int]:
+    file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        yield file
+    finally:
+        os.close(file)
+
+
+def _sum_up(fd: int, begin: Mark, upto: int) -> Mark:
+    """The CRC-32 of the bytes before `upto`, or before the file's end."""
+    done, crc32 = begin
+    while done < upto and (block := os.pread(fd, min(_BLOCK, upto - done), done)):
+        crc32 = zlib.crc32(block, crc32)
+        done += len(block)
+    return Mark(done, crc32)
+
+
+def _first_from(fd: int, offset: int) -> int:
+    """The number of the first record at or after `offset`; those of freed bytes may read as zeros."""
+    count = os.fstat(fd).st_size // SPAN_BYTES
+    return bisect_left(range(count), offset, key=lambda number: _offset_of(fd, number))
+
+
+def _offset_of(fd: int, number: int) -> int:
+    return int.from_bytes(os.pread(fd, 8, number * SPAN_BYTES), "little")

@@ -37,6 +37,11 @@ class Stop:
         detail = f"the job ran longer than its timeout of {timeout_s:g} s"
         self._ask(Outcome(state=AttemptState.FAILED, reason=Reason.TIMEOUT, detail=detail))
 
+    def fill_log(self, limit: int) -> None:
+        """The job has written more than its log may have."""
+        detail = f"the job wrote more than the {limit:,} bytes that its log may have"
+        self._ask(Outcome(state=AttemptState.FAILED, reason=Reason.LOG_LIMIT, detail=detail))
+
     def _ask(self, outcome: Outcome) -> None:
         if not self.asked.done():
             self.asked.set_result(outcome)

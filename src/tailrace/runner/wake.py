@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+from contextlib import suppress
 
 from tailrace.runner.folder import AttemptFolder
 
 PAUSE_S = 0.005
 """After a datagram, at least this long before the next: the first after idle goes at once."""
+STALL_BYTES = 500
+"""A reason is cut to this, so that a datagram has room for it."""
 
 
 class Wake:
@@ -42,6 +45,11 @@ class Wake:
         except OSError:
             return True  # nobody listens: the next agent looks at every folder when it starts
         return True
+
+    def stall(self, why: str | None) -> None:
+        """Tell why the output stands still, or (None) that it goes on; to be told again and again while it stands still."""
+        with suppress(OSError):
+            self._socket.sendto(self._name + b"\0" + (why or "").encode()[:STALL_BYTES], self._address)
 
     def close(self) -> None:
         if self._pause is not None:

@@ -47,6 +47,7 @@ class HeldAttempt(NamedTuple):
     cookie: str
     log_id: int
     state: AttemptState
+    stalled: str | None = None
 
 
 def add_agent_token(connection: Connection, hash: str, labels: Sequence[str], life_ms: int) -> int:
@@ -193,11 +194,18 @@ def note_trouble(connection: Connection, id: int, message: str) -> None:
 def held_attempts(connection: Connection, agent_id: int) -> list[HeldAttempt]:
     """All that belongs to an agent and has not ended."""
     rows = connection.execute(
-        select(attempts.c.id, attempts.c.run_id, attempts.c.cookie, attempts.c.log_id, attempts.c.state)
+        select(
+            attempts.c.id,
+            attempts.c.run_id,
+            attempts.c.cookie,
+            attempts.c.log_id,
+            attempts.c.state,
+            attempts.c.stalled,
+        )
         .where(attempts.c.agent_id == agent_id, attempt_held)
         .order_by(attempts.c.id)
     )
-    return [HeldAttempt(*row[:4], AttemptState(row.state)) for row in rows]
+    return [HeldAttempt(*row[:4], AttemptState(row.state), row.stalled) for row in rows]
 
 
 def list_agents(connection: Connection, lease_ms: int) -> list[AgentView]:

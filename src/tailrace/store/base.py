@@ -32,7 +32,7 @@ def call(
 
 
 class Store(ABC):
-    """Runs transactions in threads.
+    """Runs transactions in threads. Raises NoRoom for a write that fails because the database's disk is full.
 
     A write that returns is committed. A write that raises has changed nothing, and so has one whose commit fails.
     A cancelled call may still commit. Functions may be called more than once (a deadlock is tried again, and so is a

@@ -14,6 +14,7 @@ from tailrace.store.leases import Ended
 from tailrace.store.moves import move, move_all
 from tailrace.store.tables import attempt as attempts
 from tailrace.store.tables import job as jobs
+from tailrace.store.tables import log as logs
 from tailrace.store.tables import step as steps
 
 _VERBS = {AttemptState.PASSED: "pass", AttemptState.FAILED: "fail", AttemptState.ABORTED: "abort"}
@@ -34,6 +35,7 @@ _END_STEP = (
     )
     .values(state=bindparam("to"), exit_code=bindparam("code"), ended_at=bindparam("at"))
 )
+_DROP = update(logs).where(logs.c.id == bindparam("log")).values(dropped=bindparam("bytes"))
 
 
 def apply_fact(connection: Connection, agent_id: int, attempt_id: int, fact: Fact) -> Ended:
@@ -64,6 +66,8 @@ def apply_fact(connection: Connection, agent_id: int, attempt_id: int, fact: Fac
             connection.execute(_END_STEP, {"attempt": attempt_id, "step": fact.step, **ended})
         case Finished():
             _start(connection, row, at)
+            if fact.dropped:
+                connection.execute(_DROP, {"log": row.log_id, "bytes": fact.dropped})
             return Ended(run_id, _finish(connection, row, fact.outcome, at))
     return Ended(run_id, False)
 
@@ -88,6 +92,7 @@ def _finish(connection: Connection, row: Row[*tuple[object, ...]], outcome: Outc
         verb,
         exit_code=outcome.exit_code,
         lease_until=None,
+        stalled=None,
         **cause,
     )
     return end_job(connection, row, verb, cause)

@@ -174,6 +174,7 @@ class _Showing(NamedTuple):
                 logs.c.size,
                 logs.c.removed_at,
                 logs.c.removed_why,
+                logs.c.dropped,
             )
             .join(logs, logs.c.id == attempts.c.log_id)
             .outerjoin(agents, agents.c.id == attempts.c.agent_id)
@@ -258,6 +259,8 @@ def _attempts(connection: Connection, showing: _Showing, id: int) -> dict[int, l
                 log_size=row.size,
                 log_removed_at=row.removed_at,
                 log_removed_why=row.removed_why,
+                log_dropped=row.dropped,
+                stalled=row.stalled,
                 created_at=row.created_at,
                 started_at=row.started_at,
                 finished_at=row.finished_at,

@@ -243,6 +243,7 @@ def end_lapsed(
         reason=reason,
         detail=detail,
         lease_until=None,
+        stalled=None,
         finished_at=now,
     )
     # A log that was closed already is whole, although nobody heard of the attempt's end.

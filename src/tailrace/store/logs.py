@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, select
@@ -9,6 +10,7 @@ from sqlalchemy import Connection, bindparam, select
 from tailrace.domain.states import LOG, AttemptState, LogState
 from tailrace.store.clock import read_clock
 from tailrace.store.moves import move_all
+from tailrace.store.stalls import note_going_on
 from tailrace.store.tables import attempt as attempts
 from tailrace.store.tables import log as logs
 
@@ -63,6 +65,17 @@ def find_log(connection: Connection, id: int) -> LogRow | None:
     return None if row is None else LogRow(row.id, LogState(row.state), *tuple(row)[2:])
 
 
+def find_logs(connection: Connection, ids: Collection[int]) -> list[LogRow]:
+    """Those of these logs that are known; at most 10,000 at once, more than that in parts."""
+    found: list[LogRow] = []
+    all_ids = sorted(ids)
+    for at in range(0, len(all_ids), 10_000):
+        part = all_ids[at : at + 10_000]
+        rows = connection.execute(select(logs.c.id, logs.c.state, logs.c.size).where(logs.c.id.in_(part)))
+        found += [LogRow(row.id, LogState(row.state), row.size) for row in rows]
+    return found
+
+
 def find_owner(connection: Connection, attempt_id: int) -> LogOwner | None:
     """None for an unknown attempt."""
     row = connection.execute(_OWNER, {"attempt": attempt_id}).first()
@@ -83,4 +96,5 @@ def find_owner(connection: Connection, attempt_id: int) -> LogOwner | None:
 def close_log(connection: Connection, id: int, size: int, crc32: int) -> bool:
     """The log is whole: `size` bytes with this CRC-32; False when it was not open any more."""
     now = read_clock(connection)
+    note_going_on(connection, id)
     return bool(move_all(connection, logs, LOG, [id], "close", size=size, crc32=crc32, closed_at=now))

@@ -12,6 +12,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.exc import DBAPIError
 
+from tailrace.domain.errors import NoRoom
 from tailrace.store.base import Store, call
 
 P = ParamSpec("P")
@@ -24,6 +25,7 @@ _AGAIN = (
     "40P01",  # deadlock
     "23505",  # unique violation: another was quicker; the function looks again and says so in its own words
 )
+_DISK_FULL = "53100"
 
 
 def postgres_engine(url: str, size: int = THREADS) -> Engine:
@@ -53,6 +55,8 @@ class PostgresStore(Store):
                     with self._engine.begin() as connection:
                         return call(function, connection, *args, **kwargs)
                 except DBAPIError as error:
+                    if getattr(error.orig, "sqlstate", None) == _DISK_FULL:
+                        raise NoRoom from error
                     if left == 0 or getattr(error.orig, "sqlstate", None) not in _AGAIN:
                         raise
                 # Two that fell over each other, and begin again at once, do so again.

@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
+from tailrace.domain.errors import NoRoom
 from tailrace.store.base import Store, call
 
 P = ParamSpec("P")
@@ -25,6 +27,8 @@ T = TypeVar("T")
 READERS = 4
 BATCH = 128
 BUSY_TIMEOUT_MS = 10_000
+_DISK_FULL = ("SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_IOERR_SHMSIZE")
+"""The latter two from a disk that had no room for the log or its index."""
 
 
 def sqlite_engine(path: Path) -> Engine:
@@ -151,7 +155,7 @@ class SqliteStore(Store):
                 if connection is not None:
                     connection.invalidate()
                     connection = None
-            _answer(batch, answers)
+            _answer(batch, [(result, _named(error)) for result, error in answers])
         if connection is not None:
             connection.close()
 
@@ -178,6 +182,15 @@ def _commit_together(connection: Connection, batch: list[_Wish]) -> list[tuple[A
         if _in_transaction(connection):
             connection.exec_driver_sql("ROLLBACK")
     return answers
+
+
+def _named(error: BaseException | None) -> BaseException | None:
+    """A full disk by its name."""
+    if isinstance(error, DBAPIError) and getattr(error.orig, "sqlite_errorname", "") in _DISK_FULL:
+        named = NoRoom()
+        named.__cause__ = error
+        return named
+    return error
 
 
 def _in_transaction(connection: Connection) -> bool:

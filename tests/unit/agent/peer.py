@@ -27,16 +27,19 @@ from tailrace.domain.wire import (
     Beat,
     CloseLog,
     Drop,
+    Gap,
     Hello,
     JobSecrets,
     Leased,
     LogClosed,
     Noted,
     Ready,
+    Refused,
     Resume,
     Rewind,
     Said,
     ServerMessage,
+    Stalled,
     Trouble,
     Watch,
     Welcome,
@@ -126,6 +129,11 @@ class Peer:
         self.hellos: list[Hello] = []
         self.free: list[int] = []
         self.troubles: list[Trouble] = []
+        self.stalls: list[str | None] = []
+        self.closings: list[CloseLog] = []
+        self.gaps: list[tuple[int, int]] = []
+        self.refusing: Callable[[bytes], float | None] | None = None
+        self.durable = False
         self.beats = 0
         self.cut_at: int | None = None
         self.refuse_facts = False
@@ -241,12 +249,16 @@ class Peer:
             self.cut()
             return
         held.chunks += 1
+        if self.refusing is not None and (retry_s := self.refusing(bytes(held.data))) is not None:
+            end = len(held.data)
+            await self.say(Refused(log=chunk.log, end=end, why="the server's disk is full", retry_s=retry_s))
+            return
         if chunk.offset != len(held.data):
             await self.say(Rewind(log=chunk.log, end=len(held.data)))
             return
         held.data += chunk.data
         held.spans += chunk.spans
-        await self.say(Ack(log=chunk.log, received=len(held.data), durable=0))
+        await self.say(Ack(log=chunk.log, received=len(held.data), durable=len(held.data) * self.durable))
 
     async def _message(self, message: AgentMessage) -> None:
         match message:
@@ -256,6 +268,13 @@ class Peer:
                 self.beats += 1
             case Trouble():
                 self.troubles.append(message)
+            case Stalled():
+                self.stalls.append(message.why)
+            case Gap():
+                held = next(held for held in self.attempts.values() if held.lease.log == message.log)
+                self.gaps.append((len(held.data), message.end))
+                held.data += b"?" * (message.end - len(held.data))
+                await self.say(Ack(log=message.log, received=len(held.data), durable=0))
             case Said():
                 held = self.attempts[message.attempt]
                 held.said += 1
@@ -269,7 +288,8 @@ class Peer:
                 raise AssertionError("hello comes once")
 
     async def _close_log(self, held: Held, message: CloseLog) -> None:
-        if (message.size, message.crc32) == (len(held.data), zlib.crc32(held.data)):
+        self.closings.append(message)
+        if message.freed or (message.size, message.crc32) == (len(held.data), zlib.crc32(held.data)):
             held.closed = True
             await self.say(LogClosed(log=message.log))
             return

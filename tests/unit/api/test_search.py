@@ -76,7 +76,7 @@ async def house(tmp_path: Path) -> AsyncGenerator[SearchHouse]:
         search = LogSearch(live.logs, threads=2, first_block=1024, block=4096)
         return search_router(live.logs, live.describe, store, search)
 
-    async with live_house(tmp_path / "logs", 15.0, routes) as live:
+    async with live_house(tmp_path / "logs", routes) as live:
         assert search is not None
         made = SearchHouse(live, store, search)
         yield made

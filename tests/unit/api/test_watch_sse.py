@@ -6,14 +6,14 @@ import asyncio
 import random
 import socket
 import tracemalloc
-from pathlib import Path
 
 import httpx2
 import pytest
 
 from tailrace.domain.spans import Span, Stream
+from tailrace.live.connections import Connections
 from tailrace.live.tail import TAIL_BYTES
-from tests.support.live_house import Event, LiveHouse, events, in_time, live_house, text_of, until
+from tests.support.live_house import Event, LiveHouse, OpenHouse, events, in_time, text_of, until
 
 WORDS = "grüße\n汉字\x1b[31m red \x1b[0m🙂\r\n\t\0 plain ascii text that goes on for a while\n"
 
@@ -123,15 +123,16 @@ async def test_last_event_id_beats_from_and_tail(house: LiveHouse) -> None:
 
 
 async def test_the_last_lines_come_first_where_asked(house: LiveHouse) -> None:
-    """And what comes after them."""
+    """After the gap before them, which is named; then what comes."""
     house.append(7, b"1\n2\n3\n")
     async with house.stream(7, "?tail=2") as response:
         coming = events(response.aiter_bytes())
-        found = [await in_time(anext(coming))]
+        found = [await in_time(anext(coming)), await in_time(anext(coming))]
         house.append(7, b"4\n")
         house.end(7)
         found += [event async for event in coming]
-    assert text_of(found[:1]) == "2\n3\n"
+    assert found[0] == Event("gap", 2, {"from": 0, "to": 2})
+    assert text_of(found[:2]) == "2\n3\n"
     assert text_of(found) == "2\n3\n4\n"
 
 
@@ -195,9 +196,9 @@ async def test_two_hundred_watchers_get_the_same(house: LiveHouse) -> None:
     assert len(house.hub.connections) == 0
 
 
-async def test_a_client_that_hangs_up_is_noticed(tmp_path: Path) -> None:
+async def test_a_client_that_hangs_up_is_noticed(open_house: OpenHouse) -> None:
     """At once: without a byte, or a beat, being written to it."""
-    async with live_house(tmp_path, beat_s=3600) as house:
+    async with open_house(connections=Connections(3600)) as house:
         house.create(7)
         async with house.stream(7):
             await until(lambda: house.hub.watched(7), "the watcher")
@@ -234,10 +235,10 @@ async def test_watchers_that_never_read_take_bounded_memory(house: LiveHouse) ->
     await until(lambda: len(house.hub.connections) == 0, "the hub to notice")
 
 
-async def test_a_slow_reader_gets_every_byte(house: LiveHouse) -> None:
+async def test_a_slow_reader_that_asks_for_the_whole_gets_every_byte(house: LiveHouse) -> None:
     """It lags, and is never skipped forward."""
     whole = b"".join(b"line %d of a long log\n" % number for number in range(400_000))
-    async with house.stream(7) as response:
+    async with house.stream(7, "?whole=1") as response:
         await until(lambda: house.hub.watched(7), "the watcher")
         for at in range(0, len(whole), 200_000):
             house.append(7, whole[at : at + 200_000])
@@ -248,9 +249,9 @@ async def test_a_slow_reader_gets_every_byte(house: LiveHouse) -> None:
     assert found[-1].kind == "end"
 
 
-async def test_an_idle_stream_beats(tmp_path: Path) -> None:
+async def test_an_idle_stream_beats(open_house: OpenHouse) -> None:
     """A comment now and then, from one timer for all."""
-    async with live_house(tmp_path, beat_s=0.02) as house:
+    async with open_house(connections=Connections(0.02)) as house:
         house.create(7)
         async with house.stream(7) as one, house.stream(7) as two:
             for response in (one, two):
@@ -284,3 +285,35 @@ async def test_closing_does_not_wait_for_one_that_never_reads(
     await in_time(house.hub.close())
     await until(lambda: len(house.hub.connections) == 0, "the watcher to be abandoned")
     connection.close()
+
+
+async def test_when_there_is_no_room_the_answer_is_a_hint(open_house: OpenHouse) -> None:
+    """A 200, since EventSource gives up for good on an error; there is room again when one has left."""
+    async with open_house(connections=Connections(most=2)) as house:
+        house.create(7)
+        async with house.stream(7), house.stream(7):
+            await until(lambda: len(house.hub.connections) == 2, "the watchers")
+            (hint,) = await house.follow(7)
+            assert hint.kind == "retry"
+            assert hint.data["ms"] >= 5000
+            assert len(house.hub.connections) == 2
+        await until(lambda: len(house.hub.connections) == 0, "them to leave")
+        house.end(7)
+        assert [event.kind for event in await house.follow(7)] == ["end"]
+
+
+async def test_an_address_that_is_refused_takes_no_room(open_house: OpenHouse) -> None:
+    """Neither does one that ended, nor a HEAD."""
+    async with open_house(connections=Connections(most=1)) as house:
+        house.create(7)
+        async with httpx2.AsyncClient(trust_env=False) as client:
+            address = f"{house.url}/api/logs"
+            for _ in range(3):
+                assert (await client.get(f"{address}/404/stream")).status_code == 404
+                assert (await client.get(f"{address}/7/stream?tail=x")).status_code == 400
+                assert (await client.head(f"{address}/7/stream")).status_code == 200
+            house.end(7)
+            for _ in range(3):
+                answer = await client.get(f"{address}/7/stream", headers={"Last-Event-ID": "5"})
+                assert answer.status_code == 204
+        assert [event.kind for event in await house.follow(7)] == ["end"]

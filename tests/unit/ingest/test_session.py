@@ -2,63 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from pathlib import Path
-
 import pytest
 
 from tailrace.domain.errors import LeaseLost
 from tailrace.domain.plan import JobSpec, RunStep
-from tailrace.domain.wire import Ack, Drop, Held, JobSecrets, Leased, Resume, ServerMessage, pack_chunk
-from tailrace.ingest.desk import Desk
-from tailrace.ingest.session import Session
-from tailrace.live.bus_memory import MemoryBus
-from tailrace.live.hub import LogHub, LogView
-from tailrace.logs.tail_file import FileLogStore
-from tailrace.store import Store, open_store
+from tailrace.domain.wire import Ack, Drop, Held, JobSecrets, Leased, Resume, pack_chunk
 from tailrace.store.aborts import abort_run
 from tailrace.store.leases import Handover, end_lapsed, find_lapsed
-from tailrace.store.sealing import SealingKey
 from tailrace.store.secrets import secret_row, set_secret
-from tests.unit.store.world import a_run, an_agent, lease, start
-
-KEY = SealingKey(bytes(32))
-
-
-@dataclass(frozen=True)
-class World:
-    store: Store
-    desk: Desk
-    agent: int
-    run: int
-    told: list[ServerMessage]
-
-    def session(self) -> Session:
-        """A new connection of the agent; what it is told comes behind what it was told before."""
-        return Session(self.desk, self.agent, self.told.append)
-
-    def heard(self, kind: type[ServerMessage]) -> list[ServerMessage]:
-        return [message for message in self.told if isinstance(message, kind)]
-
-
-@pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
-    """One agent, and one run whose job waits in the queue."""
-    store = await open_store(f"sqlite:///{tmp_path / 'tailrace.db'}")
-    logs = FileLogStore(tmp_path / "logs")
-    bus = MemoryBus()
-    await bus.start()
-
-    async def describe(_log: int) -> LogView | None:
-        return None
-
-    hub = LogHub(logs, describe)
-    agent, run = await store.write(an_agent), await store.write(a_run)
-    yield World(store, Desk(store, logs, hub, bus, 60_000, logs, KEY), agent, run, [])
-    await hub.close()
-    await bus.close()
-    await store.close()
+from tests.unit.ingest.world import KEY, World
+from tests.unit.store.world import a_run, lease, start
 
 
 async def lapse(world: World) -> None:

@@ -82,7 +82,7 @@ class Reader:
 @pytest.fixture
 async def house(tmp_path: Path) -> AsyncGenerator[LiveHouse]:
     """Logs and hubs without a server; log 7 is there and empty."""
-    made = LiveHouse(tmp_path / "logs", 15.0)
+    made = LiveHouse(tmp_path / "logs")
     made.create(7)
     yield made
     made.logs.close()
@@ -391,3 +391,117 @@ async def test_bytes_that_the_store_lost_are_an_error(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="not held any more"):
         await hub.fetch(cursor)
     logs.close()
+
+
+class Line:
+    """A sink that is full after so many writes."""
+
+    def __init__(self, room: int = 1_000_000) -> None:
+        self.room = room
+        self.frames: list[bytes] = []
+        self.cursor: Cursor | None = None
+        self.woken = 0
+
+    def wake(self) -> None:
+        self.woken += 1
+
+    async def follow(self, hub: LogHub) -> Line:
+        self.cursor = await hub.watch(7, self.wake)
+        assert self.cursor.take() is None
+        self.cursor.follow(self, Piece.sse)
+        return self
+
+    def write(self, data: bytes) -> None:
+        self.frames.append(data)
+        self.room -= 1
+        if not self.room and self.cursor is not None:
+            assert self.cursor.pause()
+
+
+async def test_who_follows_is_written_to_in_the_same_turn(house: LiveHouse) -> None:
+    """The same bytes to each, with no wake; who came in between takes the piece and then follows too."""
+    lines = [await Line().follow(house.hub) for _ in range(3)]
+    house.append(7, b"one")
+    assert [len(line.frames) for line in lines] == [1, 1, 1]
+    assert len({id(line.frames[0]) for line in lines}) == 1
+    assert [line.woken for line in lines] == [0, 0, 0]
+    assert all(line.cursor and line.cursor.offset == 3 for line in lines)
+
+
+async def test_one_that_is_full_goes_on_from_there(house: LiveHouse) -> None:
+    """In the middle of a burst of several pieces as well; nobody else is held up or skipped."""
+    full, free = await Line(room=2).follow(house.hub), await Line().follow(house.hub)
+    house.append(7, bytes(5 * PIECE_BYTES))
+    assert (len(full.frames), len(free.frames)) == (2, 5)
+    assert full.cursor is not None
+    assert full.cursor.offset == 2 * PIECE_BYTES
+    rest = [full.cursor.take() for _ in range(4)]
+    assert [piece.offset if isinstance(piece, Piece) else piece for piece in rest] == [
+        2 * PIECE_BYTES,
+        3 * PIECE_BYTES,
+        4 * PIECE_BYTES,
+        None,
+    ]
+    full.room = 10
+    full.cursor.follow(full, Piece.sse)
+    house.append(7, b"x" * PIECE_BYTES)
+    await until(lambda: len(free.frames) == 6, "the next piece")
+    assert len(full.frames) == 3
+
+
+async def test_one_that_cannot_be_written_to_harms_nobody_else(house: LiveHouse) -> None:
+    """Nor the agent whose bytes they are."""
+
+    class Broken(Line):
+        def write(self, data: bytes) -> None:
+            raise RuntimeError("the handle is closed")
+
+    await Broken().follow(house.hub)
+    well = await Line().follow(house.hub)
+    house.append(7, b"one")
+    assert len(well.frames) == 1
+
+
+async def test_who_follows_is_woken_for_the_end_and_for_a_hole(house: LiveHouse) -> None:
+    """What comes next is then no piece: it is to be taken."""
+    line = await Line().follow(house.hub)
+    house.append(7, b"all")
+    house.logs.append(7, 3, [], bytes(3 * TAIL_BYTES))
+    house.hub.resync(7)
+    await until(lambda: line.woken == 1, "a wake")
+    assert line.cursor is not None
+    assert (len(line.frames), line.cursor.offset, line.cursor.behind) == (1, 3, True)
+    line.cursor.offset = 3 + 3 * TAIL_BYTES
+    assert line.cursor.take() is None
+    line.cursor.follow(line, Piece.sse)
+    house.end(7)
+    assert line.woken == 2
+    assert line.cursor.take() == End(3 + 3 * TAIL_BYTES, "closed")
+
+
+async def test_who_has_left_is_not_written_to(house: LiveHouse) -> None:
+    """Nor kept."""
+    line, other = await Line().follow(house.hub), await Line().follow(house.hub)
+    assert line.cursor is not None
+    house.hub.leave(line.cursor)
+    house.append(7, b"one")
+    assert (line.frames, len(other.frames)) == ([], 1)
+
+
+async def test_one_that_catches_up_while_it_is_written_to_gets_nothing_twice(house: LiveHouse) -> None:
+    """Its transport filled and drained within one burst of pieces."""
+
+    class Drained(Line):
+        def write(self, data: bytes) -> None:
+            super().write(data)
+            if len(self.frames) == 1:
+                assert self.cursor is not None
+                self.cursor.pause()
+                while isinstance(piece := self.cursor.take(), Piece):
+                    self.frames.append(piece.sse())
+                self.cursor.follow(self, Piece.sse)
+
+    line = await Drained().follow(house.hub)
+    house.append(7, bytes(5 * PIECE_BYTES))
+    assert len(line.frames) == 5
+    assert len({id(frame) for frame in line.frames}) == 5

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from tailrace.domain.spans import Span, Stream, spans_within
 from tailrace.live.pieces import PIECE_BYTES, Piece, cut_pieces
+from tailrace.live.websocket import payload_of
 
 data_strategy = st.lists(
     st.sampled_from(
@@ -31,7 +32,7 @@ def pieces(draw: st.DrawFn) -> Piece:
 @given(pieces())
 def test_the_live_form_is_the_whole_text_with_its_spans(piece: Piece) -> None:
     """The text is the bytes decoded at once; every index is where the bytes before the span end in UTF-16."""
-    frame = json.loads(piece.live())
+    frame = json.loads(payload_of(piece.live()))
     chunk = frame["chunk"]
     text = piece.data.decode("utf-8", "replace")
     assert frame["topic"] == "log/3"
@@ -47,7 +48,7 @@ def test_the_live_form_is_the_whole_text_with_its_spans(piece: Piece) -> None:
 @given(pieces())
 def test_a_span_moves_only_to_the_beginning_of_its_character(piece: Piece) -> None:
     """A span that begins between characters is told as it is; one inside a character begins at most 3 bytes earlier."""
-    told = {tuple(span[1:4]): span[0] for span in json.loads(piece.live())["chunk"]["spans"]}
+    told = {tuple(span[1:4]): span[0] for span in json.loads(payload_of(piece.live()))["chunk"]["spans"]}
     for span in piece.spans:
         offset = told.get((span.time, span.stream.word, span.step))
         if offset is None:

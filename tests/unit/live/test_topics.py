@@ -12,6 +12,7 @@ import pytest
 from tailrace.live.bus_memory import MemoryBus
 from tailrace.live.signal import Signal
 from tailrace.live.topics import KEPT_FRAMES, Missing, TopicHub
+from tailrace.live.websocket import payload_of
 from tests.support.live_house import in_time
 
 
@@ -38,7 +39,7 @@ class Rows:
 class Watcher:
     def __init__(self, hub: TopicHub, topic: str = "runs") -> None:
         self.signal = Signal()
-        self.frames: list[str] = []
+        self.frames: list[bytes] = []
         self.cursor = hub.watch(topic, self.signal.set)
         self.rows: dict[str, Any] = {}
 
@@ -48,8 +49,8 @@ class Watcher:
         if isinstance(frame, Missing):
             return frame
         self.frames.append(frame)
-        self.rows |= json.loads(frame)
-        return json.loads(frame)
+        self.rows |= json.loads(payload_of(frame))
+        return json.loads(payload_of(frame))
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from typing import TypeVar
 from tailrace.domain.facts import Fact, Finished, StepBegan, StepEnded
 from tailrace.domain.lease import Lease
 from tailrace.domain.plan import JobSpec, RunStep, Submodules
+from tailrace.domain.plan.model import LogSpec
 from tailrace.domain.spans import Span, Stream, spans_within
 from tailrace.runner.family import Family
 from tailrace.runner.folder import AttemptFolder
@@ -125,6 +126,7 @@ class Bench:
         variables: dict[str, str] | None = None,
         secrets: tuple[str, ...] = (),
         names: tuple[str, ...] = ("one", "two", "three", "four", "five"),
+        log: LogSpec | None = None,
     ) -> Carried:
         """An attempt whose steps are these scripts, named `one`, `two` and so on."""
         number = next(self._numbers)
@@ -146,6 +148,7 @@ class Bench:
                 depth=depth,
                 submodules=submodules,
                 timeout_s=timeout_s,
+                log=log or LogSpec(),
                 variables=job_variables or {},
                 secrets=secrets,
                 steps=tuple(RunStep(name=name, run=run) for name, run in zip(names, scripts, strict=False)),

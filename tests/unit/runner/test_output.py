@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import subprocess
+import socket
 import sys
-import tempfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -20,6 +20,7 @@ from tailrace.runner.masking import Masker
 from tailrace.runner.output import Output, Pipe
 from tailrace.runner.spool import SpoolWriter
 from tailrace.runner.wake import Wake
+from tests.support.disk import small_disk
 from tests.unit.runner.bench import Bench, Carried, until
 
 PYTHON = sys.executable
@@ -157,31 +158,48 @@ async def test_what_a_background_child_says_in_time_is_kept(bench: Bench) -> Non
     assert "killed" not in attempt.system
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small disk")
 async def test_a_full_disk_delays_output_and_loses_none(
     bench_in: Callable[[Path], Bench], tmp_path: Path
 ) -> None:
-    """The runner stops reading while there is no room, and goes on when there is."""
-    place = Path(tempfile.mkdtemp())
-    mounted = subprocess.run(("mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(place)), check=False)
-    if mounted.returncode != 0:
-        place.rmdir()
-        pytest.skip("this machine does not let root mount")
-    bench = bench_in(place)
-    try:
-        ballast = place / "ballast"
-        ballast.write_bytes(bytes(600_000))
-        blocked = tmp_path / "blocked"
-        attempt = bench.attempt(python(_WRITES_UNTIL_BLOCKED.format(blocked=str(blocked))))
-        await bench.start(attempt)
-        await until(blocked.exists)
-        assert shutil.disk_usage(place).free == 0
-        assert attempt.finished is None
-        ballast.unlink()
-        finished = await bench.end(attempt)
-        assert finished.outcome.state == "passed"
-        assert attempt.stdout == b"y" * 600_000 + b"end\n"
-    finally:
-        bench.clear()
-        subprocess.run(("umount", "-l", str(place)), check=True)
-        place.rmdir()
+    """The runner stops reading while there is no room, tells the agent why, and goes on when there is."""
+    with small_disk(1 << 20) as disk:
+        bench = bench_in(disk)
+        with listener(disk / "wake.sock") as agent:
+            try:
+                ballast = disk / "ballast"
+                ballast.write_bytes(bytes(600_000))
+                blocked = tmp_path / "blocked"
+                attempt = bench.attempt(python(_WRITES_UNTIL_BLOCKED.format(blocked=str(blocked))))
+                await bench.start(attempt)
+                await until(blocked.exists)
+                assert shutil.disk_usage(disk).free == 0
+                assert attempt.finished is None
+                await until(lambda: (said := stalls(agent)) and said[-1])
+                ballast.unlink()
+                await until(lambda: "" in stalls(agent))
+                finished = await bench.end(attempt)
+                assert finished.outcome.state == "passed"
+                assert attempt.stdout == b"y" * 600_000 + b"end\n"
+            finally:
+                bench.clear()
+
+
+@contextmanager
+def listener(path: Path) -> Generator[socket.socket]:
+    """An agent's ear for datagrams."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
+        listening.bind(str(path))
+        listening.setblocking(False)
+        yield listening
+
+
+def stalls(agent: socket.socket) -> list[str]:
+    """What a runner said since the last call of why its output stands still; empty: it does not."""
+    said: list[str] = []
+    while True:
+        try:
+            _, found, why = agent.recv(2000).partition(b"\0")
+        except BlockingIOError:
+            return said
+        if found:
+            said.append(why.decode())

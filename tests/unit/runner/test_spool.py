@@ -1,17 +1,22 @@
 from __future__ import annotations
 
+import random
 import resource
+import shutil
 import zlib
 from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tailrace.domain.spans import SPAN_BYTES, Span, Stream, pack_spans
 from tailrace.runner.folder import AttemptFolder
 from tailrace.runner.spool import MERGE_MS, SpoolReader, SpoolWriter
+from tests.support.disk import fill, small_disk
+from tests.unit.agent.peer import lease_of
 
 Piece = tuple[int, Stream, int, bytes]
 pieces = st.lists(
@@ -160,3 +165,83 @@ def test_the_checksum_of_any_beginning(tmp_path: Path) -> None:
     assert [reader.crc32(n) for n in (5, 11, 3, 99)] == [
         zlib.crc32(part) for part in (b"hello", b"hello world", b"hel", b"hello world")
     ]
+
+
+MIB = 1 << 20
+
+
+def grown(folder: AttemptFolder, size: int) -> bytes:
+    """A spool of noise, in pieces of both streams."""
+    noise = random.Random(size).randbytes(size)
+    pieces = (
+        (at // 100, (Stream.STDOUT, Stream.STDERR)[at // 1000 % 2], 0, noise[at : at + 1000])
+        for at in range(0, size, 1000)
+    )
+    written(folder, *pieces).close()
+    return noise
+
+
+def test_what_the_server_holds_is_given_back_to_the_disk(tmp_path: Path) -> None:
+    """In whole MiB; what is left reads as before, bytes and spans, and the checksum of all is still known."""
+    folder, other = AttemptFolder(tmp_path), AttemptFolder(tmp_path / "other")
+    other.path.mkdir()
+    size = 5 * MIB + 1234
+    noise = grown(folder, size)
+    grown(other, size)
+    reader, whole = SpoolReader(folder), SpoolReader(other)
+    before = folder.spool.stat().st_blocks
+    reader.free(3 * MIB + 5)
+    assert reader.freed == 3 * MIB
+    assert (before - folder.spool.stat().st_blocks) * 512 >= 3 * MIB - 8192
+    assert folder.spool.stat().st_size == size
+    assert reader.read(3 * MIB, 1 << 30, 1 << 30) == whole.read(3 * MIB, 1 << 30, 1 << 30)
+    assert reader.crc32(size) == zlib.crc32(noise)
+    reader.free(size)
+    assert reader.freed == 5 * MIB
+    later = SpoolReader(folder)
+    assert (later.freed, later.crc32(size)) == (5 * MIB, zlib.crc32(noise))
+    assert later.read(5 * MIB, 1 << 30, 1 << 30) == whole.read(5 * MIB, 1 << 30, 1 << 30)
+
+
+def test_a_writer_goes_on_with_a_spool_that_was_freed(tmp_path: Path) -> None:
+    """The runner died: size and checksum are those of all that was ever written."""
+    folder = AttemptFolder(tmp_path)
+    noise = grown(folder, 2 * MIB + 7)
+    SpoolReader(folder).free(2 * MIB + 7)
+    writer = written(folder, (10**9, Stream.SYSTEM, 0, b"the end\n"))
+    assert (writer.size, writer.crc32) == (2 * MIB + 15, zlib.crc32(noise + b"the end\n"))
+    writer.close()
+    reader = SpoolReader(folder)
+    assert reader.crc32(writer.size) == writer.crc32
+    assert reader.read(2 * MIB + 7, 100, 100)[1] == b"the end\n"
+
+
+def test_a_file_system_that_cannot_free_keeps_everything(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And can send everything again."""
+
+    def cannot(*_: int) -> bool:
+        return False
+
+    monkeypatch.setattr("tailrace.runner.freed.punch", cannot)
+    folder = AttemptFolder(tmp_path)
+    noise = grown(folder, 2 * MIB)
+    reader = SpoolReader(folder)
+    assert not reader.free(2 * MIB)
+    assert reader.freed == 0
+    assert reader.read(0, 1 << 30, 1 << 30)[1] == noise
+
+
+def test_a_spool_can_be_freed_on_a_full_disk(tmp_path: Path) -> None:
+    """That is when it is needed: the mark's room was taken when the folder was made."""
+    with small_disk(8 * MIB) as disk:
+        lease = lease_of(1, "true")
+        folder = AttemptFolder.create(disk / "attempts", lease)
+        grown(folder, 3 * MIB)
+        fill(disk)
+        assert shutil.disk_usage(disk).free == 0
+        reader = SpoolReader(folder)
+        reader.free(3 * MIB)
+        assert reader.freed == 2 * MIB
+        assert shutil.disk_usage(disk).free >= 2 * MIB - 8192

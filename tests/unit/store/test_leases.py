@@ -286,8 +286,8 @@ def test_what_an_agent_holds_is_what_has_not_ended(connection: Connection) -> No
     start(connection, agent, two.attempt)
     finish(connection, agent, one.attempt)
     assert held_attempts(connection, agent) == [
-        (two.attempt, two.run, two.cookie, two.log, AttemptState.RUNNING),
-        (three.attempt, three.run, three.cookie, three.log, AttemptState.LEASED),
+        (two.attempt, two.run, two.cookie, two.log, AttemptState.RUNNING, None),
+        (three.attempt, three.run, three.cookie, three.log, AttemptState.LEASED, None),
     ]
 
 

@@ -48,6 +48,7 @@ from tailrace.store.segments import (
 )
 from tailrace.store.servers import stamp_server
 from tailrace.store.sqlite import sqlite_engine
+from tailrace.store.stalls import find_left_logs, left_logs_of, note_stalled, run_of_attempt, truncate_log
 from tailrace.store.tables import attempt, delivery, job, log, project, run, step
 from tests.unit.store.world import a_job, a_plan, a_project, an_agent, new_run, planned
 
@@ -299,6 +300,11 @@ PER_JOB: dict[str, Callable[[World], Callable[[Connection], Any]]] = {
     "add_version": lambda w: lambda c: add_version(c, w.plan, "text"),
     "stamp_server": lambda w: lambda c: stamp_server(c, "a", 1000),
     "find_delivery": lambda w: lambda c: find_delivery(c, w.project, "github", "17"),
+    "find_left_logs": lambda w: lambda c: find_left_logs(c, 1000),
+    "left_logs_of": lambda w: lambda c: left_logs_of(c, w.agent),
+    "truncate_log": lambda w: lambda c: truncate_log(c, 17, 0),
+    "note_stalled": lambda w: lambda c: note_stalled(c, 17, "why"),
+    "run_of_attempt": lambda w: lambda c: run_of_attempt(c, 17),
     "close_log": lambda w: lambda c: close_log(c, 17, 0, 0),
     "find_log": lambda w: lambda c: find_log(c, 17),
     "claim_ended": lambda w: lambda c: claim_ended(c, "a", 1000, 10, large=1, delay_ms=0),

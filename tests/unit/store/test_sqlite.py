@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import Connection, event, insert, select
 from sqlalchemy.exc import OperationalError
 
+from tailrace.domain.errors import NoRoom
 from tailrace.store import sqlite
 from tailrace.store.migrate import migrate
 from tailrace.store.sqlite import SqliteStore, sqlite_engine
@@ -101,8 +102,8 @@ async def test_a_full_disk_fails_all_of_the_batch_with_its_cause_and_the_store_l
     release.set()
     await holding
     for answer in await asyncio.gather(*writes, return_exceptions=True):
-        assert isinstance(answer, OperationalError)
-        assert "full" in str(answer)
+        assert isinstance(answer, NoRoom)
+        assert "full" in str(answer.__cause__)
     assert await store.read(ids) == []
     await store.write(limit, 1000)
     await store.write(add, "again")

@@ -25,7 +25,7 @@ def _words(text: str) -> frozenset[str]:
 
 PLAN_KEYS = Keys(
     level="the plan",
-    allowed=("concurrency", "jobs", "max_parallel", "priority", "variables"),
+    allowed=("concurrency", "jobs", "log", "max_parallel", "priority", "variables"),
     not_yet=_words(
         """defaults encoding environment environments finally matrix
         notify on output parameters retry secrets shell workspace"""
@@ -33,7 +33,7 @@ PLAN_KEYS = Keys(
 )
 JOB_KEYS = Keys(
     level="a job",
-    allowed=("checkout", "labels", "needs", "retry", "secrets", "steps", "timeout", "variables"),
+    allowed=("checkout", "labels", "log", "needs", "retry", "secrets", "steps", "timeout", "variables"),
     not_yet=_words(
         """allow_failure artifacts concurrency continue_on_error defaults encoding env
         environment environments finally idle_timeout if limits matrix max_parallel output
@@ -55,8 +55,9 @@ CONCURRENCY_KEYS = Keys(
     level="a concurrency group", allowed=("cancel_superseded", "group"), not_yet=_words("max_parallel")
 )
 RETRY_KEYS = Keys(level="a retry", allowed=("max", "on"), not_yet=_words("delay"))
+LOG_KEYS = Keys(level='"log"', allowed=("limit", "when_full"), not_yet=frozenset())
 _MANY_PROBLEMS = 100
-_LEVELS = (PLAN_KEYS, JOB_KEYS, STEP_KEYS, CHECKOUT_KEYS, CONCURRENCY_KEYS, RETRY_KEYS)
+_LEVELS = (PLAN_KEYS, JOB_KEYS, STEP_KEYS, CHECKOUT_KEYS, CONCURRENCY_KEYS, RETRY_KEYS, LOG_KEYS)
 
 # What other systems call the same thing: too far apart for a comparison of letters.
 _ELSEWHERE = {

@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 DEFAULT_TIMEOUT_S = 3600
 MAX_TIMEOUT_S = 7 * 24 * 3600
+DEFAULT_LOG_BYTES = 1 << 30
+MAX_LOG_BYTES = 1 << 40
 
 
 Submodules = Literal["none", "direct", "recursive"]
@@ -39,6 +41,13 @@ class Retry(_Value):
     on: tuple[str, ...] = ("agent_lost",)
 
 
+class LogSpec(_Value):
+    """How many bytes a job's log may have, and what happens to a job that writes more: `fail` ends it, `drop` keeps no more."""
+
+    limit: int = Field(default=DEFAULT_LOG_BYTES, gt=0, le=MAX_LOG_BYTES)
+    when_full: Literal["fail", "drop"] = "fail"
+
+
 class JobSpec(_Value):
     """One job of a plan; `variables` holds the plan's variables under the job's own; `timeout_s` is in seconds.
 
@@ -56,6 +65,7 @@ class JobSpec(_Value):
     submodules: Submodules = "none"
     retry: Retry | None = None
     secrets: tuple[str, ...] = ()
+    log: LogSpec = LogSpec()
     steps: tuple[StepSpec, ...] = ()
 
 

@@ -10,7 +10,8 @@ from tailrace.domain.plan.checkout import read_checkout
 from tailrace.domain.plan.errors import Place, PlanInvalid, Problems, Unreadable, listed, plain, shown
 from tailrace.domain.plan.graph import find_cycles
 from tailrace.domain.plan.keys import JOB_KEYS, PLAN_KEYS, STEP_KEYS, did_you_mean, known_entries
-from tailrace.domain.plan.model import DEFAULT_TIMEOUT_S, JobSpec, Plan, RunStep
+from tailrace.domain.plan.log_limits import read_log
+from tailrace.domain.plan.model import DEFAULT_TIMEOUT_S, JobSpec, LogSpec, Plan, RunStep
 from tailrace.domain.plan.nodes import Entry, Items, Mapping, Node, Scalar, describe, read_nodes
 from tailrace.domain.plan.source import read_source
 from tailrace.domain.plan.turns import read_concurrency, read_retry
@@ -68,6 +69,7 @@ def _read_plan(root: Node | None, problems: Problems) -> Plan:
         return Plan()
     entries = known_entries(root, PLAN_KEYS, "the plan", problems)
     variables = _variables(entries, "the plan", problems)
+    log = read_log(entries.get("log"), "the plan", LogSpec(), problems)
     group = read_concurrency(entries["concurrency"], problems) if "concurrency" in entries else None
     priority = _whole(entries, "priority", -MAX_PRIORITY, MAX_PRIORITY, problems)
     most = _whole(entries, "max_parallel", 1, MAX_PARALLEL, problems)
@@ -79,7 +81,7 @@ def _read_plan(root: Node | None, problems: Problems) -> Plan:
     if "jobs" not in entries:
         problems.add(root.place, 'the plan has no "jobs"; it must name at least one job')
         return Plan()
-    jobs = _read_jobs(entries["jobs"], variables, problems)
+    jobs = _read_jobs(entries["jobs"], variables, log, problems)
     return Plan(
         variables=variables,
         priority=priority or 0,
@@ -95,7 +97,7 @@ def _whole(entries: dict[str, Entry], key: str, least: int, most: int, problems:
     return read_whole(entries[key].value, f"{shown(key)} of the plan", least, most, problems)
 
 
-def _read_jobs(entry: Entry, variables: dict[str, str], problems: Problems) -> dict[str, _Read]:
+def _read_jobs(entry: Entry, variables: dict[str, str], log: LogSpec, problems: Problems) -> dict[str, _Read]:
     node = entry.value
     if not isinstance(node, Mapping) or not node.entries:
         found = "an empty mapping" if isinstance(node, Mapping) else describe(node)
@@ -107,7 +109,7 @@ def _read_jobs(entry: Entry, variables: dict[str, str], problems: Problems) -> d
             f"a plan may have at most {MAX_JOBS} jobs; found {len(node.entries)}",
         )
         return {}
-    jobs = {job.key: _read_job(job, variables, problems) for job in node.entries}
+    jobs = {job.key: _read_job(job, variables, log, problems) for job in node.entries}
     _check_needs(jobs, problems)
     if sum(map(_weight, jobs.values())) > MAX_PLAN_CHARACTERS:
         problems.add(
@@ -124,7 +126,7 @@ def _weight(job: _Read) -> int:
     return variables + names + sum(len(step.name) + len(step.run) for step in job.spec.steps)
 
 
-def _read_job(entry: Entry, variables: dict[str, str], problems: Problems) -> _Read:
+def _read_job(entry: Entry, variables: dict[str, str], log: LogSpec, problems: Problems) -> _Read:
     subject = f"job {shown(entry.key)}"
     if not _JOB_NAME.fullmatch(entry.key):
         problems.add(
@@ -152,6 +154,7 @@ def _read_job(entry: Entry, variables: dict[str, str], problems: Problems) -> _R
         submodules=submodules,
         retry=read_retry(entries["retry"], subject, problems) if "retry" in entries else None,
         secrets=_secrets(entries, subject, problems),
+        log=read_log(entries.get("log"), subject, log, problems),
         steps=_steps(entry.place, entries.get("steps"), subject, problems),
     )
     return _Read(spec, needs)

@@ -11,7 +11,7 @@ from tailrace.domain.plan import PlanError, PlanInvalid, parse_plan
 from tailrace.domain.plan.keys import JOB_KEYS, PLAN_KEYS, STEP_KEYS, Keys
 
 STEPS = "steps: [{run: x}]"
-JOB = "allowed here: checkout, labels, needs, retry, secrets, steps, timeout, variables"
+JOB = "allowed here: checkout, labels, log, needs, retry, secrets, steps, timeout, variables"
 
 
 def refusal(text: str | bytes) -> list[str]:
@@ -232,7 +232,7 @@ jobs:
     steps: [{image: {}}]
 """
     assert refusal(text) == [
-        'p:1:1: "on" in the plan is not supported yet; allowed here: concurrency, jobs, max_parallel, priority, variables',
+        'p:1:1: "on" in the plan is not supported yet; allowed here: concurrency, jobs, log, max_parallel, priority, variables',
         'p:2:19: "A" is given twice; the first is at line 2, column 13',
         'p:7:9: unknown key "runn" in step 2 of job "build"; did you mean "run"? allowed here: name, run',
         'p:9:13: job "test" needs "biuld", which is not a job of this plan; did you mean "build"? '

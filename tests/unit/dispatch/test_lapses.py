@@ -1,0 +1,120 @@
+"""What is ended for agents that stay away."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, update
+
+from tailrace.dispatch.lapses import LapseKeeper
+from tailrace.domain.lease import Lease
+from tailrace.domain.spans import Span, Stream
+from tailrace.live.bus_memory import MemoryBus
+from tailrace.live.hub import LogHub, LogView
+from tailrace.logs.tail_file import FileLogStore
+from tailrace.store import Store, open_store
+from tailrace.store.agents import agent_left
+from tailrace.store.leases import renew_leases
+from tailrace.store.logs import find_log
+from tailrace.store.tables import agent as agents
+from tailrace.store.tables import server as servers
+from tests.unit.store.world import a_run, an_agent, finish, lease, start
+
+LEASE_MS = 60_000
+
+
+class Place:
+    """One agent whose attempt has ended and whose log is open with three bytes."""
+
+    def __init__(self, store: Store, folder: Path) -> None:
+        self.store = store
+        self.bus = MemoryBus()
+        self.logs = FileLogStore(folder)
+        self.hub = LogHub(self.logs, self._describe)
+
+    async def _describe(self, _log: int) -> LogView | None:
+        return None
+
+    async def open(self) -> None:
+        await self.bus.start()
+        self.agent = await self.store.write(an_agent)
+        await self.store.write(a_run)
+        self.lease = await self.store.write(_lease, self.agent)
+        self.logs.create(self.lease.log)
+        self.logs.append(self.lease.log, 0, [Span(0, 1, Stream.STDOUT, 0)], b"one")
+
+    def keeper(self, grace_s: float) -> LapseKeeper:
+        return LapseKeeper(
+            self.store,
+            self.logs,
+            self.hub,
+            self.bus,
+            tick_s=2.0,
+            away_ms=LEASE_MS,
+            log_grace_s=grace_s,
+        )
+
+    async def state(self) -> tuple[str, int | None]:
+        row = await self.store.read(find_log, self.lease.log)
+        assert row is not None
+        return row.state, row.size
+
+
+def _lease(connection: Connection, agent: int) -> Lease:
+    (leased,) = lease(connection, agent)
+    start(connection, agent, leased.attempt)
+    finish(connection, agent, leased.attempt)
+    return leased
+
+
+@pytest.fixture
+async def place(tmp_path: Path) -> AsyncIterator[Place]:
+    store = await open_store(f"sqlite:///{tmp_path / 'tailrace.db'}")
+    place = Place(store, tmp_path / "logs")
+    await place.open()
+    yield place
+    await place.hub.close()
+    await place.bus.close()
+    await store.close()
+
+
+async def test_the_log_of_an_ended_attempt_ends_when_its_agent_stays_away(place: Place) -> None:
+    """Its watchers get an end, and it can be sealed: what is missing will not come."""
+    keeper = place.keeper(grace_s=0)
+    await place.store.write(renew_leases, place.agent, LEASE_MS)
+    await keeper.look()
+    assert await place.state() == ("open", None), "its agent is there"
+    await place.store.write(agent_left, place.agent)
+    await keeper.look()
+    assert await place.state() == ("truncated", 3)
+
+
+async def test_an_agent_that_was_removed_is_not_waited_for_longer_than_any_other(place: Place) -> None:
+    """Whatever it said last of itself."""
+
+    def remove(connection: Connection) -> None:
+        renew_leases(connection, place.agent, LEASE_MS)
+        connection.execute(update(agents).values(removed_at=1))
+
+    await place.store.write(remove)
+    await place.keeper(grace_s=0).look()
+    assert await place.state() == ("truncated", 3)
+
+
+async def test_an_agent_has_time_to_come_back(place: Place) -> None:
+    """So long as this server has seen it away; time in which no server ran does not count."""
+    keeper = place.keeper(grace_s=3600)
+    await place.store.write(agent_left, place.agent)
+    await keeper.look()
+    await keeper.look()
+    assert await place.state() == ("open", None)
+
+    def long_ago(connection: Connection) -> None:
+        connection.execute(update(servers).values(seen_at=servers.c.seen_at - 3_600_000))
+
+    keeper = place.keeper(grace_s=0)
+    await place.store.write(long_ago)
+    await keeper.look()
+    assert await place.state() == ("truncated", 3)
