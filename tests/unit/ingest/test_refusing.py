@@ -32,6 +32,7 @@ from tailrace.domain.wire import (
 )
 from tailrace.live.scopes import run_scope
 from tailrace.store.jobs import get_job
+from tailrace.store.leases import Handover
 from tailrace.store.logs import find_log
 from tailrace.store.runs import get_run
 from tests.unit.ingest.world import World
@@ -61,7 +62,7 @@ async def test_bytes_that_find_no_room_are_refused_and_the_session_lives(
     """The agent hears where the log ends and when to try again; whoever looks at the run hears why, until they are taken."""
     leased = await a_lease(world)
     session = world.session()
-    session.deliver(leased)
+    session.deliver(Handover(leased))
     await session.chunk(pack_chunk(leased.log, 0, [], b"one"))
     woken: list[int | None] = []
     world.desk.bus.subscribe(run_scope(world.run), woken.append)
@@ -87,7 +88,7 @@ async def test_a_reason_is_shown_though_the_store_has_no_room_for_it(
     """It is kept as soon as there is."""
     leased = await a_lease(world)
     session = world.session()
-    session.deliver(leased)
+    session.deliver(Handover(leased))
     no_room(True)
     await session.stalled(Stalled(attempt=leased.attempt, why="the disk is full"))
     assert await stalled(world) == "the disk is full"
@@ -107,7 +108,7 @@ async def test_facts_that_find_no_room_are_said_again_in_order(
     """One that comes behind a refused one is not stored before it, or that one would be taken for stored."""
     leased = await a_lease(world, begun=False)
     session = world.session()
-    session.deliver(leased)
+    session.deliver(Handover(leased))
     facts = [Started(time=1), StepBegan(time=2, step=0, name="one"), StepBegan(time=3, step=1, name="two")]
     said = [Said(attempt=leased.attempt, index=index, fact=fact) for index, fact in enumerate(facts)]
     await session.said(said[0])
@@ -130,7 +131,7 @@ async def test_a_log_that_cannot_be_closed_now_is_closed_later(
     """The agent keeps everything until then."""
     leased = await a_lease(world)
     session = world.session()
-    session.deliver(leased)
+    session.deliver(Handover(leased))
     await session.chunk(pack_chunk(leased.log, 0, [], b"one"))
     close = CloseLog(attempt=leased.attempt, log=leased.log, size=3, crc32=zlib.crc32(b"one"))
     no_room(True)
@@ -145,7 +146,7 @@ async def test_a_chunk_damaged_on_its_way_is_none(world: World) -> None:
     """Its connection ends; the next one begins where the log does."""
     leased = await a_lease(world)
     session = world.session()
-    session.deliver(leased)
+    session.deliver(Handover(leased))
     frame = bytearray(pack_chunk(leased.log, 0, [], b"one"))
     frame[-1] ^= 1
     with pytest.raises(Invalid):
@@ -157,7 +158,7 @@ async def test_bytes_that_the_server_lost_and_the_agent_freed_leave_a_mark(world
     """The others keep their addresses; the log says what is missing, and that it is not whole."""
     leased = await a_lease(world)
     session = world.session()
-    session.deliver(leased)
+    session.deliver(Handover(leased))
     written = bytes(range(256)) * 20_000
     lost, freed = 1000, 3 << 20
     await session.chunk(pack_chunk(leased.log, 0, [Span(0, 1, Stream.STDOUT, 0)], written[:lost]))
@@ -195,7 +196,7 @@ async def test_files_that_somebody_took_are_asked_for_again(world: World) -> Non
     """From the first byte."""
     leased = await a_lease(world)
     session = world.session()
-    session.deliver(leased)
+    session.deliver(Handover(leased))
     await session.chunk(pack_chunk(leased.log, 0, [], b"one"))
     world.desk.logs.remove(leased.log)
     await session.chunk(pack_chunk(leased.log, 3, [], b"two"))
@@ -206,7 +207,7 @@ async def test_an_agent_that_comes_back_without_an_ended_attempts_log_ends_the_l
     """Nobody else will ever send the rest."""
     leased = await a_lease(world)
     session = world.session()
-    session.deliver(leased)
+    session.deliver(Handover(leased))
     await session.chunk(pack_chunk(leased.log, 0, [], b"one"))
     await world.store.write(finish, world.agent, leased.attempt)
     await world.session().begin([Held(attempt=leased.attempt, cookie=leased.cookie)])
@@ -234,7 +235,7 @@ async def test_what_was_dropped_is_counted(world: World) -> None:
     leased = await a_lease(world)
     fact = finished().model_copy(update={"dropped": 77})
     session = world.session()
-    session.deliver(leased)
+    session.deliver(Handover(leased))
     await session.said(Said(attempt=leased.attempt, index=1, fact=fact))
     job = (await world.store.read(get_run, world.run)).jobs[0]
     shown = await world.store.read(get_job, job.id)
