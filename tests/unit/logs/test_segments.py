@@ -17,9 +17,9 @@ from backports import zstd
 from tailrace.domain.errors import SegmentDamaged
 from tailrace.domain.spans import Span, Stream
 from tailrace.logs.archive import Archive
-from tailrace.logs.base import Base
+from tailrace.logs.base import Base, base_after
 from tailrace.logs.checksums import combine
-from tailrace.logs.sealer import base_after, row_of
+from tailrace.logs.sealer import row_of
 from tailrace.logs.segment_reader import Segments
 from tailrace.logs.segment_writer import Segment, build_segment, zstd_options
 from tailrace.logs.tail_file import FileLogStore
