@@ -15,7 +15,6 @@ from tailrace.cli.client import CallFailed, connect
 from tailrace.cli.flags import NO_CLIENT_FLAGS, ClientFlags
 from tailrace.cli.plans import find_plan
 from tailrace.cli.projects import find_project
-from tailrace.domain.plan.durations import parse_duration
 
 FOUND, NOT_FOUND, TROUBLE = 0, 1, 2
 
@@ -161,5 +160,8 @@ def _paint(text: str, code: str, colour: bool) -> str:
 
 def _moment(text: str | None) -> str | None:
     """What the server understands; a duration is a time that long ago."""
+    # Here, because it comes with all of the plan file's model.
+    from tailrace.domain.plan.durations import parse_duration
+
     seconds = None if text is None or re.fullmatch("[0-9]+", text) else parse_duration(text)
     return text if seconds is None else str(int((time.time() - seconds) * 1000))

@@ -224,7 +224,7 @@ async def test_no_plan_allows_more_than_the_server(world: World) -> None:
     """The lease says what holds."""
     leased = await a_lease(world)
     job = leased.job.model_copy(update={"log": LogSpec(limit=1 << 40, when_full="drop")})
-    world.session().deliver(leased.model_copy(update={"job": job}))
+    world.session().deliver(Handover(leased.model_copy(update={"job": job})))
     (told,) = world.heard(Leased)
     assert isinstance(told, Leased)
     assert told.lease.job.log == LogSpec(limit=world.desk.max_log, when_full="drop")

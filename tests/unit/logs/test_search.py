@@ -263,20 +263,19 @@ async def test_many_logs_are_searched_in_their_order(logs: FileLogStore) -> None
     search.close()
 
 
-async def test_who_stops_asking_stops_the_search(tmp_path: Path) -> None:
-    """No more than the blocks ahead are read; the first hit comes after the first block."""
+async def test_nobody_reads_ahead_of_who_asks(tmp_path: Path) -> None:
+    """While nobody asks for more, only the four blocks ahead are read."""
     logs = CountedReads(tmp_path)
-    logs.create(7)
-    logs.append(7, 0, [], b"a line\n" * 1_000_000)
+    for log in (7, 8):
+        logs.create(log)
+        logs.append(log, 0, [], b"a line\n" * 100_000)
     search = LogSearch(logs, threads=2, first_block=1024, block=4096)
     async with aclosing(search.search(wish("line"), stretches(Stretch(7, 0, logs.end(7))))) as going:
         first = await in_time(anext(going))
-    assert len(first.hits) == 1024 // 7
-    read = len(logs.reads)
-    assert read < 20
-    other = await found(search, wish("nothing"), Stretch(7, 0, 4096))
-    assert other[-1].done
-    assert len(logs.reads) < read + 20
+        assert len(first.hits) == 1024 // 7
+        # Threads take blocks in the order in which they were wanted: when this one is done, all before it are.
+        assert (await in_time(found(search, wish("line", most=1), Stretch(8, 0, 4096))))[-1].done
+        assert 1 <= len([start for log, start in logs.reads if log == 7]) <= 5
     search.close()
     logs.close()
 
@@ -311,6 +310,24 @@ async def test_a_slow_archive_is_no_silence(tmp_path: Path) -> None:
     logs.close()
 
 
+async def test_who_stops_asking_stops_the_search(tmp_path: Path) -> None:
+    """The blocks that no thread has begun are never read."""
+    logs = Gated(tmp_path)
+    logs.create(7)
+    logs.append(7, 0, [], b"a line\n" * 1000)
+    search = LogSearch(logs, threads=1, first_block=64, block=64)
+    going = asyncio.create_task(found(search, wish("line"), Stretch(7, 0, 7000)))
+    await until(lambda: logs.waiting, "a read")
+    going.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await going
+    logs.gate.set()
+    assert (await in_time(found(search, wish("line"), Stretch(7, 0, 64))))[-1].done
+    assert logs.waiting == 2
+    search.close()
+    logs.close()
+
+
 async def test_searches_take_turns(tmp_path: Path) -> None:
     """A search of a large log holds up a small one for as many blocks as are ahead, not for the whole log."""
     logs = CountedReads(tmp_path)
@@ -329,13 +346,14 @@ async def test_searches_take_turns(tmp_path: Path) -> None:
     logs.close()
 
 
-async def test_a_server_that_goes_away_ends_the_searches(tmp_path: Path) -> None:
-    """They say so, rather than that there is no more."""
+@pytest.mark.parametrize("blocks", [3, 100])
+async def test_a_server_that_goes_away_ends_the_searches(tmp_path: Path, blocks: int) -> None:
+    """They say so, rather than that there is no more; also when all that is left waits for a thread."""
     logs = Gated(tmp_path)
     logs.create(7)
     logs.append(7, 0, [], b"a line\n" * 1000)
     search = LogSearch(logs, threads=1, first_block=64, block=64)
-    going = asyncio.create_task(found(search, wish("line"), Stretch(7, 0, 7000)))
+    going = asyncio.create_task(found(search, wish("line"), Stretch(7, 0, blocks * 64)))
     await until(lambda: logs.waiting, "a read")
     search.close()
     logs.gate.set()

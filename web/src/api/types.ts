@@ -177,10 +177,10 @@ export interface Hit {
   text: string;
   /** UTF-16 indexes into `text`. */
   ranges: [start: number, end: number][];
-  /** Epoch ms. */
-  time: number;
-  stream: StreamName;
-  step: number;
+  /** Epoch ms; null, as stream and step, where the log does not know whence its bytes came. */
+  time: number | null;
+  stream: StreamName | null;
+  step: number | null;
 }
 
 export interface SearchEnd {
@@ -193,8 +193,24 @@ export interface SearchEnd {
   logs?: number;
 }
 
+/** How far a search is that finds nothing for a while. */
+export interface SearchProgress {
+  progress: { logs: number; searched: number };
+}
+
+/** A log that could not be searched, or not to its end; the others are. */
+export interface Unreadable {
+  log: number;
+  unreadable: string;
+}
+
 /** What a search's answer is made of: hits, and one `end`, or `error` when it broke off. */
-export type SearchItem<H extends Hit = Hit> = H | { end: SearchEnd } | { error: Partial<ProblemBody> };
+export type SearchItem<H extends Hit = Hit> =
+  | H
+  | SearchProgress
+  | Unreadable
+  | { end: SearchEnd }
+  | { error: Partial<ProblemBody> };
 
 /** A hit of a search over many runs. */
 export interface RunHit extends Hit {

@@ -54,7 +54,7 @@ export function useSearch(log: Ref<number | null>, size: Ref<number>) {
         if ("end" in item) {
           end.value = item.end;
           searched = from + item.end.searched;
-        } else if (!lines.has(item.line)) {
+        } else if ("line" in item && !lines.has(item.line)) {
           lines.add(item.line);
           news.push(item);
           timer ??= setTimeout(show, 60);

@@ -185,6 +185,7 @@ const en = {
     searched: "{size} of {logs} logs searched",
     limited: "There may be more: only the first {count} lines are shown. Narrow the search, or choose fewer runs.",
     broken: "The search broke off: {detail}",
+    unreadable: "One log could not be searched: {detail} | {count} logs could not be searched, the first because: {detail}",
     hint: "What is typed is looked for in the logs of all runs, the newest first.",
     attempt: "attempt {number}",
   },

@@ -187,6 +187,7 @@ const zhCN: Messages = {
     searched: "已搜索 {logs} 份日志，共 {size}",
     limited: "可能还有更多：只显示前 {count} 行。请缩小搜索内容或运行范围。",
     broken: "搜索中断：{detail}",
+    unreadable: "{count} 份日志无法搜索，第一份的原因：{detail}",
     hint: "在所有运行的日志中搜索，最新的在前。",
     attempt: "第 {number} 次尝试",
   },

@@ -58,6 +58,13 @@ async function type(text: string): Promise<void> {
   await vi.advanceTimersByTimeAsync(400);
 }
 
+it("takes only hits for hits: a server that finds nothing for a while says how far it is", async () => {
+  answers = [() => [{ progress: { logs: 0, searched: 5 } }, hitOf(3), { log: 1, unreadable: "why" }, end(1, 1000)]];
+  await type("line");
+  await vi.advanceTimersByTimeAsync(100);
+  expect(search.hits.value.map((hit) => hit.line)).toEqual([3]);
+});
+
 it("searches once for what was typed in one go, and shows what was found in order", async () => {
   answers = [() => [hitOf(3), hitOf(7), end(2, 1000)]];
   search.open.value = true;
