@@ -11,9 +11,9 @@ from tailrace.domain.errors import NotFound
 from tailrace.domain.spans import Span
 from tailrace.domain.states import LogState
 from tailrace.logs.archive import Archive
-from tailrace.logs.base import Base, LogStore
+from tailrace.logs.base import Base, LogStore, base_after
 from tailrace.logs.composite import CompositeLogs
-from tailrace.logs.sealer import base_after, row_of
+from tailrace.logs.sealer import row_of
 from tailrace.logs.segment_reader import Segments
 from tailrace.logs.segment_writer import build_segment
 from tailrace.logs.tail_file import FileLogStore
@@ -106,6 +106,9 @@ class SealedLogs(LogStore):
 
     def drop(self, log: int, base: Base) -> None:
         self.tail.drop(log, base)
+
+    def begin_at(self, log: int, base: Base, in_force: Sequence[Span]) -> None:
+        self.tail.begin_at(log, base, in_force)
 
     def remove(self, log: int) -> None:
         self.rows.pop(log, None)

@@ -19,7 +19,9 @@ def verify(run: int, *, json: bool = False, flags: ClientFlags = NO_CLIENT_FLAGS
         for attempt in job["attempts"]:
             if attempt["log_state"] == "removed":
                 proof = {"log": attempt["log"], "state": "removed", "ok": True, "size": attempt["log_size"]}
-                proof["detail"] = f"removed by retention on {str(attempt['log_removed_at'])[:10]}"
+                proof["detail"] = (
+                    f"removed by retention on {str(attempt['log_removed_at'])[:10]}: {attempt['log_removed_why']}"
+                )
             else:
                 # A log of gigabytes takes its time.
                 proof = client.call("POST", f"/api/logs/{attempt['log']}/verify", timeout_s=3600)

@@ -130,6 +130,7 @@ class AttemptView(Model):
     log_state: LogState
     log_size: int | None
     log_removed_at: Time | None = None
+    log_removed_why: str | None = None
     log_dropped: int = 0
     stalled: str | None = None
     created_at: Time

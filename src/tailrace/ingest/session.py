@@ -41,13 +41,13 @@ from tailrace.ingest.filler import append_words, fill_piece
 from tailrace.ingest.room import RETRY_S
 from tailrace.ingest.secrets import open_secrets
 from tailrace.live.scopes import AGENTS, SEALING, wake_ended, wake_run
-from tailrace.logs.base import end_of
+from tailrace.logs.base import base_after, end_of
 from tailrace.store.aborts import attempts_to_abort
 from tailrace.store.agents import HeldAttempt, held_attempts, note_trouble
 from tailrace.store.facts import apply_fact
 from tailrace.store.leases import Handover, Lapsed, end_lapsed, read_handovers, renew_leases
 from tailrace.store.logs import LogOwner, close_log, find_owner
-from tailrace.store.segments import unseal
+from tailrace.store.segments import find_sealed, unseal
 from tailrace.store.stalls import left_logs_of, truncate_log
 
 Send = Callable[[ServerMessage], None]
@@ -197,9 +197,16 @@ class Session:
         log = message.log
         if self._attempts.get(message.attempt) != log:
             return
-        _log.error("bytes of a log are lost", log=log, before=message.end)
+        part = await self._desk.store.read(find_sealed, log)
         try:
             await asyncio.to_thread(self._desk.logs.create, log)
+            if part is not None and part.segments:
+                last = part.segments[-1]
+                in_force = await asyncio.to_thread(self._desk.reader.spans, log, last.stop - 1, last.stop)
+                await asyncio.to_thread(self._desk.logs.begin_at, log, base_after(last), in_force[-1:])
+            held = await asyncio.to_thread(self._desk.logs.end, log)
+            if held < message.end:
+                _log.error("bytes of a log are lost", log=log, start=held, stop=message.end)
             first = True
             while piece := await asyncio.to_thread(
                 fill_piece, self._desk.logs, log, message.end, _now(), first=first

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from tailrace.domain.errors import NotFound
 from tailrace.domain.spans import Span
+from tailrace.store.segments import SegmentRow
 
 
 class LogReader(ABC):
@@ -113,6 +114,13 @@ class LogStore(LogReader):
         """
 
     @abstractmethod
+    def begin_at(self, log: int, base: Base, in_force: Sequence[Span]) -> None:
+        """Have a log go on at `base`, where its tail was lost, wholly or from some byte before that: segments hold those.
+
+        `in_force` is the span at the base, or nothing. A log that goes further already is left as it is.
+        """
+
+    @abstractmethod
     def remove(self, log: int) -> None:
         """Forget the log, bytes and spans; one that is not there is no error."""
 
@@ -123,3 +131,8 @@ def end_of(logs: LogReader, log: int) -> int:
         return logs.end(log)
     except NotFound:
         return 0
+
+
+def base_after(row: SegmentRow) -> Base:
+    """Where the log goes on after a segment."""
+    return Base(row.stop, row.first_line + row.lines, row.crc32)

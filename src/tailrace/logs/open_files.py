@@ -100,6 +100,24 @@ class OpenLog:
         """Forget the bytes before `base`; the caller holds the lock. Raises OSError."""
         if not self.base.offset < base.offset <= self.size:
             return  # a log that ends before it began anew, or waits for bytes that a power loss took
+        self._keep_base(base)
+        self._held = self._hold(base)
+        self._punch(base)
+
+    def begin_at(self, base: Base, in_force: Sequence[Span]) -> None:
+        """Count the bytes before `base` as held and dropped, where they are not all here; the caller holds the lock."""
+        if self.size >= base.offset:
+            return
+        records = pack_spans(span._replace(offset=base.offset - 1) for span in in_force)
+        _write_all(self._spans, records, self.span_count * SPAN_BYTES)
+        self.span_count += len(in_force)
+        self._keep_base(base)
+        os.ftruncate(self._bytes, base.offset)
+        self.size = base.offset
+        self._held = self._hold(base)
+        self._punch(base)
+
+    def _keep_base(self, base: Base) -> None:
         os.fdatasync(self._spans)  # the one in force at the base is needed for good
         draft = self._base_path.with_suffix(".draft")
         file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
@@ -114,7 +132,8 @@ class OpenLog:
             os.fsync(folder)  # else a power loss could leave a hole that reads as zeros
         finally:
             os.close(folder)
-        self._held = self._hold(base)
+
+    def _punch(self, base: Base) -> None:
         punch(self._bytes, 0, base.offset)
         punch(self._spans, 0, max(self._first_after(base.offset - 1, self.span_count) - 1, 0) * SPAN_BYTES)
 

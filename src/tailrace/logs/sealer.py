@@ -16,7 +16,7 @@ import structlog
 
 from tailrace.domain.errors import ArchiveAway
 from tailrace.logs.archive import Archive
-from tailrace.logs.base import Base, LogStore
+from tailrace.logs.base import Base, LogStore, base_after
 from tailrace.logs.segment_index import SEGMENT_BYTES
 from tailrace.logs.segment_writer import Segment, build_segment
 from tailrace.store import Store
@@ -281,11 +281,6 @@ async def remove_sealed_tails(store: Store, tail: LogStore, logs: list[int]) -> 
     for first in range(0, len(logs), 500):
         for log in await store.read(sealed_among, logs[first : first + 500]):
             await asyncio.to_thread(tail.remove, log)
-
-
-def base_after(row: SegmentRow) -> Base:
-    """Where the log goes on after a segment."""
-    return Base(row.stop, row.first_line + row.lines, row.crc32)
 
 
 def row_of(segment: Segment, key: str) -> SegmentRow:

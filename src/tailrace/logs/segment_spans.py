@@ -69,8 +69,8 @@ class Spans:
         """The place of the first span that begins at `offset` or after it."""
         return bisect_left(self.offsets, offset)
 
-    def pack(self, level: int) -> Iterator[tuple[BlockEntry, bytes]]:
-        """The blocks, each with its entry in the index."""
+    def pack(self, options: dict[int, int]) -> Iterator[tuple[BlockEntry, bytes]]:
+        """The blocks, each with its entry in the index; `options` are zstd's."""
         for first in range(0, len(self), BLOCK_SPANS):
             last = min(first + BLOCK_SPANS, len(self))
             offsets, times = self.offsets[first:last], self.times[first:last]
@@ -81,7 +81,7 @@ class Spans:
                 + self._streams[first:last].tobytes()
                 + _planes(struct.pack(f"<{count}H", *self._steps[first:last]), 2)
             )
-            packed = zstd.compress(planes, options=_options(level))
+            packed = zstd.compress(planes, options=options)
             yield BlockEntry(offsets[0], times[0], max(times), count, len(packed)), packed
 
     @classmethod
@@ -99,15 +99,6 @@ class Spans:
         spans._streams = array("B", planes[12 * count : 13 * count])
         spans._steps = array("H", steps)
         return spans
-
-
-def _options(level: int) -> dict[int, int]:
-    parameter = zstd.CompressionParameter
-    return {
-        parameter.compression_level: level,
-        parameter.checksum_flag: 1,
-        parameter.content_size_flag: 1,
-    }
 
 
 def _differences(values: array[int]) -> list[int]:

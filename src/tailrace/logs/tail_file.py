@@ -137,6 +137,11 @@ class FileLogStore(LogStore):
         with self._opened(log) as opened, opened.lock:
             opened.drop(base)
 
+    def begin_at(self, log: int, base: Base, in_force: Sequence[Span]) -> None:
+        self.create(log)
+        with self._opened(log) as opened, opened.lock:
+            opened.begin_at(base, in_force)
+
     def held(self) -> Iterator[int]:
         """The logs that have files here, in no order."""
         for path in self._folder.glob("*/*.log"):

@@ -173,6 +173,7 @@ class _Showing(NamedTuple):
                 logs.c.state.label("log_state"),
                 logs.c.size,
                 logs.c.removed_at,
+                logs.c.removed_why,
                 logs.c.dropped,
             )
             .join(logs, logs.c.id == attempts.c.log_id)
@@ -257,6 +258,7 @@ def _attempts(connection: Connection, showing: _Showing, id: int) -> dict[int, l
                 log_state=row.log_state,
                 log_size=row.size,
                 log_removed_at=row.removed_at,
+                log_removed_why=row.removed_why,
                 log_dropped=row.dropped,
                 stalled=row.stalled,
                 created_at=row.created_at,

@@ -17,11 +17,11 @@ from backports import zstd
 from tailrace.domain.errors import SegmentDamaged
 from tailrace.domain.spans import Span, Stream
 from tailrace.logs.archive import Archive
-from tailrace.logs.base import Base
+from tailrace.logs.base import Base, base_after
 from tailrace.logs.checksums import combine
-from tailrace.logs.sealer import base_after, row_of
+from tailrace.logs.sealer import row_of
 from tailrace.logs.segment_reader import Segments
-from tailrace.logs.segment_writer import Segment, build_segment
+from tailrace.logs.segment_writer import Segment, build_segment, zstd_options
 from tailrace.logs.tail_file import FileLogStore
 from tailrace.store.segments import SegmentRow
 
@@ -201,12 +201,7 @@ def test_a_frame_that_decompresses_to_other_bytes_is_named(
     row, index = put(archive, segment), segment.index
     path = tmp_path / "archive" / row.key
     data = path.read_bytes()
-    options: dict[int, int] = {
-        zstd.CompressionParameter.compression_level: 3,
-        zstd.CompressionParameter.checksum_flag: 1,
-        zstd.CompressionParameter.content_size_flag: 1,
-    }
-    other = zstd.compress(noise[::-1], options=options)
+    other = zstd.compress(noise[::-1], options=zstd_options(6))
     assert len(other) == index.frames_end
     path.write_bytes(other + data[index.frames_end :])
     with pytest.raises(SegmentDamaged, match="frame 0 does not match its CRC-32"):
@@ -277,6 +272,61 @@ def test_checksums_of_parts_combine() -> None:
     for first, second in ((0, 0), (5, 0), (0, 5), (100, 4095), (10_000, 4096), (3, 262_144), (7, 50_001)):
         a, b = chance.randbytes(first), chance.randbytes(second)
         assert combine(zlib.crc32(a), zlib.crc32(b), len(b)) == zlib.crc32(a + b)
+
+
+def test_a_reader_written_after_the_page_reads_the_golden_file() -> None:
+    """docs/segments.md is enough: found from the end, field by field, with nothing of ours."""
+    data = GOLDEN.read_bytes()
+    entries, flags, magic = struct.unpack("<IBI", data[-9:])
+    assert (flags, magic) == (0x80, 0x8F92EAB1)
+    index_size, raw, _ = struct.unpack_from("<III", data, len(data) - 9 - 12)
+    assert raw == 0
+    at = len(data) - (8 + 12 * entries + 9) - index_size
+    assert struct.unpack_from("<II", data, at) == (0x184D2A57, index_size - 8)
+    head = struct.Struct("<8sHHQIIQQQQIIqqQI")
+    index = data[at + 8 : at + index_size]
+    fields = head.unpack_from(index)
+    assert fields[:10] == (b"tailrace", 1, 1, 42, 3, 3, 100, 12_100, 2, 631)
+    blocks, first_time, last_time, spans, block_bytes = fields[11:]
+    assert (blocks, spans) == (1, 3)
+    assert (first_time, last_time) == (1_700_000_000_000, 1_700_000_000_500)
+    text = b""
+    for number in range(3):
+        offset, first_byte, first_line, *_times, crc32 = struct.unpack_from(
+            "<QQQqqI", index, head.size + 44 * number
+        )
+        assert first_byte == 100 + len(text)
+        assert first_line == 2 + text.count(b"\n")
+        part = zstd.ZstdDecompressor().decompress(data[offset:])
+        assert zlib.crc32(part) == crc32
+        text += part
+    assert len(text) == 12_000
+    place = head.size + 44 * 3
+    begin, time, latest, count, size = struct.unpack_from("<QqqII", index, place)
+    assert (latest, size) == (last_time, block_bytes)
+    place += 32
+    assert struct.unpack_from("<I", index, place) == (zlib.crc32(index[:place]),)
+    planes = zstd.decompress(index[place + 4 : place + 4 + size])
+    assert len(planes) == 15 * count
+
+    def column(start: int, width: int, signed: bool = False) -> list[int]:
+        return [
+            int.from_bytes(planes[start + row : start + width * count : count], "little", signed=signed)
+            for row in range(count)
+        ]
+
+    assert [begin, time, *column(0, 4), *column(4 * count, 8, True)] == [
+        100,
+        time,
+        0,
+        500,
+        11_499,
+        0,
+        500,
+        -100,
+    ]
+    assert column(12 * count, 1) == [3, 2, 1]
+    assert column(13 * count, 2) == [0, 65_535, 1]
 
 
 def make_golden() -> None:

@@ -213,6 +213,28 @@ def test_a_base_behind_the_end_changes_nothing(tmp_path: Path) -> None:
     assert logs.read(7, 0, 10_000) == LINE
 
 
+@pytest.mark.parametrize("left", [0, 300_000, 1_000_000, None])
+def test_a_lost_tail_goes_on_where_segments_end(tmp_path: Path, left: int | None) -> None:
+    """Wholly lost, cut off, or not even shorter: places and the checksum are those of the whole log."""
+    logs = filled(tmp_path)
+    logs.close()
+    if left is None:
+        (tmp_path / "0" / "7.log").unlink()
+    else:
+        os.truncate(tmp_path / "0" / "7.log", left)
+    logs = FileLogStore(tmp_path)
+    logs.begin_at(7, BASE, [Span(600_000, 60, Stream.STDOUT, 0)])
+    if left == 1_000_000:
+        assert logs.base(7) == Base()
+    for store in (logs, FileLogStore(tmp_path)):
+        assert store.end(7) == max(left or 0, 605_000)
+    if left != 1_000_000:
+        logs.append(7, 605_000, [], LINE[5_000:] + LINE * 39)
+        assert logs.line_at(7, 999_999) == 100
+    assert logs.spans(7, 605_000, 605_001) == [Span(605_000, 60, Stream.STDOUT, 0)]
+    logs.verify(7, 1_000_000, zlib.crc32(LINE * 100))
+
+
 def test_a_removed_log_leaves_no_base_behind(tmp_path: Path) -> None:
     """Also when the removal came only half way: the bytes go first."""
     logs = filled(tmp_path)

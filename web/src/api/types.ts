@@ -125,6 +125,9 @@ export interface Attempt {
   log_dropped?: number;
   /** Why its output stands still; null: it does not. */
   stalled?: string | null;
+  /** When retention removed the log, and the rule that took it; null: it did not. */
+  log_removed_at?: string | null;
+  log_removed_why?: string | null;
   created_at: string;
   started_at: string | null;
   finished_at: string | null;

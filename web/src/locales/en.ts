@@ -135,7 +135,7 @@ const en = {
     notLoaded: "A part of the log could not be loaded: {detail}",
     stalled: "Output stands still: {why}",
     dropped: "{size} of output beyond the log's limit were not kept.",
-    removed: "This log was removed by the retention rules. What the run came to is kept.",
+    removed: "This log was removed by retention on {date}: {why}. What the run came to is kept.",
     kept: { closed: "Complete", sealed: "Sealed" },
     keptHint: {
       closed: "All of the log arrived; its size and checksum were verified.",

@@ -137,7 +137,7 @@ const zhCN: Messages = {
     notLoaded: "部分日志无法加载：{detail}",
     stalled: "输出停滞：{why}",
     dropped: "超出日志上限的 {size} 输出未保留。",
-    removed: "该日志已按保留规则移除，运行结果仍然保留。",
+    removed: "该日志已于 {date} 按保留规则移除（{why}），运行结果仍然保留。",
     kept: { closed: "完整", sealed: "已封存" },
     keptHint: {
       closed: "日志已全部到达，大小与校验和均已核对。",
