@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 from tests.integration.test_commands import tailrace
@@ -52,14 +53,15 @@ def test_labels_are_given_and_taken(house: House) -> None:
     assert _agent(house)["granted_labels"] == ["big", "gpu"]
 
 
-def test_a_removed_agent_loses_what_it_does(house: House) -> None:
+def test_a_removed_agent_loses_what_it_does(house: House, tmp_path: Path) -> None:
     """Its run ends as agent_lost in a moment, with the reason; it cannot come back without a token."""
     house.server()
     house.agent()
     house.wait_agent()
-    plan = house.script_plan("sleep 1000")
+    pid = tmp_path / "pid"
+    plan = house.script_plan(f"echo $$ > {pid}.new; mv {pid}.new {pid}; sleep 1000")
     run = house.post("/api/runs", {"plan": plan})
-    wait_for(lambda: house.get(f"/api/runs/{run['id']}")["state"] == "running", "the run to begin")
+    wait_for(pid.exists, "the job to begin")
     name = str(_agent(house)["name"])
     tailrace(house, "agents", "remove", name)
     ended = wait_for(
@@ -68,3 +70,5 @@ def test_a_removed_agent_loses_what_it_does(house: House) -> None:
     )
     assert (ended["reason"], ended["jobs"][0]["detail"]) == ("agent_lost", f"agent {name} was removed")
     assert house.get("/api/agents")["items"] == []
+    process = Path(f"/proc/{pid.read_text().strip()}")
+    wait_for(lambda: not process.exists(), "what the job started to end")

@@ -87,9 +87,13 @@ class _Running:
         number = signal.SIGTERM
         try:
             await asyncio.wait((*work, stop), return_when=asyncio.FIRST_COMPLETED)
-            for task in work:
-                if task.done():
-                    task.result()
+            try:
+                for task in work:
+                    if task.done():
+                        task.result()
+            except Unauthorised:
+                await self._end_all("the server, which does not know this agent any more")
+                raise
             number = stop.result()
             if number == signal.SIGINT:
                 await self._wind_up()
@@ -148,6 +152,12 @@ class _Running:
         self._credentials.keep(credential)
         _log.info("registered", server=config.server_url, agent=credential.id)
         return credential
+
+    async def _end_all(self, by: str) -> None:
+        """End what runs: nobody will ever hear of it."""
+        self._supervisor.abort_all(by, HURRY_S)
+        while self._supervisor.unfinished:
+            await asyncio.sleep(0.02)
 
     async def _wind_up(self) -> None:
         """Abort all, until the server knows all, or for as long as a person at a terminal waits."""
