@@ -69,7 +69,7 @@ class Bench:
         """Seconds until the log is readable, and until it is read back."""
         name, limit = self._written.name, self._written.limit
         ours, alone = await take_turns(rounds, self._as_job, self._into_file)
-        readable = f"{name} readable"
+        readable = f"{name}, readable"
         rows = [
             Row(readable, median(ours), median(alone), "s", len(ours), "" if self._written.seals else limit)
         ]
@@ -79,7 +79,7 @@ class Bench:
         )
         if self._written.seals:
             sealed = median(self._sealing)
-            rows.append(Row(f"{name} sealed", sealed, median(alone), "s", len(ours), limit))
+            rows.append(Row(f"{name}, sealed", sealed, median(alone), "s", len(ours), limit))
             note += (
                 f" From the start of the job to the archive: {self._written.size / 1e6 / sealed:,.0f} MB/s."
             )
