@@ -14,7 +14,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 
-from benchmarks import fanout, latency, leases, no_op, output_100mb, output_lines, reconnect
+from benchmarks import (
+    big_log,
+    fanout,
+    latency,
+    leases,
+    masking,
+    no_op,
+    output_100mb,
+    output_lines,
+    reconnect,
+    sealed_size,
+)
 from benchmarks.harness import Measure, Report
 from benchmarks.table import as_json, table, this_machine
 
@@ -26,6 +37,9 @@ BENCHMARKS: dict[str, Measure] = {
     "latency": latency.measure,
     "fanout": fanout.measure,
     "reconnect": reconnect.measure,
+    "masking": masking.measure,
+    "sealed_size": sealed_size.measure,
+    "big_log": big_log.measure,
 }
 
 

@@ -1,6 +1,7 @@
 """Output of a job, from submitting its run to having its whole log readable, beside the same script with its output in a file.
 
-Readable means that the log is closed: all bytes are at the server, verified and synced. After each of our rounds the output is
+Readable means that the log is closed: all bytes are at the server, verified and synced. Sealed means that the archive holds
+it, compressed, and has read it back; that is counted from the start of the job. After each of our rounds the output is
 read back through the API and compared by its hash.
 """
 
@@ -16,6 +17,7 @@ from pathlib import Path
 from benchmarks.bare import SHELL
 from benchmarks.harness import Report, Row, median, take_turns
 from benchmarks.load import Submitter, Watch, start
+from benchmarks.sealed import wait_sealed
 from tests.support.house import House
 
 LOG_CLOSED_WITHIN_S = 120
@@ -23,13 +25,17 @@ LOG_CLOSED_WITHIN_S = 120
 
 @dataclass(frozen=True)
 class Written:
-    """A script, and what it writes: so many bytes, with this SHA-256. `limit` is the row's."""
+    """A script, and what it writes: so many bytes, with this SHA-256. `limit` is for the last of its rows.
+
+    `seals` asks for a row until the log is sealed.
+    """
 
     name: str
     script: str
     size: int
     sha256: str
     limit: str = ""
+    seals: bool = False
 
 
 async def measure_output(folder: Path, rounds: int, *scripts: Written) -> Report:
@@ -57,16 +63,27 @@ class Bench:
         self._folder = folder
         self._executing: list[float] = []
         self._reading: list[float] = []
+        self._sealing: list[float] = []
 
     async def measure(self, rounds: int) -> Report:
         """Seconds until the log is readable, and until it is read back."""
-        name = self._written.name
+        name, limit = self._written.name, self._written.limit
         ours, alone = await take_turns(rounds, self._as_job, self._into_file)
+        readable = f"{name}, readable"
+        rows = [
+            Row(readable, median(ours), median(alone), "s", len(ours), "" if self._written.seals else limit)
+        ]
         note = (
-            f"Of the seconds of {name}, the job itself ran for {median(self._executing):.2f} (it waits for whoever reads its"
+            f"Of the seconds of {readable}, the job itself ran for {median(self._executing):.2f} (it waits for whoever reads its"
             f" output); reading the output back through the API took {median(self._reading):.2f} more, not counted."
         )
-        return Report((Row(name, median(ours), median(alone), "s", len(ours), self._written.limit),), (note,))
+        if self._written.seals:
+            sealed = median(self._sealing)
+            rows.append(Row(f"{name}, sealed", sealed, median(alone), "s", len(ours), limit))
+            note += (
+                f" From the start of the job to the archive: {self._written.size / 1e6 / sealed:,.0f} MB/s."
+            )
+        return Report(tuple(rows), (note,))
 
     async def _as_job(self) -> float:
         """Seconds from submitting a run to its log being closed."""
@@ -76,6 +93,10 @@ class Bench:
             [run] = await submitter.submit({"plan": self._plan})
             taken = await watch.log_closed(run, LOG_CLOSED_WITHIN_S) - began
             submitter.close()
+        if self._written.seals:
+            sealed_ms = (await asyncio.to_thread(wait_sealed, self._house, run)).sealed_ms
+            started = datetime.fromisoformat(self._house.attempt(run)["started_at"])
+            self._sealing.append(sealed_ms / 1000 - started.timestamp())
         attempt = self._house.attempt(run)
         self._executing.append(_seconds_between(attempt["started_at"], attempt["finished_at"]))
         await self._read_back(attempt["log"])

@@ -10,11 +10,14 @@ from benchmarks.__main__ import BENCHMARKS, main
 ROWS = {
     "leases": 2,
     "no_op": 4,
-    "output_100mb": 1,
+    "output_100mb": 2,
     "output_lines": 2,
     "latency": 4,
     "fanout": 10,
     "reconnect": 4,
+    "masking": 3,
+    "sealed_size": 2,
+    "big_log": 6,
 }
 
 
