@@ -13,10 +13,9 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from tailrace.runner.masking import Masker
-
 from benchmarks.corpus.made import made_log
 from benchmarks.harness import Report, Row, median, take_turns
+from tailrace.runner.masking import Masker
 
 SECRETS = 100
 READ_BYTES = 64 * 1024
