@@ -156,7 +156,7 @@ class _Running:
     async def _end_all(self, by: str) -> None:
         """End what runs: nobody will ever hear of it."""
         self._supervisor.abort_all(by, HURRY_S)
-        while self._supervisor.unfinished:
+        while self._supervisor.unfinished:  # noqa: ASYNC110 -- runners are looked at, they tell nobody
             await asyncio.sleep(0.02)
 
     async def _wind_up(self) -> None:
