@@ -222,7 +222,7 @@ async def _compose(
         ends = await asyncio.to_thread(lambda: {id: end_of(logs, id) for id in unknown})
         return {row.id: LogView(row.state, ends[row.id] if row.size is None else row.size) for row in rows}
 
-    most = make_room(settings.max_watchers)
+    most = make_room(settings.max_watchers, asked="max_watchers" in settings.model_fields_set)
     hub = LogHub(logs, describe, Connections(BEAT_S, most, settings.max_watchers_per_client), bus)
     stalls = Stalls(store, bus)
     runs = Runs(store, logs, bus, lease_ms, stalls.shown)

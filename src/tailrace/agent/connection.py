@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from socket import SO_SNDBUF, SOL_SOCKET
 from typing import Protocol
 
 import structlog
@@ -25,6 +26,9 @@ GOOD_S = 1.0
 """A connection that lived so long was a good one. A server that cannot keep what it gets says so soon after its welcome."""
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 """A lease carries a whole job with its variables; more than this is no message of ours."""
+
+WRITE_BYTES = 1024 * 1024
+"""What may wait to be sent: some frames, so that the next is made while the last is on its way."""
 
 _log = structlog.get_logger("agent")
 
@@ -87,7 +91,9 @@ class Connection:
                 ping_timeout=PING_PATIENCE_S,
                 close_timeout=1,
                 max_size=MAX_MESSAGE_BYTES,
+                write_limit=WRITE_BYTES,
             ) as socket:
+                _widen(socket)
                 return await self._serve(socket)
         except InvalidStatus as error:
             if error.response.status_code in (401, 403):
@@ -154,6 +160,13 @@ def socket_url(server_url: str) -> str:
         if server_url.startswith(scheme):
             return f"{own}{server_url.removeprefix(scheme).rstrip('/')}/agent/v1"
     raise Invalid(f"{server_url!r} is not a server's address: expected http://… or https://…")
+
+
+def _widen(connection: ClientConnection) -> None:
+    """Let the system take a whole frame of log bytes at once, where it may: what it does not take is copied again and again."""
+    line = connection.transport.get_extra_info("socket")
+    if line is not None:
+        line.setsockopt(SOL_SOCKET, SO_SNDBUF, WRITE_BYTES)
 
 
 def _why_ended(*tasks: asyncio.Task[None]) -> str:

@@ -12,8 +12,10 @@ OTHER_FILES = 1000
 _log = structlog.get_logger("server")
 
 
-def make_room(most: int) -> int:
+def make_room(most: int, *, asked: bool = True) -> int:
     """Raise the limit of open files as far as `most` watchers need it; returns how many watchers there is room for.
+
+    `asked`: somebody wants so many, and is told when there is less room.
 
     Not further than that: what this process starts inherits the limit, and some programs close every number up to it.
     """
@@ -29,7 +31,8 @@ def make_room(most: int) -> int:
     if soft == resource.RLIM_INFINITY or soft >= wanted:
         return most
     room = max(soft - OTHER_FILES, soft // 2)
-    _log.warning(
+    tell = _log.warning if asked else _log.debug
+    tell(
         "the limit of open files leaves room for fewer watchers than max_watchers; raise it (LimitNOFILE, ulimit -n)",
         limit=soft,
         watchers=room,
