@@ -21,7 +21,13 @@ ROWS = {
 }
 
 
-@pytest.mark.parametrize("name", BENCHMARKS)
+# They start servers of several kinds, one after the other: a minute each.
+SLOW = ("big_log", "fanout", "reconnect")
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.long if name in SLOW else ()) for name in BENCHMARKS]
+)
 def test_every_benchmark_works_in_its_smallest_size(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 from typing import Annotated
 
 from cyclopts import Parameter
 
+from tailrace.cli import interrupt
 from tailrace.cli.client import CallFailed, connect
 from tailrace.cli.flags import NO_CLIENT_FLAGS, ClientFlags
 
@@ -107,7 +107,7 @@ def logs(
     client = connect(flags)
     shower = Shower(client, find_target(client, target), wish)
     if follow:
-        status = asyncio.run(shower.follow())
+        status = interrupt.run(shower.follow())
         return status if exit_status else 0
     if replay:
         shower.replay(speed, pause_s)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import json as json_module
 from typing import Annotated
 
 from cyclopts import Parameter
 
+from tailrace.cli import interrupt
 from tailrace.cli.client import CallFailed, connect, show
 from tailrace.cli.flags import NO_CLIENT_FLAGS, ClientFlags
 from tailrace.cli.plans import find_plan
@@ -48,7 +48,7 @@ def run(
         return 0
     from tailrace.cli.follow import follow_run
 
-    return asyncio.run(follow_run(client, started["id"]))
+    return interrupt.run(follow_run(client, started["id"]))
 
 
 def runs(
