@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -72,12 +72,12 @@ class Runs:
     async def show(self, id: int) -> RunView:
         """A run with its jobs, the sizes of logs that still grow, and why jobs wait. Raises NotFound."""
         run = await self._store.read(get_run, id)
-        jobs = tuple([await self._complete(job) for job in run.jobs])
-        return run.model_copy(update={"jobs": jobs})
+        return run.model_copy(update={"jobs": await self._complete(run.jobs)})
 
     async def show_job(self, id: int) -> JobView:
         """A job likewise. Raises NotFound."""
-        return await self._complete(await self._store.read(get_job, id))
+        (job,) = await self._complete((await self._store.read(get_job, id),))
+        return job
 
     async def start(self, wish: RunWish, by: str) -> RunView:
         """A run that a person asked for."""
@@ -103,24 +103,30 @@ class Runs:
         wake_run(self._bus, id)
         return await self.show(id)
 
-    async def _complete(self, job: JobView) -> JobView:
+    async def _complete(self, jobs: Sequence[JobView]) -> tuple[JobView, ...]:
+        """Jobs of one run: what they wait for is asked once for all."""
+        shown = [await self._with_open_logs(job) for job in jobs]
+        if not any(job.state in (JobState.WAITING, JobState.PENDING) for job in jobs):
+            return tuple(shown)
+        held = await self._store.read(what_holds, jobs[0].run)
+        agents = await self._store.read(list_agents, self._lease_ms)
+        return tuple(job.model_copy(update={"why": explain(job, agents, held)}) for job in shown)
+
+    async def _with_open_logs(self, job: JobView) -> JobView:
         open_logs = [attempt for attempt in job.attempts if attempt.log_state is LogState.OPEN]
-        update: dict[str, object] = {}
-        if open_logs:
-            sizes = {log.log: await asyncio.to_thread(end_of, self._logs, log.log) for log in open_logs}
-            update["attempts"] = tuple(
-                attempt.model_copy(
-                    update={
-                        "log_size": sizes.get(attempt.log, attempt.log_size),
-                        "stalled": self._stalled(attempt.id, attempt.stalled),
-                    }
-                )
-                for attempt in job.attempts
+        if not open_logs:
+            return job
+        sizes = {log.log: await asyncio.to_thread(end_of, self._logs, log.log) for log in open_logs}
+        attempts = tuple(
+            attempt.model_copy(
+                update={
+                    "log_size": sizes.get(attempt.log, attempt.log_size),
+                    "stalled": self._stalled(attempt.id, attempt.stalled),
+                }
             )
-        if job.state in (JobState.WAITING, JobState.PENDING):
-            held = await self._store.read(what_holds, job.run)
-            update["why"] = explain(job, await self._store.read(list_agents, self._lease_ms), held)
-        return job.model_copy(update=update) if update else job
+            for attempt in job.attempts
+        )
+        return job.model_copy(update={"attempts": attempts})
 
 
 def runs_router(runs: Runs, store: Store) -> APIRouter:

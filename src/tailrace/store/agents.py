@@ -12,8 +12,8 @@ from tailrace.domain.model import AgentView
 from tailrace.domain.report import MachineReport
 from tailrace.domain.states import AgentMode, AttemptState
 from tailrace.store.clock import read_clock
+from tailrace.store.identity_tables import agent_token as tokens
 from tailrace.store.tables import agent as agents
-from tailrace.store.tables import agent_token as tokens
 from tailrace.store.tables import attempt as attempts
 from tailrace.store.tables import attempt_held
 

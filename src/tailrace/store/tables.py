@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from enum import StrEnum
-from typing import Any
-
 from sqlalchemy import (
     JSON,
     BigInteger,
     Boolean,
     CheckConstraint,
     Column,
-    ForeignKey,
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     String,
     Table,
     Text,
@@ -36,41 +30,12 @@ from tailrace.domain.states import (
     RunState,
     StepState,
 )
-
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
-
-Id = BigInteger().with_variant(Integer, "sqlite")
-Ms = BigInteger
-
-
-def _id() -> Column[int]:
-    return Column("id", Id, primary_key=True, autoincrement=True)
-
-
-def _ref(name: str, table: str, **options: Any) -> Column[int]:
-    return Column(name, Id, ForeignKey(f"{table}.id"), **options)
-
-
-def _among(column: str, states: Iterable[StrEnum]) -> str:
-    return f"{column} IN ({', '.join(repr(state.value) for state in sorted(states))})"
-
-
-def _ends(column: str, ended: Iterable[StrEnum]) -> CheckConstraint:
-    return CheckConstraint(f"({column} IS NOT NULL) = ({_among('state', ended)})", name="end")
-
+from tailrace.store.columns import Id, Ms, among, ends, metadata, reference, row_id
 
 project = Table(
     "project",
     metadata,
-    _id(),
+    row_id(),
     Column("name", String(100), nullable=False),
     Column("repository", Text, nullable=False),
     Column("webhook_secret", LargeBinary, comment="sealed"),
@@ -90,8 +55,8 @@ project = Table(
 plan = Table(
     "plan",
     metadata,
-    _id(),
-    _ref("project_id", "project", nullable=False),
+    row_id(),
+    reference("project_id", "project", nullable=False),
     Column("name", String(100), nullable=False),
     Column("path", Text, comment="where the plan lives in the repository; null: its definition is kept here"),
     Column("version_count", Integer, nullable=False, server_default="0"),
@@ -111,8 +76,8 @@ plan = Table(
 plan_version = Table(
     "plan_version",
     metadata,
-    _id(),
-    _ref("plan_id", "plan", nullable=False),
+    row_id(),
+    reference("plan_id", "plan", nullable=False),
     Column("number", Integer, nullable=False),
     Column("definition", Text, nullable=False),
     Column("sha256", String(64), nullable=False),
@@ -126,9 +91,9 @@ plan_version = Table(
 trigger = Table(
     "trigger",
     metadata,
-    _id(),
-    _ref("project_id", "project", nullable=False),
-    _ref("plan_id", "plan", nullable=False),
+    row_id(),
+    reference("project_id", "project", nullable=False),
+    reference("plan_id", "plan", nullable=False),
     Column("kind", String(20), nullable=False),
     Column("enabled", Boolean, nullable=False),
     Column("created_at", Ms, nullable=False),
@@ -142,8 +107,8 @@ trigger = Table(
 delivery = Table(
     "delivery",
     metadata,
-    _id(),
-    _ref("project_id", "project", nullable=False),
+    row_id(),
+    reference("project_id", "project", nullable=False),
     Column("source", String(20), nullable=False),
     Column("key", Text, comment="the sender's own id of the delivery"),
     Column("event", Text),
@@ -163,7 +128,7 @@ delivery = Table(
 refusal = Table(
     "refusal",
     metadata,
-    _id(),
+    row_id(),
     Column("project", Text, nullable=False),
     Column("source", String(20), nullable=False),
     Column("why", Text, nullable=False),
@@ -175,12 +140,12 @@ refusal = Table(
 run = Table(
     "run",
     metadata,
-    _id(),
+    row_id(),
     Column("number", BigInteger, nullable=False),
-    _ref("project_id", "project", nullable=False),
-    _ref("plan_id", "plan", nullable=False),
-    _ref("plan_version_id", "plan_version"),
-    _ref("delivery_id", "delivery"),
+    reference("project_id", "project", nullable=False),
+    reference("plan_id", "plan", nullable=False),
+    reference("plan_version_id", "plan_version"),
+    reference("delivery_id", "delivery"),
     Column("trigger_kind", String(20), nullable=False),
     Column("trigger_by", Text),
     Column("trigger_event", String(20), nullable=False),
@@ -200,8 +165,8 @@ run = Table(
     Column("created_at", Ms, nullable=False),
     Column("started_at", Ms),
     Column("finished_at", Ms),
-    CheckConstraint(_among("state", RunState), name="state"),
-    _ends("finished_at", RUN_ENDED),
+    CheckConstraint(among("state", RunState), name="state"),
+    ends("finished_at", RUN_ENDED),
     UniqueConstraint("project_id", "number"),
     Index(
         "ix_run_planning",
@@ -242,8 +207,8 @@ pause = Table(
 job = Table(
     "job",
     metadata,
-    _id(),
-    _ref("run_id", "run", nullable=False),
+    row_id(),
+    reference("run_id", "run", nullable=False),
     Column("position", Integer, nullable=False),
     Column("name", String(100), nullable=False),
     Column("spec", JSON, nullable=False),
@@ -253,8 +218,8 @@ job = Table(
     Column("created_at", Ms, nullable=False),
     Column("started_at", Ms),
     Column("finished_at", Ms),
-    CheckConstraint(_among("state", JobState), name="state"),
-    _ends("finished_at", JOB_ENDED),
+    CheckConstraint(among("state", JobState), name="state"),
+    ends("finished_at", JOB_ENDED),
     UniqueConstraint("run_id", "name"),
     sqlite_autoincrement=True,
 )
@@ -262,7 +227,7 @@ job = Table(
 agent = Table(
     "agent",
     metadata,
-    _id(),
+    row_id(),
     Column("name", String(100), nullable=False),
     Column("credential_hash", String(64), nullable=False, unique=True),
     Column("labels", JSON, nullable=False),
@@ -281,14 +246,14 @@ agent = Table(
     Column("first_seen_at", Ms, nullable=False),
     Column("last_seen_at", Ms, nullable=False),
     Column("removed_at", Ms),
-    CheckConstraint(_among("mode", AgentMode), name="mode"),
+    CheckConstraint(among("mode", AgentMode), name="mode"),
     sqlite_autoincrement=True,
 )
 
 log = Table(
     "log",
     metadata,
-    _id(),
+    row_id(),
     Column("state", String(10), nullable=False),
     Column("size", BigInteger, comment="bytes; known once it is closed or truncated"),
     Column("crc32", BigInteger),
@@ -303,7 +268,7 @@ log = Table(
     Column("removed_why", Text, comment="the rule of retention that took it"),
     Column("claimed_until", Ms, comment="a server seals it until then"),
     Column("claimed_by", String(32), comment="that server; null: it may not go on"),
-    CheckConstraint(_among("state", LogState), name="state"),
+    CheckConstraint(among("state", LogState), name="state"),
     CheckConstraint("(closed_at IS NULL) = (state = 'open')", name="end"),
     CheckConstraint("(size IS NULL) = (state = 'open')", name="size"),
     Index(
@@ -318,7 +283,7 @@ log = Table(
 segment = Table(
     "segment",
     metadata,
-    _ref("log_id", "log", primary_key=True, autoincrement=False),
+    reference("log_id", "log", primary_key=True, autoincrement=False),
     Column("number", Integer, primary_key=True, autoincrement=False),
     Column("start", BigInteger, nullable=False, comment="its first byte's offset in the log"),
     Column("stop", BigInteger, nullable=False),
@@ -347,8 +312,8 @@ orphan = Table(
 secret = Table(
     "secret",
     metadata,
-    _id(),
-    _ref("project_id", "project", comment="null: for all projects"),
+    row_id(),
+    reference("project_id", "project", comment="null: for all projects"),
     Column("name", String(100), nullable=False),
     Column("value", LargeBinary, nullable=False, comment="sealed"),
     Column("warnings", JSON, nullable=False, comment="what masking cannot hide of it"),
@@ -376,11 +341,11 @@ secret = Table(
 attempt = Table(
     "attempt",
     metadata,
-    _id(),
-    _ref("run_id", "run", nullable=False),
-    _ref("job_id", "job", nullable=False),
+    row_id(),
+    reference("run_id", "run", nullable=False),
+    reference("job_id", "job", nullable=False),
     Column("number", Integer, nullable=False),
-    _ref("log_id", "log", nullable=False, unique=True),
+    reference("log_id", "log", nullable=False, unique=True),
     Column("cookie", String(32), nullable=False),
     Column(
         "labels",
@@ -400,7 +365,7 @@ attempt = Table(
     Column("reason", String(60)),
     Column("detail", Text),
     Column("exit_code", Integer),
-    _ref("agent_id", "agent"),
+    reference("agent_id", "agent"),
     Column("abort_by", Text, comment="who asked for its end, while it has not ended"),
     Column("stalled", Text, comment="why its output stands still; null: it does not"),
     Column("lease_until", Ms),
@@ -408,8 +373,8 @@ attempt = Table(
     Column("leased_at", Ms),
     Column("started_at", Ms),
     Column("finished_at", Ms),
-    CheckConstraint(_among("state", AttemptState), name="state"),
-    _ends("finished_at", ATTEMPT_ENDED),
+    CheckConstraint(among("state", AttemptState), name="state"),
+    ends("finished_at", ATTEMPT_ENDED),
     CheckConstraint("(lease_until IS NOT NULL) = (state IN ('leased', 'running'))", name="lease"),
     CheckConstraint("state NOT IN ('leased', 'running') OR agent_id IS NOT NULL", name="agent"),
     UniqueConstraint("job_id", "number"),
@@ -442,62 +407,15 @@ attempt = Table(
 step = Table(
     "step",
     metadata,
-    _ref("attempt_id", "attempt", primary_key=True, autoincrement=False),
+    reference("attempt_id", "attempt", primary_key=True, autoincrement=False),
     Column("position", Integer, primary_key=True, autoincrement=False),
     Column("name", Text, nullable=False),
     Column("state", String(10), nullable=False),
     Column("exit_code", Integer),
     Column("began_at", Ms),
     Column("ended_at", Ms),
-    CheckConstraint(_among("state", StepState), name="state"),
+    CheckConstraint(among("state", StepState), name="state"),
     sqlite_with_rowid=False,
-)
-
-agent_token = Table(
-    "agent_token",
-    metadata,
-    Column("hash", String(64), primary_key=True),
-    Column("labels", JSON, nullable=False),
-    Column("created_at", Ms, nullable=False),
-    Column("expires_at", Ms, nullable=False),
-    Column("used_at", Ms),
-)
-
-token = Table(
-    "token",
-    metadata,
-    _id(),
-    Column("name", String(100), nullable=False),
-    Column("hash", String(64), nullable=False, unique=True),
-    Column("created_at", Ms, nullable=False),
-    Column("removed_at", Ms),
-    sqlite_autoincrement=True,
-)
-
-session = Table(
-    "session",
-    metadata,
-    Column("hash", String(64), primary_key=True),
-    Column("name", String(100), nullable=False),
-    Column("created_at", Ms, nullable=False),
-    Column("expires_at", Ms, nullable=False),
-)
-
-login_code = Table(
-    "login_code",
-    metadata,
-    Column("hash", String(64), primary_key=True),
-    Column("name", String(100), nullable=False),
-    Column("created_at", Ms, nullable=False),
-    Column("expires_at", Ms, nullable=False),
-    Column("used_at", Ms),
-)
-
-server = Table(
-    "server",
-    metadata,
-    Column("id", String(32), primary_key=True),
-    Column("seen_at", Ms, nullable=False),
 )
 
 # The conditions of partial indexes: in these words, because SQLite uses none of them for a state that is a parameter.

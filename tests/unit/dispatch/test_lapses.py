@@ -16,10 +16,10 @@ from tailrace.live.hub import LogHub, LogView
 from tailrace.logs.tail_file import FileLogStore
 from tailrace.store import Store, open_store
 from tailrace.store.agents import agent_left
+from tailrace.store.identity_tables import server as servers
 from tailrace.store.leases import renew_leases
 from tailrace.store.logs import find_log
 from tailrace.store.tables import agent as agents
-from tailrace.store.tables import server as servers
 from tests.unit.store.world import a_run, an_agent, finish, lease, start
 
 LEASE_MS = 60_000

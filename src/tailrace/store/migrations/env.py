@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from tailrace.store.tables import metadata
+from tailrace.store.schema import metadata
 
 connection = context.config.attributes["connection"]
 context.configure(

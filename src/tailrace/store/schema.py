@@ -1,0 +1,6 @@
+"""All tables together."""
+
+from tailrace.store import identity_tables, tables
+from tailrace.store.columns import metadata
+
+__all__ = ["identity_tables", "metadata", "tables"]
