@@ -1,0 +1,108 @@
+"""One job of a plan file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping as AnyMapping
+from dataclasses import dataclass
+
+from tailrace.domain.plan.checkout import read_checkout
+from tailrace.domain.plan.errors import Place, Problems, shown
+from tailrace.domain.plan.keys import JOB_KEYS, known_entries
+from tailrace.domain.plan.log_limits import read_log
+from tailrace.domain.plan.model import DEFAULT_TIMEOUT_S, JobSpec, LogSpec
+from tailrace.domain.plan.nodes import Entry, Mapping, describe
+from tailrace.domain.plan.steps import read_steps
+from tailrace.domain.plan.turns import read_retry
+from tailrace.domain.plan.values import read_duration, read_names, read_variables
+from tailrace.domain.secrets import NAME_RULE, is_name
+
+MAX_SECRETS = 100
+_JOB_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
+_LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/=+@-]{0,99}")
+
+
+@dataclass(frozen=True, slots=True)
+class ReadJob:
+    """A job with the places that the check of its needs speaks of."""
+
+    spec: JobSpec
+    needs: AnyMapping[str, Place]
+
+
+def read_job(entry: Entry, variables: dict[str, str], log: LogSpec, problems: Problems) -> ReadJob:
+    """Read a job; `variables` and `log` are the plan's."""
+    subject = f"job {shown(entry.key)}"
+    if not _JOB_NAME.fullmatch(entry.key):
+        problems.add(
+            entry.place,
+            f"{shown(entry.key)} cannot name a job; allowed: 1 to 100 letters, digits, _, . and -, "
+            "beginning with a letter or a digit",
+        )
+    node = entry.value
+    if not isinstance(node, Mapping):
+        problems.add(entry.place, f'{subject} must be a mapping with "steps"; found {describe(node)}')
+        return ReadJob(JobSpec(name=entry.key), {})
+    entries = known_entries(node, JOB_KEYS, subject, problems)
+    needs = _distinct(entries, "needs", subject, problems)
+    timeout = entries.get("timeout")
+    seconds = read_duration(timeout.value, f'"timeout" of {subject}', problems) if timeout else None
+    checkout, depth, submodules = read_checkout(entries.get("checkout"), subject, problems)
+    spec = JobSpec(
+        name=entry.key,
+        needs=tuple(needs),
+        labels=_labels(entries, subject, problems),
+        variables={**variables, **variables_of(entries, subject, problems)},
+        timeout_s=DEFAULT_TIMEOUT_S if seconds is None else seconds,
+        checkout=checkout,
+        depth=depth,
+        submodules=submodules,
+        retry=read_retry(entries["retry"], subject, problems) if "retry" in entries else None,
+        secrets=_secrets(entries, subject, problems),
+        log=read_log(entries.get("log"), subject, log, problems),
+        steps=read_steps(entry.place, entries.get("steps"), subject, problems),
+    )
+    return ReadJob(spec, needs)
+
+
+def variables_of(entries: dict[str, Entry], subject: str, problems: Problems) -> dict[str, str]:
+    """The variables of a plan or a job."""
+    entry = entries.get("variables")
+    return read_variables(entry.value, f'"variables" of {subject}', problems) if entry else {}
+
+
+def _distinct(entries: dict[str, Entry], key: str, subject: str, problems: Problems) -> dict[str, Place]:
+    """Read the names under `key`, none of them twice, each with its place."""
+    names: dict[str, Place] = {}
+    entry = entries.get(key)
+    for name, place in read_names(entry.value, f"{shown(key)} of {subject}", problems) if entry else ():
+        if name in names:
+            problems.add(
+                place, f"{shown(key)} of {subject} names {shown(name)} twice; the first is at {names[name]}"
+            )
+        else:
+            names[name] = place
+    return names
+
+
+def _labels(entries: dict[str, Entry], subject: str, problems: Problems) -> tuple[str, ...]:
+    labels = _distinct(entries, "labels", subject, problems)
+    for label, place in labels.items():
+        if not _LABEL.fullmatch(label):
+            problems.add(
+                place,
+                f"{shown(label)} of {subject} cannot be a label; allowed: 1 to 100 letters, digits and _ . : / = + @ -, "
+                "beginning with a letter or a digit",
+            )
+    return tuple(labels)
+
+
+def _secrets(entries: dict[str, Entry], subject: str, problems: Problems) -> tuple[str, ...]:
+    names = _distinct(entries, "secrets", subject, problems)
+    for name, place in names.items():
+        if not is_name(name):
+            problems.add(place, f"{shown(name)} of {subject} cannot name a secret; allowed: {NAME_RULE}")
+    if len(names) > MAX_SECRETS:
+        place = list(names.values())[MAX_SECRETS]
+        problems.add(place, f'"secrets" of {subject} may name at most {MAX_SECRETS}; found {len(names)}')
+    return tuple(names)
