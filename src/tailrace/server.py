@@ -19,7 +19,7 @@ import structlog
 import uvicorn
 from fastapi import FastAPI
 
-from tailrace.api.agent_socket import AgentSockets
+from tailrace.api.agent_socket import MAX_FRAME_BYTES, AgentSockets
 from tailrace.api.app import Parts, create_app
 from tailrace.api.auth import hash_of, new_secret
 from tailrace.api.detach import DetachableHttp, DetachableWebSocket
@@ -58,7 +58,6 @@ from tailrace.store.segments import find_sealed
 from tailrace.triggers.planner import Planner
 
 SECRET_KEY_FILE = "secret-key"
-MAX_FRAME_BYTES = 1024 * 1024
 """A chunk with its spans has 340 KiB at most."""
 UP_TOKEN_LIFE_MS = 10 * 60 * 1000
 LOG_GRACE_LEASES = 10

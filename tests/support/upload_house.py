@@ -356,7 +356,7 @@ class UploadHouse:
             return
         try:
             if isinstance(frame, bytes):
-                await session.chunk(frame)
+                await session.chunks([frame])
                 return
             match AGENT_MESSAGE.validate_json(frame):
                 case Said() as said:

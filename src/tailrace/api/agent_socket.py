@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from itertools import groupby
+from typing import cast
 
 import structlog
 from fastapi import APIRouter
 from pydantic import ValidationError
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.websockets import WebSocket
 
 from tailrace import __version__
+from tailrace.api.agent_line import AgentLine, take_line
 from tailrace.api.auth import bearer, hash_of
 from tailrace.dispatch.dispatcher import Dispatcher, Seat
 from tailrace.domain.errors import Invalid, LeaseLost, NoRoom
@@ -37,6 +40,9 @@ from tailrace.live.scopes import AGENTS, agent_scope
 from tailrace.store.agents import agent_came, agent_left, find_agent, note_trouble, read_standing
 
 SYNC_S = 1.0
+SILENCE_S = 60.0
+"""Agents ping more often: who is silent for so long is not there any more."""
+MAX_FRAME_BYTES = 1024 * 1024
 _log = structlog.get_logger("agents")
 
 
@@ -55,9 +61,12 @@ class AgentSockets:
         if agent_id is None:
             await socket.close(1008, "unknown agent credential: register again with a token")
             return
-        await socket.accept()
+        line = await take_line(socket, MAX_FRAME_BYTES)
+        if line is None:
+            return
+        address = socket.client.host if socket.client else None
         earlier = self._open.get(agent_id)
-        connection = self._open[agent_id] = AgentSocket(socket, agent_id, self)
+        connection = self._open[agent_id] = AgentSocket(line, address, agent_id, self)
         try:
             if earlier is not None:
                 await earlier.close(1012, "a newer connection of this agent took over")
@@ -77,33 +86,32 @@ class AgentSockets:
 class AgentSocket:
     """One connection."""
 
-    def __init__(self, socket: WebSocket, agent_id: int, sockets: AgentSockets) -> None:
-        self._socket = socket
+    def __init__(self, line: AgentLine, address: str | None, agent_id: int, sockets: AgentSockets) -> None:
+        self._line = line
+        self._address = address
         self._agent_id = agent_id
         self._desk = sockets.desk
         self._dispatcher = sockets.dispatcher
-        self._out: asyncio.Queue[ServerMessage] = asyncio.Queue()
         self._heard = False
         self._load: Load | None = None
         self._checks: set[asyncio.Task[None]] = set()
-        self._session = Session(self._desk, agent_id, self._out.put_nowait)
+        self._session = Session(self._desk, agent_id, self._say)
 
     async def close(self, code: int, why: str) -> None:
         """End the connection; `serve` returns."""
-        with suppress(RuntimeError, WebSocketDisconnect):
-            await self._socket.close(code, why)
+        await self._line.close(code, why)
 
     async def serve(self) -> None:
         """Greet, then work until either side goes."""
         try:
-            first = await self._socket.receive()
-            if first["type"] == "websocket.disconnect":
+            came = await self._line.receive()
+            if not came:
                 return
-            hello = AGENT_MESSAGE.validate_json(first.get("text") or b"")
+            hello = AGENT_MESSAGE.validate_json(came[0])
             if not isinstance(hello, Hello):
                 raise Invalid(f"expected hello, got {hello.kind}")
             await self._check_protocol(hello)
-            await self._serve(hello)
+            await self._serve(hello, came[1:])
         except (ValidationError, Invalid) as error:
             _log.error(
                 "an agent sent what this server does not understand", agent=self._agent_id, error=str(error)
@@ -116,22 +124,18 @@ class AgentSocket:
                 "what an agent sent cannot be kept; it tries again", agent=self._agent_id, error=str(error)
             )
             await self.close(1013, f"cannot be kept now: {error}"[:120])
-        except (WebSocketDisconnect, RuntimeError):
-            pass
 
-    async def _serve(self, hello: Hello) -> None:
+    async def _serve(self, hello: Hello, came: Sequence[str | bytes]) -> None:
         standing = await self._desk.store.write(
             agent_came,
             self._agent_id,
             labels=hello.labels,
             capacity=hello.capacity,
             version=hello.version,
-            address=self._socket.client.host if self._socket.client else None,
+            address=self._address,
             machine=hello.machine,
         )
-        self._out.put_nowait(
-            Welcome(version=__version__, agent=self._agent_id, beat_s=self._desk.lease_ms / 6000)
-        )
+        self._say(Welcome(version=__version__, agent=self._agent_id, beat_s=self._desk.lease_ms / 6000))
         await self._session.begin(hello.holds)
         await self._session.renew()
         self._desk.bus.publish(AGENTS)
@@ -141,29 +145,32 @@ class AgentSocket:
             agent_scope(self._agent_id), lambda _note: self._check_soon(seat)
         )
         unwatch = self._desk.hub.on_watched(self._session.watched)
-        tasks = [asyncio.create_task(self._send()), asyncio.create_task(self._keep(seat))]
+        keeping = asyncio.create_task(self._keep(seat))
         try:
             await self._session.tell_untold()
-            while True:
-                frame = await self._socket.receive()
-                if frame["type"] == "websocket.disconnect":
-                    return
+            came = came or await self._line.receive()
+            while came:
                 self._heard = True
-                if (data := frame.get("bytes")) is not None:
-                    await self._session.chunk(data)
-                elif isinstance(message := AGENT_MESSAGE.validate_json(frame["text"]), Ready):
-                    seat.offer(message.free)
-                else:
-                    await self._apply(message)
+                for binary, messages in groupby(came, lambda message: isinstance(message, bytes)):
+                    if binary:
+                        await self._session.chunks(cast("list[bytes]", list(messages)))
+                        continue
+                    for text in messages:
+                        await self._apply(AGENT_MESSAGE.validate_json(text), seat)
+                came = await self._line.receive()
         finally:
             unwatch()
             unsubscribe()
             self._dispatcher.rise(seat)
-            for task in (*tasks, *self._checks):
+            for task in (keeping, *self._checks):
                 task.cancel()
 
-    async def _apply(self, message: Hello | Beat | Said | CloseLog | Gap | Stalled | Trouble) -> None:
+    async def _apply(
+        self, message: Hello | Ready | Beat | Said | CloseLog | Gap | Stalled | Trouble, seat: Seat
+    ) -> None:
         match message:
+            case Ready():
+                seat.offer(message.free)
             case Said():
                 await self._session.said(message)
             case CloseLog():
@@ -206,16 +213,16 @@ class AgentSocket:
         self._checks.add(task)
         task.add_done_callback(self._checks.discard)
 
-    async def _send(self) -> None:
+    def _say(self, message: ServerMessage) -> None:
         try:
-            while True:
-                message = await self._out.get()
-                await self._socket.send_text(message.model_dump_json())
-        except (WebSocketDisconnect, RuntimeError):
-            pass  # the reader hears of it too
+            text = message.__pydantic_serializer__.to_json(message)
         except Exception as error:
             _log.exception("an agent cannot be told something; its connection ends", agent=self._agent_id)
-            await self.close(1011, f"this server failed: {error!r}"[:120])
+            task = asyncio.create_task(self.close(1011, f"this server failed: {error!r}"[:120]))
+            self._checks.add(task)
+            task.add_done_callback(self._checks.discard)
+        else:
+            self._line.say(text)
 
     async def _keep(self, seat: Seat) -> None:
         """Make what arrived durable, and renew the leases of an agent that was heard of."""
@@ -225,6 +232,8 @@ class AgentSocket:
             await asyncio.sleep(SYNC_S)
             await self._try(self._session.sync)
             await self._try(self._desk.stalls.save)
+            if loop.time() - self._line.heard_at > SILENCE_S:
+                self._line.cut()
             if self._heard and loop.time() - renewed >= self._desk.lease_ms / 4000:
                 self._heard, renewed = False, loop.time()
                 await self._try(lambda: self._session.renew(self._load))

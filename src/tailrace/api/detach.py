@@ -27,7 +27,7 @@ Headers = Iterable[tuple[bytes, bytes]]
 DetachStream = Callable[[asyncio.Protocol, Headers], asyncio.Transport | None]
 """Answers 200 with these headers and gives the transport to the protocol; None when the client has gone."""
 
-DetachSocket = Callable[[asyncio.Protocol], asyncio.Transport | None]
+DetachSocket = Callable[[asyncio.BaseProtocol], asyncio.Transport | None]
 """After `websocket.accept`, before anything else is awaited: gives the transport to the protocol; None likewise."""
 
 
@@ -140,7 +140,7 @@ class DetachableWebSocket(WebSocketsSansIOProtocol):
         super().connection_lost(exc)
         self._close_way_out()
 
-    def _detach(self, protocol: asyncio.Protocol) -> asyncio.Transport | None:
+    def _detach(self, protocol: asyncio.BaseProtocol) -> asyncio.Transport | None:
         transport = self.transport
         if self.disconnected or self.close_sent or transport.is_closing():
             return None

@@ -8,13 +8,13 @@ Any frame from an agent renews its leases.
 from __future__ import annotations
 
 import struct
-import zlib
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Annotated, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from tailrace import crc
 from tailrace.domain.errors import Invalid
 from tailrace.domain.facts import Fact
 from tailrace.domain.lease import Lease
@@ -279,7 +279,7 @@ def pack_chunk(log: int, offset: int, spans: Sequence[Span], data: bytes | memor
     frame without these four bytes, spans, bytes."""
     header = _CHUNK_HEADER.pack(_CHUNK_KIND, len(spans), log, offset)
     packed = pack_spans(spans)
-    check = zlib.crc32(data, zlib.crc32(packed, zlib.crc32(header)))
+    check = crc.crc32(data, crc.crc32(packed, crc.crc32(header)))
     return b"".join((header, _CHECK.pack(check), packed, data))
 
 
@@ -303,7 +303,7 @@ def unpack_chunk(frame: bytes) -> Chunk:
         )
     view = memoryview(frame)
     (check,) = _CHECK.unpack_from(frame, _CHUNK_HEADER.size)
-    if zlib.crc32(view[_HEADER_BYTES:], zlib.crc32(view[: _CHUNK_HEADER.size])) != check:
+    if crc.crc32(view[_HEADER_BYTES:], crc.crc32(view[: _CHUNK_HEADER.size])) != check:
         raise Invalid(f"a chunk of log {log} at {offset} was damaged on its way: its CRC-32 differs")
     try:
         spans = unpack_spans(view[_HEADER_BYTES:begin])

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import structlog
 
-from tailrace.domain.errors import LeaseLost, LogMismatch, NoRoom, NotFound, OffsetMismatch
+from tailrace.domain.errors import Invalid, LeaseLost, LogMismatch, NoRoom, NotFound, OffsetMismatch
 from tailrace.domain.lease import Lease
 from tailrace.domain.outcome import Reason
 from tailrace.domain.report import Load
@@ -152,30 +152,30 @@ class Session:
         if message.fact.kind in ("started", "finished"):
             self._desk.bus.publish(AGENTS)
 
-    async def chunk(self, frame: bytes) -> None:
-        """Append log bytes; what cannot be kept is refused, and the agent keeps it and tries again."""
-        chunk = unpack_chunk(frame)
-        if chunk.log in self._dropped:
-            return  # it was on its way when the agent was told
-        if chunk.log not in self._logs:
-            raise LeaseLost(0, f"log {chunk.log} belongs to no attempt that this agent holds")
-        try:
-            end = await asyncio.to_thread(self._append, chunk)
-        except OffsetMismatch as error:
-            self._send(Rewind(log=chunk.log, end=error.end))
-            return
-        except NotFound:  # somebody took its files
-            self._send(Rewind(log=chunk.log, end=0))
-            return
-        except OSError as error:
-            await self._refuse(chunk.log, error)
-            return
-        attempt_id = self._logs.get(chunk.log)
-        if attempt_id in self._own_why:
-            await self._take_again(attempt_id)
-        self._desk.hub.grew(chunk.log, chunk.offset, chunk.spans, chunk.data)
-        self._dirty.add(chunk.log)
-        self._send(Ack(log=chunk.log, received=end, durable=self._durable.get(chunk.log, 0)))
+    async def chunks(self, frames: Sequence[bytes]) -> None:
+        """Append log bytes; what cannot be kept is refused, and the agent keeps it and tries again. Raises Invalid, LeaseLost."""
+        taken, wrong = await asyncio.to_thread(self._take, frames)
+        acks: dict[int, Ack] = {}
+        for chunk, end in taken:
+            log = chunk.log
+            if isinstance(end, int):
+                attempt_id = self._logs.get(log)
+                if attempt_id in self._own_why:
+                    await self._take_again(attempt_id)
+                self._desk.hub.grew(log, chunk.offset, chunk.spans, chunk.data)
+                self._dirty.add(log)
+                acks[log] = Ack(log=log, received=end, durable=self._durable.get(log, 0))
+                continue
+            if log in acks:
+                self._send(acks.pop(log))
+            if isinstance(end, Rewind):
+                self._send(end)
+            else:
+                await self._refuse(log, end)
+        for ack in acks.values():
+            self._send(ack)
+        if wrong is not None:
+            raise wrong
 
     async def close_log(self, message: CloseLog) -> None:
         """Verify that the log is whole, make it durable, then close it."""
@@ -266,10 +266,34 @@ class Session:
         if log in self._logs:
             self._send(Watch(log=log, watched=watched))
 
-    def _append(self, chunk: Chunk) -> int:
-        if chunk.offset == 0:
-            self._desk.logs.create(chunk.log)
-        return self._desk.logs.append(chunk.log, chunk.offset, chunk.spans, chunk.data)
+    def _take(
+        self, frames: Sequence[bytes]
+    ) -> tuple[list[tuple[Chunk, int | Rewind | OSError]], Invalid | LeaseLost | None]:
+        """Append chunks, up to one that must not come: each with its log's end then, or with why it was not taken. For a thread."""
+        taken = list[tuple[Chunk, int | Rewind | OSError]]()
+        for frame in frames:
+            try:
+                chunk = unpack_chunk(frame)
+            except Invalid as error:
+                return taken, error
+            if chunk.log in self._dropped:
+                continue  # it was on its way when the agent was told
+            if chunk.log not in self._logs:
+                return taken, LeaseLost(0, f"log {chunk.log} belongs to no attempt that this agent holds")
+            taken.append((chunk, self._append(chunk)))
+        return taken, None
+
+    def _append(self, chunk: Chunk) -> int | Rewind | OSError:
+        try:
+            if chunk.offset == 0:
+                self._desk.logs.create(chunk.log)
+            return self._desk.logs.append(chunk.log, chunk.offset, chunk.spans, chunk.data)
+        except OffsetMismatch as error:
+            return Rewind(log=chunk.log, end=error.end)
+        except NotFound:  # somebody took its files
+            return Rewind(log=chunk.log, end=0)
+        except OSError as error:
+            return error
 
     async def _close(self, message: CloseLog, run_id: int) -> bool:
         logs, log = self._desk.logs, message.log

@@ -11,9 +11,9 @@ from typing import NamedTuple
 MOST_BYTES = 64 * 1024
 """Of a client's message, however many frames carry it."""
 
-_TEXT, _BINARY = 0x1, 0x2
-_CONTROL = 0x8
-_FIN = 0x80
+TEXT, BINARY = 0x1, 0x2
+CONTROL = 0x8
+FIN = 0x80
 _MASKED = 0x80
 _MOST_CONTROL_BYTES = 125
 _UNSENT = {1004, 1005, 1006, 1015}
@@ -62,7 +62,7 @@ class Close(NamedTuple):
 
 def text_frame(text: bytes) -> bytes:
     """A whole text message of a server, from UTF-8."""
-    return _head(_TEXT, len(text)) + text
+    return _head(TEXT, len(text)) + text
 
 
 def payload_of(frame: bytes) -> bytes:
@@ -82,18 +82,18 @@ def close_frame(code: int | None, reason: str = "") -> bytes:
     if code is not None:
         words = reason.encode()[: _MOST_CONTROL_BYTES - 2].decode(errors="ignore").encode()
         body = code.to_bytes(2, "big") + words
-    return _head(_CONTROL, len(body)) + body
+    return _head(CONTROL, len(body)) + body
 
 
 def code_of(frame: bytes) -> int | None:
     """The code that `close_frame` was given; None for any other frame."""
-    if frame[0] != _FIN | _CONTROL or len(frame) < 4:
+    if frame[0] != FIN | CONTROL or len(frame) < 4:
         return None
     return int.from_bytes(frame[2:4], "big")
 
 
 def _head(opcode: int, length: int) -> bytes:
-    first = _FIN | opcode
+    first = FIN | opcode
     if length < 126:
         return bytes((first, length))
     if length < 65536:
@@ -131,8 +131,8 @@ class FrameReader:
             if frame is None:
                 return None
             final, opcode, payload = frame
-            if opcode & _CONTROL:
-                return _control(opcode, payload)
+            if opcode & CONTROL:
+                return control_of(opcode, payload)
             message = self._join(final, opcode, payload)
             if message is not None:
                 return message
@@ -143,13 +143,13 @@ class FrameReader:
         if held < 2:
             return None
         first, length = data[at], data[at + 1] & 0x7F
-        self._check_head(first, data[at + 1], length)
+        check_head(first, data[at + 1], self._parts is not None)
         head = 2 if length < 126 else 4 if length == 126 else 10
         if held < head:
             return None
         if head > 2:
             length = int.from_bytes(data[at + 2 : at + head], "big")
-        if length + (0 if first & _CONTROL else self._size) > MOST_BYTES:
+        if length + (0 if first & CONTROL else self._size) > MOST_BYTES:
             raise FrameError(CloseCode.TOO_BIG, f"a message may have {MOST_BYTES} bytes")
         begin = at + head + 4
         stop = begin + length
@@ -158,28 +158,7 @@ class FrameReader:
         self._at = stop
         if stop == len(data):
             self._data, self._at = b"", 0
-        return bool(first & _FIN), first & 0xF, _unmask(data[begin - 4 : begin], data[begin:stop])
-
-    def _check_head(self, first: int, second: int, length: int) -> None:
-        opcode = first & 0xF
-        why = None
-        if first & 0x70:
-            why = "reserved bits are set: no extension was agreed on"
-        elif not second & _MASKED:
-            why = "a client's frames are masked"
-        elif opcode & _CONTROL:
-            if opcode > 0xA:
-                why = f"opcode {opcode} is reserved"
-            elif not first & _FIN or length > _MOST_CONTROL_BYTES:
-                why = f"a control frame is one frame of {_MOST_CONTROL_BYTES} bytes at most"
-        elif opcode > _BINARY:
-            why = f"opcode {opcode} is reserved"
-        elif opcode and self._parts is not None:
-            why = "a message begins before the one before it has ended"
-        elif not opcode and self._parts is None:
-            why = "a continuation of nothing"
-        if why is not None:
-            raise FrameError(CloseCode.PROTOCOL_ERROR, why)
+        return bool(first & FIN), first & 0xF, _unmask(data[begin - 4 : begin], data[begin:stop])
 
     def _join(self, final: bool, opcode: int, payload: bytes) -> Said | None:
         if self._parts is None:
@@ -195,12 +174,36 @@ class FrameReader:
             if not final:
                 return None
             payload, self._parts, self._size = b"".join(self._parts), None, 0
-        if self._opcode == _TEXT:
-            _check_text(payload)
+        if self._opcode == TEXT:
+            check_text(payload)
         return Said(payload)
 
 
-def _control(opcode: int, payload: bytes) -> Ping | Pong | Close:
+def check_head(first: int, second: int, joining: bool) -> None:
+    """Raises FrameError for a frame that no client may send; `joining`: a message has begun and goes on."""
+    opcode = first & 0xF
+    why = None
+    if first & 0x70:
+        why = "reserved bits are set: no extension was agreed on"
+    elif not second & _MASKED:
+        why = "a client's frames are masked"
+    elif opcode & CONTROL:
+        if opcode > 0xA:
+            why = f"opcode {opcode} is reserved"
+        elif not first & FIN or second & 0x7F > _MOST_CONTROL_BYTES:
+            why = f"a control frame is one frame of {_MOST_CONTROL_BYTES} bytes at most"
+    elif opcode > BINARY:
+        why = f"opcode {opcode} is reserved"
+    elif opcode and joining:
+        why = "a message begins before the one before it has ended"
+    elif not opcode and not joining:
+        why = "a continuation of nothing"
+    if why is not None:
+        raise FrameError(CloseCode.PROTOCOL_ERROR, why)
+
+
+def control_of(opcode: int, payload: bytes) -> Ping | Pong | Close:
+    """The message in a control frame. Raises FrameError."""
     if opcode == 0x9:
         return Ping(payload)
     if opcode == 0xA:
@@ -212,11 +215,12 @@ def _control(opcode: int, payload: bytes) -> Ping | Pong | Close:
     code = int.from_bytes(payload[:2], "big")
     if not 1000 <= code < 5000 or code in _UNSENT or 1016 <= code < 3000:
         raise FrameError(CloseCode.PROTOCOL_ERROR, f"{code} is no code to close with")
-    _check_text(payload[2:])
+    check_text(payload[2:])
     return Close(code)
 
 
-def _check_text(data: bytes) -> None:
+def check_text(data: bytes) -> None:
+    """Raises FrameError for what is not UTF-8."""
     try:
         data.decode()
     except UnicodeDecodeError:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import zlib
 from functools import lru_cache
+
+from tailrace import crc
 
 _TABLE_FROM = 4096  # for fewer bytes a pass over zeros is as fast as a table
 
@@ -15,7 +16,7 @@ def combine(first: int, second: int, length: int) -> int:
     """
     if length < _TABLE_FROM:
         zeros = bytes(length)
-        return zlib.crc32(zeros, first) ^ zlib.crc32(zeros) ^ second
+        return crc.crc32(zeros, first) ^ crc.crc32(zeros) ^ second
     for bit, moved in enumerate(_moved_bits(length)):
         if first >> bit & 1:
             second ^= moved
@@ -25,5 +26,5 @@ def combine(first: int, second: int, length: int) -> int:
 @lru_cache(maxsize=16)
 def _moved_bits(length: int) -> tuple[int, ...]:
     zeros = bytes(length)
-    none = zlib.crc32(zeros)
-    return tuple(zlib.crc32(zeros, 1 << bit) ^ none for bit in range(32))
+    none = crc.crc32(zeros)
+    return tuple(crc.crc32(zeros, 1 << bit) ^ none for bit in range(32))

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import struct
 import threading
-import zlib
 from bisect import bisect_right
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from tailrace import crc
 from tailrace.domain.errors import NotFound
 from tailrace.domain.spans import SPAN_BYTES, Span, pack_spans, unpack_spans
 from tailrace.holes import punch
@@ -84,7 +84,7 @@ class OpenLog:
             os.ftruncate(self._spans, spans_end)
             raise
         if self.crc_end == self.size:
-            self.crc32 = zlib.crc32(data, self.crc32)
+            self.crc32 = crc.crc32(data, self.crc32)
             self.crc_end += len(data)
         self.span_count += len(spans)
         self.size += len(data)
@@ -145,7 +145,7 @@ class OpenLog:
                 raise OSError(
                     f"log {self._log} is shorter on disk than the {self.size} bytes that were written"
                 )
-            self.crc32 = zlib.crc32(block, self.crc32)
+            self.crc32 = crc.crc32(block, self.crc32)
             self.crc_end += len(block)
         return self.crc32
 

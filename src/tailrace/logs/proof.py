@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable
 from typing import NamedTuple
 
+from tailrace import crc
 from tailrace.domain.errors import LogRemoved, NotFound, SegmentDamaged
 from tailrace.domain.states import LogState
 from tailrace.logs.archive import Archive, ObjectMissing
@@ -103,7 +103,7 @@ class Prover:
             if held != row.sha256:
                 return row.crc32, f"the object {row.key} has SHA-256 {held}, and {row.sha256} was put there"
             for frame in self._segments.frames(log, row):
-                crc32 = zlib.crc32(frame, crc32)
+                crc32 = crc.crc32(frame, crc32)
         except ObjectMissing as error:
             return row.crc32, str(error)
         except SegmentDamaged as error:
@@ -125,7 +125,7 @@ class Prover:
                 block = self._tail.read(log, size, min(size + _BLOCK, end))
                 if not block:
                     break
-                crc32 = zlib.crc32(block, crc32)
+                crc32 = crc.crc32(block, crc32)
                 size += len(block)
         except NotFound:
             pass  # its writer has not begun, or what is missing shows in the size

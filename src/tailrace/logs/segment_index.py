@@ -6,10 +6,11 @@ A segment is zstd frames, the index in a skippable frame, and the seek table of 
 from __future__ import annotations
 
 import struct
-import zlib
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from typing import NamedTuple
+
+from tailrace import crc
 
 FRAME_BYTES = 256 * 1024
 """Raw bytes of every frame but the last, as we write them; readers go by the index."""
@@ -131,7 +132,7 @@ def pack_end(index: Index, blocks: Sequence[bytes], checksums: Sequence[int]) ->
         + b"".join(_FRAME.pack(*frame) for frame in index.frames)
         + b"".join(_BLOCK.pack(*block) for block in index.blocks)
     )
-    payload += _CRC.pack(zlib.crc32(payload)) + b"".join(blocks)
+    payload += _CRC.pack(crc.crc32(payload)) + b"".join(blocks)
     skippable = _FRAME_HEADER.pack(_SKIPPABLE, len(payload)) + payload
     entries = [
         _SEEK_ENTRY.pack(
@@ -183,7 +184,7 @@ def unpack_end(end: bytes, at: int) -> Index:
         directory = table + frames * _FRAME.size
         check = directory + blocks * _BLOCK.size
         (declared,) = _CRC.unpack_from(end, check)
-        if zlib.crc32(memoryview(end)[_FRAME_HEADER.size : check]) != declared:
+        if crc.crc32(memoryview(end)[_FRAME_HEADER.size : check]) != declared:
             raise IndexFault("its index does not match its CRC-32")
         if check + _CRC.size + head[15] != _FRAME_HEADER.size + size:
             raise IndexFault("its index is not as long as it says")

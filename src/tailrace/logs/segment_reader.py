@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-import zlib
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
 from typing import Generic, NamedTuple, TypeVar
 
 from backports import zstd
 
+from tailrace import crc
 from tailrace.domain.errors import SegmentDamaged
 from tailrace.domain.spans import Span
 from tailrace.logs.archive import Archive
@@ -205,7 +205,7 @@ def _open_frame(log: int, row: SegmentRow, index: Index, number: int, packed: me
         raise SegmentDamaged(
             log, row.number, row.key, f"frame {number} cannot be decompressed: {error}"
         ) from None
-    if len(raw) != index.frame_stop(number) - entry.first_byte or zlib.crc32(raw) != entry.crc32:
+    if len(raw) != index.frame_stop(number) - entry.first_byte or crc.crc32(raw) != entry.crc32:
         raise SegmentDamaged(
             log, row.number, row.key, f"frame {number} does not match its CRC-32 {entry.crc32:08x}"
         )

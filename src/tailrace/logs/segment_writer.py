@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import zlib
 from collections.abc import Iterable
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import NamedTuple
 
 from backports import zstd
 
+from tailrace import crc
 from tailrace.logs.base import Base, LogReader
 from tailrace.logs.checksums import combine
 from tailrace.logs.segment_index import FRAME_BYTES, FrameEntry, Index, pack_end
@@ -124,9 +124,9 @@ def _compress(logs: LogReader, log: int, start: int, stop: int, options: dict[in
         raise OSError(
             f"log {log}: of the bytes {start}–{stop} only {len(raw)} are held: they cannot be sealed"
         )
-    crc32 = zlib.crc32(raw)
+    crc32 = crc.crc32(raw)
     packed = zstd.compress(raw, options=options)
-    if zlib.crc32(zstd.decompress(packed)) != crc32:
+    if crc.crc32(zstd.decompress(packed)) != crc32:
         raise OSError(
             f"log {log}: the bytes {start}–{stop} came back different after compression; memory may be faulty"
         )

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import struct
-import zlib
 from pathlib import Path
 from typing import NamedTuple
 
+from tailrace import crc
 from tailrace.holes import punch
 
 _WORDS = struct.Struct("<QI")
@@ -54,7 +54,7 @@ def keep_mark(path: Path, mark: Mark) -> None:
     try:
         slots = _slots(path)
         words = _WORDS.pack(*mark)
-        record = words + _CHECK.pack(zlib.crc32(words))
+        record = words + _CHECK.pack(crc.crc32(words))
         if os.pwrite(file, record, slots.index(min(slots)) * _SLOT_BYTES) != len(record):
             raise OSError(f"{path} was written in part")
         os.fdatasync(file)
@@ -69,4 +69,4 @@ def _slots(path: Path) -> list[Mark]:
 
 def _mark(record: bytes) -> Mark:
     words, check = record[: _WORDS.size], record[_WORDS.size :]
-    return Mark(*_WORDS.unpack(words)) if _CHECK.unpack(check)[0] == zlib.crc32(words) else Mark()
+    return Mark(*_WORDS.unpack(words)) if _CHECK.unpack(check)[0] == crc.crc32(words) else Mark()

@@ -7,6 +7,8 @@ import errno
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from fcntl import F_SETPIPE_SZ, fcntl
 
 from tailrace.domain.spans import Stream
 from tailrace.runner.characters import unfinished
@@ -15,7 +17,8 @@ from tailrace.runner.masking import MaskedStream, Masker
 from tailrace.runner.spool import SpoolWriter
 from tailrace.runner.wake import Wake
 
-READ_BYTES = 64 * 1024
+READ_BYTES = 256 * 1024
+"""At once, and what a pipe may hold where the system allows it: a process that pours is interrupted less often."""
 HOLD_S = 0.1
 """How long the beginning of a character, or what may begin a secret, waits for its rest."""
 RETRY_S = 0.2
@@ -139,6 +142,8 @@ class Pipe:
         self._loop = asyncio.get_running_loop()
         self._reader, self.writer = os.pipe2(os.O_CLOEXEC)
         os.set_blocking(self._reader, False)
+        with suppress(OSError):  # this user's pipes have no more room together
+            fcntl(self._reader, F_SETPIPE_SZ, READ_BYTES)
         self._masked = output.masked_stream()
         self._held = b""
         self._hold: asyncio.TimerHandle | None = None

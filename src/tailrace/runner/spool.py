@@ -8,7 +8,6 @@ has the same offset.
 from __future__ import annotations
 
 import os
-import zlib
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Generator
@@ -16,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
+from tailrace import crc
 from tailrace.domain.spans import SPAN_BYTES, Span, Stream, pack_spans, unpack_spans
 from tailrace.holes import punch
 from tailrace.runner.folder import AttemptFolder
@@ -78,7 +78,7 @@ class SpoolWriter:
             self._put(self._spans, pack_spans((self._span,)))
         self._put(self._data, data)
         self.size += len(data)
-        self.crc32 = zlib.crc32(data, self.crc32)
+        self.crc32 = crc.crc32(data, self.crc32)
         self.at_line_start = data.endswith(b"\n")
 
     def flush(self) -> bool:
@@ -235,7 +235,7 @@ def _sum_up(fd: int, begin: Mark, upto: int) -> Mark:
     """The CRC-32 of the bytes before `upto`, or before the file's end."""
     done, crc32 = begin
     while done < upto and (block := os.pread(fd, min(_BLOCK, upto - done), done)):
-        crc32 = zlib.crc32(block, crc32)
+        crc32 = crc.crc32(block, crc32)
         done += len(block)
     return Mark(done, crc32)
 

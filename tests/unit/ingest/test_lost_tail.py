@@ -36,9 +36,8 @@ async def test_what_the_archive_has_is_no_gap(world: World, tmp_path: Path) -> N
 
     async def send(start: int, stop: int) -> None:
         for at in range(start, stop, STEP):
-            await session.chunk(
-                pack_chunk(log, at, [Span(at, at, Stream.STDERR, 1)], WHOLE[at : min(at + STEP, stop)])
-            )
+            span = Span(at, at, Stream.STDERR, 1)
+            await session.chunks([pack_chunk(log, at, [span], WHOLE[at : min(at + STEP, stop)])])
 
     await send(0, SEALED + 5000)
     sealer = Sealer(world.store, world.desk.logs, archive, segment_bytes=SEALED)

@@ -63,12 +63,12 @@ async def test_bytes_that_find_no_room_are_refused_and_the_session_lives(
     leased = await a_lease(world)
     session = world.session()
     session.deliver(Handover(leased))
-    await session.chunk(pack_chunk(leased.log, 0, [], b"one"))
+    await session.chunks([pack_chunk(leased.log, 0, [], b"one")])
     woken: list[int | None] = []
     world.desk.bus.subscribe(run_scope(world.run), woken.append)
     with monkeypatch.context() as patch:
         patch.setattr(world.desk.logs, "append", full_disk)
-        await session.chunk(pack_chunk(leased.log, 3, [], b"two"))
+        await session.chunks([pack_chunk(leased.log, 3, [], b"two")])
     (refused,) = world.heard(Refused)
     assert isinstance(refused, Refused)
     assert (refused.log, refused.end) == (leased.log, 3)
@@ -77,7 +77,7 @@ async def test_bytes_that_find_no_room_are_refused_and_the_session_lives(
     assert await stalled(world) == refused.why == world.desk.room.trouble
     await asyncio.sleep(0)
     assert woken
-    await session.chunk(pack_chunk(leased.log, 3, [], b"two"))
+    await session.chunks([pack_chunk(leased.log, 3, [], b"two")])
     assert world.told[-1] == Ack(log=leased.log, received=6, durable=0)
     assert await stalled(world) is None
 
@@ -132,7 +132,7 @@ async def test_a_log_that_cannot_be_closed_now_is_closed_later(
     leased = await a_lease(world)
     session = world.session()
     session.deliver(Handover(leased))
-    await session.chunk(pack_chunk(leased.log, 0, [], b"one"))
+    await session.chunks([pack_chunk(leased.log, 0, [], b"one")])
     close = CloseLog(attempt=leased.attempt, log=leased.log, size=3, crc32=zlib.crc32(b"one"))
     no_room(True)
     await session.close_log(close)
@@ -150,7 +150,7 @@ async def test_a_chunk_damaged_on_its_way_is_none(world: World) -> None:
     frame = bytearray(pack_chunk(leased.log, 0, [], b"one"))
     frame[-1] ^= 1
     with pytest.raises(Invalid):
-        await session.chunk(bytes(frame))
+        await session.chunks([bytes(frame)])
     assert not world.heard(Ack)
 
 
@@ -161,7 +161,7 @@ async def test_bytes_that_the_server_lost_and_the_agent_freed_leave_a_mark(world
     session.deliver(Handover(leased))
     written = bytes(range(256)) * 20_000
     lost, freed = 1000, 3 << 20
-    await session.chunk(pack_chunk(leased.log, 0, [Span(0, 1, Stream.STDOUT, 0)], written[:lost]))
+    await session.chunks([pack_chunk(leased.log, 0, [Span(0, 1, Stream.STDOUT, 0)], written[:lost])])
     await session.gap(Gap(attempt=leased.attempt, log=leased.log, end=freed))
     assert world.told[-1] == Ack(log=leased.log, received=freed, durable=0)
     await session.gap(Gap(attempt=leased.attempt, log=leased.log, end=freed))
@@ -169,7 +169,7 @@ async def test_bytes_that_the_server_lost_and_the_agent_freed_leave_a_mark(world
     logs = world.desk.logs
     for at in range(freed, len(written), 200_000):
         spans = [Span(at, 2, Stream.STDOUT, 1)]
-        await session.chunk(pack_chunk(leased.log, at, spans, written[at : at + 200_000]))
+        await session.chunks([pack_chunk(leased.log, at, spans, written[at : at + 200_000])])
     assert logs.read(leased.log, freed, 1 << 30) == written[freed:]
     filler = logs.read(leased.log, lost, freed)
     assert f"{freed - lost:,} bytes are lost from here on".encode() in filler[:200]
@@ -197,9 +197,9 @@ async def test_files_that_somebody_took_are_asked_for_again(world: World) -> Non
     leased = await a_lease(world)
     session = world.session()
     session.deliver(Handover(leased))
-    await session.chunk(pack_chunk(leased.log, 0, [], b"one"))
+    await session.chunks([pack_chunk(leased.log, 0, [], b"one")])
     world.desk.logs.remove(leased.log)
-    await session.chunk(pack_chunk(leased.log, 3, [], b"two"))
+    await session.chunks([pack_chunk(leased.log, 3, [], b"two")])
     assert world.told[-1] == Rewind(log=leased.log, end=0)
 
 
@@ -208,7 +208,7 @@ async def test_an_agent_that_comes_back_without_an_ended_attempts_log_ends_the_l
     leased = await a_lease(world)
     session = world.session()
     session.deliver(Handover(leased))
-    await session.chunk(pack_chunk(leased.log, 0, [], b"one"))
+    await session.chunks([pack_chunk(leased.log, 0, [], b"one")])
     await world.store.write(finish, world.agent, leased.attempt)
     await world.session().begin([Held(attempt=leased.attempt, cookie=leased.cookie)])
     row = await world.store.read(find_log, leased.log)

@@ -81,10 +81,10 @@ async def test_bytes_of_a_dropped_log_that_were_on_their_way_are_ignored(world: 
     await lapse(world)
     await session.check()
     world.told.clear()
-    await session.chunk(pack_chunk(leased.log, 0, [], b"late"))
+    await session.chunks([pack_chunk(leased.log, 0, [], b"late")])
     assert not world.told
     with pytest.raises(LeaseLost):
-        await session.chunk(pack_chunk(leased.log + 1, 0, [], b"never"))
+        await session.chunks([pack_chunk(leased.log + 1, 0, [], b"never")])
 
 
 async def test_what_could_not_be_synced_is_tried_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,7 +92,7 @@ async def test_what_could_not_be_synced_is_tried_again(world: World, monkeypatch
     (leased,) = await world.store.write(lease, world.agent)
     session = world.session()
     session.deliver(Handover(leased))
-    await session.chunk(pack_chunk(leased.log, 0, [], b"bytes"))
+    await session.chunks([pack_chunk(leased.log, 0, [], b"bytes")])
 
     def fails(_log: int) -> int:
         raise OSError("no space left on device")

@@ -32,7 +32,7 @@ def python(code: str) -> str:
 
 
 _WRITES_UNTIL_BLOCKED = """
-rest, refused = b"y" * 600000 + b"end\\n", 0
+rest, refused = b"y" * 1500000 + b"end\\n", 0
 os.set_blocking(1, False)
 while rest:
     try:
@@ -162,12 +162,12 @@ async def test_a_full_disk_delays_output_and_loses_none(
     bench_in: Callable[[Path], Bench], tmp_path: Path
 ) -> None:
     """The runner stops reading while there is no room, tells the agent why, and goes on when there is."""
-    with small_disk(1 << 20) as disk:
+    with small_disk(3 << 20) as disk:
         bench = bench_in(disk)
         with listener(disk / "wake.sock") as agent:
             try:
                 ballast = disk / "ballast"
-                ballast.write_bytes(bytes(600_000))
+                ballast.write_bytes(bytes(2_500_000))
                 blocked = tmp_path / "blocked"
                 attempt = bench.attempt(python(_WRITES_UNTIL_BLOCKED.format(blocked=str(blocked))))
                 await bench.start(attempt)
@@ -179,7 +179,7 @@ async def test_a_full_disk_delays_output_and_loses_none(
                 await until(lambda: "" in stalls(agent))
                 finished = await bench.end(attempt)
                 assert finished.outcome.state == "passed"
-                assert attempt.stdout == b"y" * 600_000 + b"end\n"
+                assert attempt.stdout == b"y" * 1_500_000 + b"end\n"
             finally:
                 bench.clear()
 
