@@ -11,5 +11,5 @@ try:
 except ImportError:
     pass
 else:
-    crc32 = isal_zlib.crc32  # pyright: ignore[reportUnknownMemberType]
+    crc32 = isal_zlib.crc32  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
 """`crc32(data, value=0)`: of `data` (any bytes-like object) after bytes whose CRC-32 is `value`."""

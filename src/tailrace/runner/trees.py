@@ -15,7 +15,13 @@ class Undeletable(TailraceError):
 
 
 def remove_tree(path: Path) -> None:
-    """Remove a folder with read-only folders in it; a missing one is fine. Raises Undeletable, after removing what it could."""
+    """Remove a folder with read-only folders in it; a missing one is fine. Raises Undeletable, after removing what it could.
+
+    Of a link, which a job may have put in the folder's place, only the link goes.
+    """
+    if path.is_symlink():
+        path.unlink()
+        return
     try:
         shutil.rmtree(path)
     except FileNotFoundError:
@@ -33,8 +39,39 @@ def remove_tree(path: Path) -> None:
         )
 
 
+def empty_tree(path: Path, but: tuple[str, ...] = ()) -> None:
+    """Remove what is in a folder, except what has one of these names; a missing one is fine. Raises Undeletable, OSError.
+
+    A link in its place is removed and never followed: it may lead anywhere, and this may be root.
+    """
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return
+    except OSError:
+        if not path.is_symlink() and path.is_dir():
+            raise
+        path.unlink()
+        return
+    try:
+        for name in os.listdir(fd):
+            inner = path / name
+            if name in but and not inner.is_symlink():
+                continue
+            if inner.is_dir() and not inner.is_symlink():
+                shutil.rmtree(name, ignore_errors=True, dir_fd=fd)
+                if inner.exists():
+                    remove_tree(inner)
+            else:
+                os.unlink(name, dir_fd=fd)
+    finally:
+        os.close(fd)
+
+
 def _open_up(path: Path) -> None:
     """Give the owner all rights on every folder, from the top, so that what lies below can be listed."""
+    if path.is_symlink():  # what it leads to is not ours
+        return
     for folder, _, _ in os.walk(path, onerror=None):
         with suppress(OSError):
             Path(folder).chmod(0o700)
