@@ -21,6 +21,7 @@ from tailrace.api.logs import logs_router
 from tailrace.api.problems import handle_problems
 from tailrace.api.watch_live import live_router
 from tailrace.api.watch_sse import sse_router
+from tailrace.domain.errors import LogRemoved
 from tailrace.domain.spans import Span, Stream
 from tailrace.live.bus_memory import MemoryBus
 from tailrace.live.connections import Connections
@@ -55,6 +56,7 @@ class LiveHouse:
     def __init__(self, folder: Path, connections: Connections | None = None) -> None:
         self.logs = CountedReads(folder)
         self.ended: dict[int, LogView] = {}
+        self.taken: dict[int, int] = {}  # logs that retention took: when, in ms since the epoch
         self.known: set[int] = set()
         self.bus = MemoryBus()
         self.rows: dict[str, dict[int, str]] = {"runs": {}, "agents": {}}
@@ -71,6 +73,8 @@ class LiveHouse:
     async def describe(self, log: int) -> LogView | None:
         if log not in self.known:
             return None
+        if log in self.taken:
+            raise LogRemoved(log, self.taken[log], "older than 30 days")
         return self.ended.get(log) or LogView("open", end_of(self.logs, log))
 
     async def load(self, topic: str, changed: frozenset[int] | None) -> bytes | None:

@@ -11,7 +11,7 @@ import orjson
 import structlog
 
 from tailrace.api.watch_wishes import Unwatch, WatchLog, WatchTopic, read_wish
-from tailrace.domain.errors import Invalid, NotFound
+from tailrace.domain.errors import Invalid, LogRemoved, NotFound
 from tailrace.live.connections import retry_ms
 from tailrace.live.hub import LogHub
 from tailrace.live.pieces import Piece
@@ -66,7 +66,7 @@ class LiveConnection(Watcher):
                 case Unwatch():
                     self._leave(wish.topic)
         except NotFound as error:
-            self._refuse(404, str(error), _topic_of(text))
+            self._refuse(410 if isinstance(error, LogRemoved) else 404, str(error), _topic_of(text))
         except Invalid as error:
             self._refuse(400, str(error), _topic_of(text))
         except OSError as error:

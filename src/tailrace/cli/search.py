@@ -129,7 +129,7 @@ def _status(found: bool, trouble: bool) -> int:
 
 
 def _source(record: dict[str, Any]) -> str:
-    again = f"#{record['attempt']}" if record["attempt"] > 1 else ""
+    again = f"/{record['attempt']}" if record["attempt"] > 1 else ""
     return f"{record['run']['id']}/{record['job']}{again}"
 
 

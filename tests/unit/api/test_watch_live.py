@@ -161,6 +161,11 @@ async def test_an_unknown_log_or_row_is_an_error_of_its_topic(house: LiveHouse) 
         await say(connection, op="watch", topic="log/7", from_=5)
         frame = await hear(connection)
         assert (frame["topic"], frame["error"]["status"]) == ("log/7", 400)
+        house.taken[8] = 1_732_000_000_000
+        await say(connection, op="watch", topic="log/8")
+        error = (await hear(connection))["error"]
+        assert error["status"] == 410
+        assert error["detail"] == "log 8 was removed by retention on 2024-11-19: older than 30 days"
         await say(connection, op="watch", topic="log/7")
         assert "chunk" in await hear(connection)
 
