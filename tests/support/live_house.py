@@ -71,10 +71,10 @@ class LiveHouse:
         return f"http://127.0.0.1:{self.port}"
 
     async def describe(self, log: int) -> LogView | None:
-        if log not in self.known:
-            return None
         if log in self.taken:
             raise LogRemoved(log, self.taken[log], "older than 30 days")
+        if log not in self.known:
+            return None
         return self.ended.get(log) or LogView("open", end_of(self.logs, log))
 
     async def load(self, topic: str, changed: frozenset[int] | None) -> bytes | None:
