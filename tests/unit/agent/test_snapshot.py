@@ -99,7 +99,7 @@ def test_a_revision_that_there_is_not_is_named(repository: Path, tmp_path: Path)
 def test_a_repository_that_git_cannot_read_is_refused_in_its_words(repository: Path, tmp_path: Path) -> None:
     """Half of the files are no snapshot."""
     (repository / ".git" / "index").write_bytes(b"nonsense" * 10)
-    with pytest.raises(SnapshotFailed, match=f"cannot take the files of {repository}: .*index file"):
+    with pytest.raises(SnapshotFailed, match=f"(?s)cannot take the files of {repository}: .*index file"):
         take_snapshot(repository, tmp_path / "mirrors")
 
 
