@@ -38,7 +38,7 @@ def main() -> None:
 
 def environment(archive: Path) -> Path:
     """The interpreter of an environment with the parts for this one; raises Refused, OSError."""
-    troubles: "list[str]" = []
+    troubles: list[str] = []
     with zipfile.ZipFile(str(archive)) as parts:
         manifest = wanted(parts)
         base = Path(getattr(sys, "_base_executable", None) or sys.executable)

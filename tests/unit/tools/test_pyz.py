@@ -94,7 +94,11 @@ def test_a_c_library_that_the_parts_are_not_made_for_is_told(
     beginning: ModuleType, monkeypatch: pytest.MonkeyPatch, libc: str, system: str
 ) -> None:
     """They would fail at their import, with words that nobody understands."""
-    monkeypatch.setattr(os, "confstr", lambda _: libc)
+
+    def confstr(_: str) -> str:
+        return libc
+
+    monkeypatch.setattr(os, "confstr", confstr)
     assert system in beginning.kind()
 
 
