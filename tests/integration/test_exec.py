@@ -113,7 +113,7 @@ jobs:
     bad, after, beside = error.splitlines()[-3:]
     assert bad.startswith("bad     failed in ")
     assert "exit code 7" in bad
-    assert after == "after   skipped: it needs bad, which did not pass"
+    assert after == "after   skipped: it needs job bad, which did not pass"
     assert beside.startswith("beside  passed in ")
 
 

@@ -18,6 +18,7 @@ from tailrace.domain.errors import Conflict
 from tailrace.domain.lease import Lease
 from tailrace.domain.outcome import Outcome
 from tailrace.domain.plan import JobSpec
+from tailrace.domain.progress import JobProgress, progress
 from tailrace.domain.spans import Span, spans_within
 from tailrace.domain.states import AttemptState, JobState
 from tailrace.domain.wire import MAX_CHUNK_BYTES, MAX_CHUNK_SPANS
@@ -81,7 +82,9 @@ class LocalRun:
         self._warm = warm
         self._viewer = viewer
         self._places = asyncio.Semaphore(places)
-        self._ends: dict[str, asyncio.Future[JobEnd]] = {}
+        self._states = dict.fromkeys(work.jobs, JobState.WAITING)
+        self._ends: dict[str, JobEnd] = {}
+        self._begun: dict[asyncio.Task[JobEnd], str] = {}
         self._held: dict[str, _Held] = {}
         self._attempts = 0
         self._aborted_by: str | None = None
@@ -89,18 +92,20 @@ class LocalRun:
 
     async def run(self) -> dict[str, JobEnd]:
         """Every job's end, in the plan's order, once nothing of them is alive any more."""
-        loop = asyncio.get_running_loop()
-        self._ends = {name: loop.create_future() for name in self._work.jobs}
         with wakes(self._folder, self._woken, self._stalled):
-            tasks = [asyncio.create_task(self._do(job)) for job in self._work.jobs.values()]
             try:
-                await asyncio.gather(*tasks)
+                self._advance()
+                while self._begun:
+                    ended, _ = await asyncio.wait(self._begun, return_when=asyncio.FIRST_COMPLETED)
+                    for task in ended:
+                        self._end(self._begun.pop(task), task.result())
+                    self._advance()
             finally:
-                for task in tasks:
+                for task in self._begun:
                     task.cancel()
-                await asyncio.gather(*tasks, *self._orders, return_exceptions=True)
+                await asyncio.gather(*self._begun, *self._orders, return_exceptions=True)
                 await self._leave_nobody()
-        return {name: end.result() for name, end in self._ends.items()}
+        return {name: self._ends[name] for name in self._work.jobs}
 
     def abort(self, by: str, grace_s: float | None = None) -> None:
         """End what runs, with no more than this grace (seconds), and begin nothing more; may be called again, in a hurry."""
@@ -108,35 +113,37 @@ class LocalRun:
         for held in self._held.values():
             self._order(held.folder, by, grace_s)
 
-    async def _do(self, job: JobSpec) -> None:
-        ended = self._ends[job.name]
-        needed = [self._ends[name] for name in job.needs if name in self._ends]
-        if needed:
-            await asyncio.wait(needed)
-        failed = [name for name in job.needs if name in self._ends and not _passed(self._ends[name])]
-        if failed:
-            ended.set_result(JobEnd(JobState.SKIPPED, f"it needs {', '.join(failed)}, which did not pass"))
-            return
-        async with self._places:
-            ended.set_result(await self._try(job))
+    def _advance(self) -> None:
+        """Begin the jobs that can begin now, and end those that never will: decided as a server decides it."""
+        jobs = self._work.jobs
+        moves = progress(
+            [
+                JobProgress(name, tuple(need for need in job.needs if need in jobs), self._states[name])
+                for name, job in jobs.items()
+            ]
+        )
+        for name, need in moves.skip:
+            self._end(name, JobEnd(JobState.SKIPPED, f"it needs job {need}, which did not pass"))
+        for name in moves.ready:
+            self._states[name] = JobState.PENDING
+            self._begun[asyncio.create_task(self._do(jobs[name]))] = name
 
-    async def _try(self, job: JobSpec) -> JobEnd:
+    def _end(self, name: str, end: JobEnd) -> None:
+        self._states[name] = end.state
+        self._ends[name] = end
+
+    async def _do(self, job: JobSpec) -> JobEnd:
         """Attempts at the job, until one passes or its plan wants no more of them."""
-        began = asyncio.get_running_loop().time()
-        number = 1
-        while self._aborted_by is None:
-            outcome = await self._attempt(job, number)
-            retry = job.retry
-            if (
-                outcome.state is not AttemptState.FAILED
-                or retry is None
-                or number > retry.max
-                or (outcome.reason not in retry.on)
-            ):
-                took_s = asyncio.get_running_loop().time() - began
-                return JobEnd(JobState(outcome.state.value), outcome.detail, outcome.exit_code, took_s)
-            number += 1
-        return JobEnd(JobState.ABORTED, f"aborted by {self._aborted_by} before it began")
+        async with self._places:
+            began = asyncio.get_running_loop().time()
+            number = 1
+            while self._aborted_by is None:
+                outcome = await self._attempt(job, number)
+                if outcome.state is not AttemptState.FAILED or not _wants_another(job, number, outcome):
+                    took_s = asyncio.get_running_loop().time() - began
+                    return JobEnd(JobState(outcome.state.value), outcome.detail, outcome.exit_code, took_s)
+                number += 1
+            return JobEnd(JobState.ABORTED, f"aborted by {self._aborted_by} before it began")
 
     async def _attempt(self, job: JobSpec, number: int) -> Outcome:
         lease = self._lease(job, number)
@@ -253,5 +260,5 @@ class _Held:
     stalled: str | None = None
 
 
-def _passed(end: asyncio.Future[JobEnd]) -> bool:
-    return end.result().state is JobState.PASSED
+def _wants_another(job: JobSpec, number: int, outcome: Outcome) -> bool:
+    return job.retry is not None and number <= job.retry.max and outcome.reason in job.retry.on
