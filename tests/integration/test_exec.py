@@ -287,14 +287,17 @@ def test_nothing_outlives_a_killed_exec_and_the_next_one_removes_its_folder(desk
 
 def test_a_reader_that_has_seen_enough_ends_the_jobs(desk: Desk) -> None:
     """`| head`: exit status 141, and nothing is left."""
-    desk.plan("jobs: {chatty: {checkout: false, steps: [{run: 'yes | head -c 100000000'}]}}")
+    mark = f"tailrace-test-{desk.repository.parent.name}-{os.getpid()}"
+    desk.plan(STUBBORN.replace("sh -c", "bash -c").replace("MARK", mark).replace("sleep 0.05", "echo more"))
     process = desk.begin()
     assert process.stdout is not None
+    wait_for(lambda: lives(mark), "the job's process")
     process.stdout.readline()
     process.stdout.close()
     assert process.stderr is not None
     process.stderr.read()
     assert process.wait(30) == 141
+    assert not lives(mark)
     assert desk.left() == []
 
 
