@@ -8,7 +8,7 @@ WORKERS ?= logical --maxprocesses=4
 ARGS ?=
 
 .PHONY: help setup run test test-unit test-long check check-format check-lint check-types check-imports check-page \
-	format bench page lock clean
+	format bench page pyz lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -61,6 +61,9 @@ bench: setup  ## measure, each figure beside its baseline
 	@$(PY) -m benchmarks $(ARGS)
 
 page: setup  ## build the web page into web/dist (part of `setup`)
+
+pyz: setup  ## build dist/tailrace-agent.pyz, the agent in one file (ARGS=cp311-linux-x86_64 for one kind of machine)
+	@$(PY) tools/pyz.py $(ARGS)
 
 # Without the machine's own settings: an index or a path of this machine must not get into the file.
 lock: setup  ## renew requirements.lock from pyproject.toml (ARGS=--upgrade for newer versions of everything)

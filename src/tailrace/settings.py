@@ -21,6 +21,7 @@ from pydantic_settings import (
 )
 
 from tailrace.domain.errors import Invalid
+from tailrace.domain.plan.durations import DURATION_FORMS, parse_duration
 from tailrace.domain.plan.model import MAX_LOG_BYTES
 from tailrace.domain.sizes import GIB, SIZE_FORMS, parse_size
 
@@ -43,6 +44,15 @@ def _size(value: Any) -> Any:
     if size is None:
         raise ValueError(f"expected a size: {SIZE_FORMS}")
     return size
+
+
+def _duration(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    seconds = parse_duration(value)
+    if seconds is None:
+        raise ValueError(f"expected a duration: {DURATION_FORMS}")
+    return seconds
 
 
 class _Settings(BaseSettings):
@@ -194,6 +204,12 @@ class AgentSettings(_Settings):
     )
     mirror_gib: float = Field(
         20, gt=0, description="GiB that the agent's mirrors may take; the longest unused are removed first."
+    )
+    once: bool = Field(
+        False, description="Take one job, and end when the server has all of its log and its outcome."
+    )
+    idle_timeout: Annotated[int | None, BeforeValidator(_duration)] = Field(
+        None, gt=0, description="End after so long without a job (`90s`, `20m`, `2h`); never if not set."
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="The least level of the agent's own messages."

@@ -15,6 +15,7 @@ import structlog
 
 from tailrace.agent.connection import Connection, socket_url
 from tailrace.agent.credential import Credential, CredentialFile, register
+from tailrace.agent.lifetime import until_over
 from tailrace.agent.lock import hold_folder
 from tailrace.agent.machine import describe
 from tailrace.agent.supervisor import Supervisor
@@ -36,7 +37,8 @@ _log = structlog.get_logger("agent")
 @dataclass(frozen=True)
 class AgentConfig:
     """What an agent needs to know. `folder` is its alone; `token` is needed until it is registered; `follow_parent` lets it
-    detach when the process that started it dies."""
+    detach when the process that started it dies. With `once` it takes one attempt and ends; `idle_timeout_s` without one also
+    end it."""
 
     folder: Path
     server_url: str
@@ -47,10 +49,12 @@ class AgentConfig:
     follow_parent: bool = False
     mirror_days: float = 14
     mirror_gib: float = 20
+    once: bool = False
+    idle_timeout_s: float | None = None
 
 
 async def run_agent(config: AgentConfig) -> int:
-    """Be an agent until a signal; returns the exit status.
+    """Be an agent until a signal, or until it has done what it was to do (0); returns the exit status.
 
     SIGTERM detaches: runners go on for the next agent; 0. SIGINT aborts all attempts and waits up to WIND_UP_S until the server
     knows how they ended (a second signal does not wait); 130. 1, with a message, when it cannot be an agent here: the folder is
@@ -71,7 +75,12 @@ class _Running:
         self._config = config
         self._warm = WarmParent(config.folder)
         self._supervisor = Supervisor(
-            config.folder, config.labels, config.capacity, self._warm, describe(config.folder)
+            config.folder,
+            config.labels,
+            config.capacity,
+            self._warm,
+            describe(config.folder),
+            most=1 if config.once else None,
         )
         self._credentials = CredentialFile(config.folder)
         self._signals: asyncio.Queue[signal.Signals] = asyncio.Queue()
@@ -84,9 +93,10 @@ class _Running:
         self._supervisor.adopt()
         work = [asyncio.create_task(one) for one in self._work()]
         stop = asyncio.create_task(self._signals.get())
-        number = signal.SIGTERM
+        over = asyncio.create_task(until_over(self._supervisor, self._config.idle_timeout_s))
+        number = None
         try:
-            await asyncio.wait((*work, stop), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((*work, stop, over), return_when=asyncio.FIRST_COMPLETED)
             try:
                 for task in work:
                     if task.done():
@@ -94,15 +104,18 @@ class _Running:
             except Unauthorised:
                 await self._end_all("the server, which does not know this agent any more")
                 raise
-            number = stop.result()
+            if stop.done():
+                number = stop.result()
+            else:
+                _log.info("ending", why=over.result())
             if number == signal.SIGINT:
                 await self._wind_up()
         finally:
-            for task in (*work, stop):
+            for task in (*work, stop, over):
                 task.cancel()
             await asyncio.gather(*work, return_exceptions=True)
             await self._supervisor.close()
-            await self._warm.close(leave=number == signal.SIGINT)
+            await self._warm.close(leave=number == signal.SIGINT or _came_to_its_end(over))
         _log.info("the agent has ended", left=self._supervisor.unfinished)
         return 130 if number == signal.SIGINT else 0
 
@@ -177,6 +190,10 @@ class _Running:
                 to_end=supervisor.unfinished,
                 to_report=supervisor.unsettled,
             )
+
+
+def _came_to_its_end(over: asyncio.Task[str]) -> bool:
+    return over.done() and not over.cancelled() and over.exception() is None
 
 
 def _follow_parent() -> None:

@@ -56,7 +56,7 @@ class Supervisor:
     """Holds attempts for whatever server the agent is connected to; the `Peer` of its `Connection`.
 
     An attempt takes up one of `capacity` places until its journal says that it finished, not until its log is uploaded. More
-    leases than places wait for one.
+    leases than places wait for one. It takes `most` attempts in its life; None: any number.
     """
 
     def __init__(
@@ -66,6 +66,7 @@ class Supervisor:
         capacity: int,
         warm: WarmParent,
         machine: MachineReport | None = None,
+        most: int | None = None,
     ) -> None:
         self._folder = folder
         self._machine = machine
@@ -79,6 +80,7 @@ class Supervisor:
         self._told_free: int | None = None
         self._troubles: deque[Trouble] = deque(maxlen=100)
         self._stopping = False
+        self._left = most
 
     # What is on this machine
 
@@ -114,6 +116,21 @@ class Supervisor:
     def busy(self) -> bool:
         """Whether something is being done to an attempt's folder."""
         return any(attempt.busy for attempt in [*self._held.values(), *self._dropped])
+
+    @property
+    def idle(self) -> bool:
+        """Whether it holds nothing."""
+        return not self._held and not self._dropped
+
+    @property
+    def spent(self) -> bool:
+        """Whether it takes no more attempts."""
+        return self._left == 0
+
+    def take_no_more(self) -> None:
+        """Tell the server so; what it leased before it heard of that is done."""
+        self._left = 0
+        self._tell_free()
 
     @property
     def unsettled(self) -> int:
@@ -283,6 +300,8 @@ class Supervisor:
         if older is not None:
             self._drop(older, "another attempt has taken its id")
         self._held[attempt.id] = attempt
+        if self._left:
+            self._left -= 1
 
     def _woken(self, names: set[str]) -> None:
         for attempt in [one for one in self._held.values() if one.lease.folder in names]:
@@ -410,6 +429,7 @@ class Supervisor:
     def _tell_free(self) -> None:
         waiting = sum(one.finished is None and not one.runner for one in self._held.values())
         free = 0 if self._stopping else max(self._capacity - self._running() - waiting, 0)
+        free = free if self._left is None else min(free, self._left)
         if self._link is not None and free != self._told_free:
             self._told_free = free
             self._link.say(Ready(free=free))

@@ -34,10 +34,12 @@ def agent(
         name=settings.agent_name,
         token=sys.stdin.readline().strip() if token == "-" else token,
         labels=tuple(sorted({*machine_labels(), *settings.labels})),
-        capacity=settings.capacity,
+        capacity=1 if settings.once else settings.capacity,
         mirror_days=settings.mirror_days,
         mirror_gib=settings.mirror_gib,
         follow_parent=follow_parent,
+        once=settings.once,
+        idle_timeout_s=settings.idle_timeout,
     )
     return asyncio.run(run_agent(config))
 

@@ -124,6 +124,16 @@ class AgentFlags:
         float | None,
         Parameter(help="GiB that the agent's mirrors may take; the longest unused are removed first."),
     ] = None
+    once: Annotated[
+        bool | None,
+        Parameter(
+            negative="", help="Take one job, and end when the server has all of its log and its outcome."
+        ),
+    ] = None
+    idle_timeout: Annotated[
+        str | None,
+        Parameter(help="End after so long without a job (`90s`, `20m`, `2h`); never if not set."),
+    ] = None
     data_dir: Annotated[Path | None, Parameter(help=DATA_DIR)] = None
     log_level: Annotated[str | None, Parameter(help=LOG_LEVEL.format("agent"))] = None
 

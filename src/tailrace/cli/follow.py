@@ -13,12 +13,10 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from tailrace.agent.backoff import Backoff
 from tailrace.cli.client import AWAY, CallFailed, Client
-from tailrace.cli.log_printing import LinePrinter, LineWriter, Look, PlainPrinter, Printer
 from tailrace.cli.log_targets import Source, Target, exit_status
-from tailrace.cli.out import Out
 from tailrace.cli.remote_logs import RemoteLogs
+from tailrace.cli.run_printing import RunPrinter
 from tailrace.cli.stretches import Stretch, read_chunk
-from tailrace.domain.spans import Stream
 
 QUIET_S = 0.25
 """After so long without output, what waited is shown."""
@@ -183,31 +181,21 @@ class LogFollower:
 
 
 class _RunSink:
-    """`tailrace run --follow`: as if the job ran here, stdout to stdout, the rest to stderr; several jobs' lines are told
-    apart by the job's name."""
+    """`tailrace run --follow`: as if the run were here."""
 
     waits = False
 
     def __init__(self) -> None:
-        self._printer: Printer | None = None
-        self._out = Out(sys.stdout.buffer)
-        self._error = Out(sys.stderr.buffer)
+        self._printer: RunPrinter | None = None
 
     def open(self, run: dict[str, Any] | None, source: Source) -> None:
         if self._printer is None:
-            jobs = tuple(job["name"] for job in run["jobs"]) if run else ()
-            colours = self._out.colours and self._error.colours
-            if len(jobs) > 1:
-                self._printer = LinePrinter(self._route, LineWriter(Look(colours), jobs, None))
-            else:
-                self._printer = PlainPrinter(self._route, colours)
+            self._printer = RunPrinter(tuple(job["name"] for job in run["jobs"]) if run else ())
         self._printer.begin(source)
 
     def take(self, stretch: Stretch) -> bool:
         assert self._printer is not None
-        for piece in stretch.pieces():
-            self._printer.take(piece)
-        self._flush()
+        self._printer.take(stretch)
         return True
 
     def quiet(self) -> None:
@@ -216,14 +204,6 @@ class _RunSink:
     def end(self, log: int) -> None:
         assert self._printer is not None
         self._printer.end(log)
-        self._flush()
-
-    def _route(self, stream: Stream) -> Out:
-        return self._out if stream is Stream.STDOUT else self._error
-
-    def _flush(self) -> None:
-        self._out.flush()
-        self._error.flush()
 
 
 async def follow_run(client: Client, run_id: int) -> int:

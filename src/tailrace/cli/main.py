@@ -20,6 +20,7 @@ from tailrace.cli.agents import (
     resume_agent,
     show_agent,
 )
+from tailrace.cli.exec import exec_plan
 from tailrace.cli.login_link import login_link
 from tailrace.cli.logs import logs
 from tailrace.cli.out import ReaderGone
@@ -43,6 +44,7 @@ app = App(
 app.command(up)
 app.command(server)
 app.command(agent)
+app.command(exec_plan, name="exec")
 app.command(run)
 app.command(runs)
 app.command(logs)

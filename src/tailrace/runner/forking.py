@@ -90,8 +90,9 @@ class Agent:
 class Parent:
     """The parent's state: its sockets and its runners."""
 
-    def __init__(self, path: Path, stack: ExitStack) -> None:
+    def __init__(self, path: Path, stack: ExitStack, *, follows: bool) -> None:
         self._path = path
+        self._follows = follows
         self._stack = stack
         self._selector = stack.enter_context(
             selectors.PollSelector()
@@ -156,6 +157,8 @@ class Parent:
             del self._agents[agent.connection.fileno()]
             agent.connection.close()
             agent.close_passed()
+            if self._follows and not self._agents:
+                self._abort_runners()
             return None
         for line in lines:
             try:
@@ -202,6 +205,12 @@ class Parent:
         agent.answer(pid=pid)
         return None
 
+    def _abort_runners(self) -> None:
+        """Nobody will ever look at what they do."""
+        for pid in self._runners:  # reaped by nobody else: the ids are still theirs
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
+
     def _leave(self, agent: Agent) -> None:
         """Make room for another parent at once, and end with the last runner."""
         if self._server is not None:
@@ -228,8 +237,8 @@ class Parent:
             self._runners.discard(pid)
 
 
-def run(agent_folder: Path) -> None:
-    """Be the warm parent of an agent's folder."""
+def run(agent_folder: Path, *, follows: bool = False) -> None:
+    """Be the warm parent of an agent's folder; `follows`: runners do not outlive their agent."""
     path = agent_folder.absolute() / "warm.sock"
     os.chdir("/")
     adopt_orphans()  # those of a runner that was killed
@@ -241,7 +250,7 @@ def run(agent_folder: Path) -> None:
     gc.disable()
     gc.freeze()
     with ExitStack() as stack:
-        forked = Parent(path, stack).serve()
+        forked = Parent(path, stack, follows=follows).serve()
         signal.set_wakeup_fd(-1)
     if forked is not None:
         _become_runner(forked)

@@ -1,4 +1,4 @@
-"""The agent's side of the warm parent, and the way it is started: `python -m tailrace.runner.warm FOLDER`."""
+"""The agent's side of the warm parent, and the way it is started: `python -m tailrace.runner.warm FOLDER [follow]`."""
 
 from __future__ import annotations
 
@@ -30,10 +30,14 @@ class RunnerNotStarted(TailraceError):
 
 
 class WarmParent:
-    """Starts runners through an agent's warm parent, which it starts itself where none of this version lives."""
+    """Starts runners through an agent's warm parent, which it starts itself where none of this version lives.
 
-    def __init__(self, agent_folder: Path) -> None:
+    `follows`: the runners are aborted when this process is gone; else they go on for the next agent.
+    """
+
+    def __init__(self, agent_folder: Path, *, follows: bool = False) -> None:
         self._folder = agent_folder.absolute()
+        self._follows = follows
         self._turn = asyncio.Lock()
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
         self._connection: socket.socket | None = None  # the streams' own: only it can pass descriptors
@@ -85,7 +89,10 @@ class WarmParent:
             return
         with (self._folder / "warm.err").open("ab") as errors:
             self._process = subprocess.Popen(  # noqa: ASYNC220 -- about a millisecond, once
-                (sys.executable, "-P", "-m", "tailrace.runner.warm", str(self._folder)),
+                (
+                    *(sys.executable, "-P", "-m", "tailrace.runner.warm", str(self._folder)),
+                    *(["follow"] if self._follows else []),
+                ),
                 stdin=subprocess.DEVNULL,
                 stdout=errors,
                 stderr=errors,
@@ -178,4 +185,4 @@ def _environment(inherited: Mapping[str, str]) -> dict[str, str]:
 if __name__ == "__main__":
     from tailrace.runner.forking import run
 
-    run(Path(sys.argv[1]))
+    run(Path(sys.argv[1]), follows=sys.argv[2:] == ["follow"])

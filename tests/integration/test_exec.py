@@ -1,0 +1,318 @@
+"""`tailrace exec`: a plan runs here without a server, in the terminal, with the runners that agents have."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+from tests.support.waiting import wait_for
+
+GIT = ("git", "-c", "user.name=t", "-c", "user.email=t@localhost", "-c", "init.defaultBranch=main")
+
+
+class Desk:
+    """A repository that somebody works in, and a folder for temporary files that nobody else uses."""
+
+    def __init__(self, folder: Path) -> None:
+        self.repository = folder / "shop"
+        self.repository.mkdir()
+        self.temporary = folder / "tmp"
+        self.temporary.mkdir()
+        self.processes: list[subprocess.Popen[bytes]] = []
+
+    def git(self, *arguments: str) -> str:
+        done = subprocess.run(
+            [*GIT, *arguments], cwd=self.repository, capture_output=True, text=True, check=True
+        )
+        return done.stdout.strip()
+
+    def write(self, name: str, text: str) -> None:
+        (self.repository / name).write_text(text)
+
+    def commit(self) -> str:
+        """The commit of all there is."""
+        if not (self.repository / ".git").exists():
+            self.git("init", "-q")
+        self.git("add", "-A")
+        self.git("commit", "-q", "-m", "one")
+        return self.git("rev-parse", "HEAD")
+
+    def begin(self, *arguments: str, **environment: str) -> subprocess.Popen[bytes]:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tailrace", "exec", *arguments],
+            cwd=self.repository,
+            env=os.environ | {"TMPDIR": str(self.temporary)} | environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+        self.processes.append(process)
+        return process
+
+    def exec(self, *arguments: str, **environment: str) -> tuple[int, str, str]:
+        """Its exit status, what it wrote to standard output and what to standard error."""
+        process = self.begin(*arguments, **environment)
+        out, error = process.communicate(timeout=60)
+        return process.returncode, out.decode(), error.decode()
+
+    def plan(self, text: str) -> None:
+        self.write(".tailrace.yml", text)
+
+    def left(self) -> list[str]:
+        """What is in the folder for temporary files."""
+        return sorted(path.name for path in self.temporary.iterdir())
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Generator[Desk]:
+    desk = Desk(tmp_path)
+    yield desk
+    for process in desk.processes:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+def lives(mark: str) -> bool:
+    """Whether a process has this in its command line."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if mark.encode() in (folder / "cmdline").read_bytes():
+                return True
+        except OSError:
+            continue
+    return False
+
+
+def test_a_job_prints_as_if_it_ran_here_and_leaves_nothing(desk: Desk) -> None:
+    """Stdout to stdout, stderr and Tailrace's own words to stderr; the folder for temporary files is empty afterwards."""
+    desk.plan("jobs: {one: {checkout: false, steps: [{run: 'echo out; echo $NAME >&2'}]}}")
+    status, out, error = desk.exec("--var", "NAME=väl ue")
+    assert (status, out) == (0, "out\n")
+    assert "\nväl ue\n" in error
+    assert desk.left() == []
+
+
+def test_the_exit_status_is_that_of_the_job_that_failed(desk: Desk) -> None:
+    """What needs it is skipped, what does not runs; the last lines tell all three."""
+    desk.plan("""
+jobs:
+  bad: {checkout: false, steps: [{run: exit 7}]}
+  after: {needs: bad, checkout: false, steps: [{run: echo never}]}
+  beside: {checkout: false, steps: [{run: echo well}]}
+""")
+    status, out, error = desk.exec()
+    assert (status, out) == (7, "beside | well\n")
+    bad, after, beside = error.splitlines()[-3:]
+    assert bad.startswith("bad     failed in ")
+    assert "exit code 7" in bad
+    assert after == "after   skipped: it needs job bad, which did not pass"
+    assert beside.startswith("beside  passed in ")
+
+
+def test_needs_come_first_and_only_what_is_asked_for_runs(desk: Desk) -> None:
+    """`--job` brings what it needs along, `--no-needs` does not."""
+    steps = "checkout: false, steps: [{run: 'echo $TAILRACE_JOB >> $ORDER'}]"
+    desk.plan(
+        f"jobs: {{c: {{needs: b, {steps}}}, b: {{needs: a, {steps}}}, a: {{{steps}}}, other: {{{steps}}}}}"
+    )
+    order = desk.repository / "order"
+    assert desk.exec("-j", "c", "--var", f"ORDER={order}")[0] == 0
+    assert order.read_text() == "a\nb\nc\n"
+    assert desk.exec("-j", "c", "--no-needs", "--var", f"ORDER={order}")[0] == 0
+    assert order.read_text() == "a\nb\nc\nc\n"
+    status, _, error = desk.exec("-j", "d")
+    assert status == 2
+    assert "the plan has no such job; it has c, b, a, other" in error
+
+
+def test_files_that_are_not_committed_are_checked_out_and_the_repository_stays_as_it_is(desk: Desk) -> None:
+    """Changed and new files are there, removed and ignored ones are not; no object is written into the repository."""
+    desk.plan("jobs: {look: {steps: [{run: 'ls; cat changed; git log --format=%s'}, {run: 'touch spoilt'}]}}")
+    for name in ("changed", "removed"):
+        desk.write(name, "old\n")
+    desk.write(".gitignore", "ignored\n")
+    desk.commit()
+    desk.write("changed", "new\n")
+    desk.write("added", "")
+    desk.write("ignored", "")
+    (desk.repository / "removed").unlink()
+    before = desk.git("count-objects"), desk.git("status", "--short", "--ignored")
+    status, out, error = desk.exec()
+    assert (status, out) == (0, "added\nchanged\nnew\nFiles that are not committed\none\n")
+    assert "with what is not committed" in error
+    assert (desk.git("count-objects"), desk.git("status", "--short", "--ignored")) == before
+
+
+def test_a_clean_repository_is_checked_out_at_its_commit(desk: Desk) -> None:
+    """The revision is the real one, and so is the branch; from a folder below, the nearest plan file is found."""
+    desk.plan(
+        "jobs: {look: {steps: [{run: 'echo $TAILRACE_REVISION $TAILRACE_BRANCH; git rev-parse HEAD'}]}}"
+    )
+    (desk.repository / "sub").mkdir()
+    desk.write("sub/file", "")
+    commit = desk.commit()
+    assert desk.exec()[1] == f"{commit} main\n{commit}\n"
+    below = subprocess.run(
+        [sys.executable, "-m", "tailrace", "exec"],
+        cwd=desk.repository / "sub",
+        capture_output=True,
+        check=True,
+    )
+    assert below.stdout.decode() == f"{commit} main\n{commit}\n"
+
+
+def test_the_whole_history_can_be_had_with_what_is_not_committed(desk: Desk) -> None:
+    """`depth: all` brings branches and tags."""
+    desk.plan(
+        "jobs: {look: {checkout: {depth: all}, steps: [{run: 'cat file; git log --format=%s; git tag'}]}}"
+    )
+    desk.commit()
+    desk.git("tag", "v1")
+    desk.write("file", "new\n")
+    assert desk.exec()[1] == "new\nFiles that are not committed\none\nv1\n"
+
+
+def test_another_revision_can_be_named(desk: Desk) -> None:
+    """A tag, a branch, a commit; one that there is not is refused before anything runs."""
+    desk.plan("jobs: {look: {steps: [{run: cat file}]}}")
+    desk.write("file", "first\n")
+    desk.commit()
+    desk.git("tag", "v1")
+    desk.write("file", "second\n")
+    assert desk.exec("--revision", "v1")[1] == "first\n"
+    status, _, error = desk.exec("--revision", "v2")
+    assert status == 2
+    assert "there is no revision 'v2'" in error
+
+
+def test_a_folder_outside_of_any_repository_is_taken_as_it_is(desk: Desk) -> None:
+    """No repository is made of it."""
+    desk.plan("jobs: {look: {steps: [{run: cat file}]}}")
+    desk.write("file", "here\n")
+    assert desk.exec()[:2] == (0, "here\n")
+    assert sorted(path.name for path in desk.repository.iterdir()) == [".tailrace.yml", "file"]
+
+
+def test_secrets_come_from_a_file_or_the_environment_and_are_masked(desk: Desk) -> None:
+    """Jobs get those that they ask for."""
+    desk.plan("""
+jobs:
+  wants: {checkout: false, secrets: [TOKEN, OTHER], steps: [{run: 'echo "$TOKEN $OTHER"; printf %s "$TOKEN" | wc -c'}]}
+  not: {needs: wants, checkout: false, steps: [{run: 'echo "<$TOKEN>"'}]}
+""")
+    desk.write("secrets", "# ours\nTOKEN='hush-hush'\n")
+    status, out, _ = desk.exec("--secret-file", "secrets", "--secret", "OTHER", OTHER="be-still")
+    assert status == 0
+    assert [line.split("| ")[1] for line in out.splitlines()] == ["*** ***", "9", "<>"]
+    status, _, error = desk.exec("--secret-file", "secrets")
+    assert status == 2
+    assert "job wants wants the secret OTHER" in error
+
+
+def test_a_job_is_tried_again_as_its_plan_says(desk: Desk) -> None:
+    """And its attempts are told apart."""
+    desk.plan("""
+jobs:
+  flaky:
+    checkout: false
+    retry: {max: 2, on: exit_code}
+    steps: [{run: 'echo $TAILRACE_ATTEMPT; test $TAILRACE_ATTEMPT = 2'}]
+""")
+    assert desk.exec()[:2] == (0, "1\n2\n")
+
+
+def test_a_faulty_plan_is_refused_with_line_and_column(desk: Desk) -> None:
+    """As it would be by a server."""
+    desk.plan("jobs:\n  one:\n    stps: []\n")
+    status, _, error = desk.exec()
+    assert status == 2
+    assert ".tailrace.yml:3:5: unknown key" in error
+
+
+STUBBORN = """
+jobs:
+  stubborn:
+    checkout: false
+    steps:
+      - run: |
+          trap 'echo no' TERM
+          setsid sh -c 'trap "" TERM; exec -a MARK sleep 1000' & echo begun
+          while :; do sleep 0.05; done
+  after: {needs: stubborn, checkout: false, steps: [{run: echo never}]}
+"""
+
+
+def stubborn(desk: Desk) -> tuple[subprocess.Popen[bytes], str]:
+    """A run whose job ignores SIGTERM and has a process in another session; it has begun."""
+    mark = f"tailrace-test-{desk.repository.parent.name}-{os.getpid()}"
+    desk.plan(STUBBORN.replace("sh -c", "bash -c").replace("MARK", mark))
+    process = desk.begin()
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"stubborn | begun\n"
+    wait_for(lambda: lives(mark), "the job's process")
+    return process, mark
+
+
+def test_ctrl_c_ends_the_jobs_and_what_they_started(desk: Desk) -> None:
+    """A job that ignores SIGTERM is killed after a moment; the exit status is 130."""
+    process, mark = stubborn(desk)
+    process.send_signal(signal.SIGINT)
+    out, error = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert b"aborted by you (Ctrl-C)" in error
+    assert b"never" not in out
+    assert not lives(mark)
+    assert desk.left() == []
+
+
+def test_nothing_outlives_a_killed_exec_and_the_next_one_removes_its_folder(desk: Desk) -> None:
+    """kill -9 of the command: nobody would ever look at what its jobs do."""
+    process, mark = stubborn(desk)
+    process.kill()
+    wait_for(lambda: not lives(mark), "the job's processes to be gone")
+    [place] = desk.left()
+    wait_for(lambda: not lives(place), "the warm parent to be gone")
+    desk.plan("jobs: {one: {checkout: false, steps: [{run: 'true'}]}}")
+    assert desk.exec()[0] == 0
+    assert desk.left() == []
+
+
+def test_a_reader_that_has_seen_enough_ends_the_jobs(desk: Desk) -> None:
+    """`| head`: exit status 141, and nothing is left."""
+    mark = f"tailrace-test-{desk.repository.parent.name}-{os.getpid()}"
+    desk.plan(STUBBORN.replace("sh -c", "bash -c").replace("MARK", mark).replace("sleep 0.05", "echo more"))
+    process = desk.begin()
+    assert process.stdout is not None
+    wait_for(lambda: lives(mark), "the job's process")
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.stderr is not None
+    process.stderr.read()
+    assert process.wait(30) == 141
+    assert not lives(mark)
+    assert desk.left() == []
+
+
+def test_a_runner_that_is_killed_ends_its_job(desk: Desk) -> None:
+    """Its reason is said, and what it had started is gone."""
+    mark = f"tailrace-test-{desk.repository.parent.name}-{os.getpid()}"
+    desk.plan(
+        f'jobs: {{one: {{checkout: false, steps: [{{run: "echo $PPID; exec -a {mark} sleep 1000"}}]}}}}'
+    )
+    process = desk.begin()
+    assert process.stdout is not None
+    runner = int(process.stdout.readline())
+    wait_for(lambda: lives(mark), "the job's process")
+    os.kill(runner, signal.SIGKILL)
+    _, error = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert b"the runner died before the attempt had ended" in error
+    assert not lives(mark)
