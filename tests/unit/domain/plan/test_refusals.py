@@ -11,7 +11,9 @@ from tailrace.domain.plan import PlanError, PlanInvalid, parse_plan
 from tailrace.domain.plan.keys import JOB_KEYS, PLAN_KEYS, STEP_KEYS, Keys
 
 STEPS = "steps: [{run: x}]"
-JOB = "allowed here: checkout, labels, log, needs, retry, secrets, steps, timeout, variables"
+PLAN = f"allowed here: {', '.join(PLAN_KEYS.allowed)}"
+JOB = f"allowed here: {', '.join(JOB_KEYS.allowed)}"
+STEP = f"allowed here: {', '.join(STEP_KEYS.allowed)}"
 
 
 def refusal(text: str | bytes) -> list[str]:
@@ -126,11 +128,11 @@ def test_a_file_without_jobs(text: str, expected: str):
         ),
         (
             "a: {steps: [{artifacts: [x]}]}",
-            'p:2:14: "artifacts" in step 1 of job "a" is not supported yet; allowed here: name, run',
+            f'p:2:14: "artifacts" in step 1 of job "a" is not supported yet; {STEP}',
         ),
         (
             "a: {steps: [{checkout: false}]}",
-            'p:2:14: unknown key "checkout" in step 1 of job "a"; it belongs in a job; allowed here: name, run',
+            f'p:2:14: unknown key "checkout" in step 1 of job "a"; it belongs in a job; {STEP}',
         ),
         # variables
         (
@@ -232,15 +234,15 @@ jobs:
     steps: [{image: {}}]
 """
     assert refusal(text) == [
-        'p:1:1: "on" in the plan is not supported yet; allowed here: concurrency, jobs, log, max_parallel, priority, variables',
+        f'p:1:1: "on" in the plan is not supported yet; {PLAN}',
         'p:2:19: "A" is given twice; the first is at line 2, column 13',
-        'p:7:9: unknown key "runn" in step 2 of job "build"; did you mean "run"? allowed here: name, run',
+        f'p:7:9: unknown key "runn" in step 2 of job "build"; did you mean "run"? {STEP}',
         'p:9:13: job "test" needs "biuld", which is not a job of this plan; did you mean "build"? '
         "its other jobs: build, deploy",
         "p:9:20: jobs wait for each other in a circle: test → deploy → test",
         'p:10:14: "timeout" of job "test" must be a duration; found "soon"; '
         "allowed: whole seconds, or hours, minutes and seconds such as 90s, 20m, 2h or 1h30m",
-        'p:14:14: "image" in step 1 of job "deploy" is not supported yet; allowed here: name, run',
+        f'p:14:14: "image" in step 1 of job "deploy" is not supported yet; {STEP}',
     ]
 
 
