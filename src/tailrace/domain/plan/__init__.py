@@ -2,6 +2,7 @@
 
 from tailrace.domain.plan.errors import PlanError, PlanInvalid
 from tailrace.domain.plan.model import Concurrency, JobSpec, Plan, Retry, RunStep, Step, StepSpec, Submodules
+from tailrace.domain.plan.needed import needed_values
 from tailrace.domain.plan.reader import parse_plan
 
 __all__ = [
@@ -15,5 +16,6 @@ __all__ = [
     "Step",
     "StepSpec",
     "Submodules",
+    "needed_values",
     "parse_plan",
 ]

@@ -37,6 +37,11 @@ class Step(_Value):
     continue_on_error: bool = False
     timeout_s: int | None = Field(default=None, gt=0, le=MAX_TIMEOUT_S)
 
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Its texts that may name what the run knows."""
+        return ()
+
 
 class RunStep(Step):
     """A script handed to a shell.
@@ -51,6 +56,10 @@ class RunStep(Step):
     working_directory: str | None = None
     env: dict[str, str] = {}
     pty: bool = False
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        return tuple(self.env.values())
 
 
 StepSpec = RunStep  # what one step of a job does; `kind` will tell the others apart
