@@ -10,7 +10,7 @@ from tailrace.domain.conditions import WORDS, parse_condition
 from tailrace.domain.errors import Invalid
 from tailrace.domain.references import Reference, fault_of, fill, parse_reference, references_in
 
-VALUES = {
+VALUES: dict[Reference, str] = {
     ("branch",): "release/1.2",
     ("event",): "push",
     ("variables", "EMPTY"): "",
@@ -135,9 +135,9 @@ def test_a_text_with_a_name_that_is_none(text: str) -> None:
         ("needs.build.outputs.tag", None),
         ("steps.unit.outcome", None),
         ("steps.unit.outputs.any", None),
-        ("needs.build.outputs.z", 
+        ("needs.build.outputs.z",
          "needs.build.outputs.z names an output that job 'build' does not declare in its outputs; it has name, tag"),
-        ("needs.test.outputs.z", 
+        ("needs.test.outputs.z",
          "needs.test.outputs.z names an output that job 'test' does not declare in its outputs; it has none"),
         ("needs['3.11'].outcome", "needs['3.11'].outcome names job '3.11', which is not among the job's needs"),
         ("steps.later.outcome", "steps.later.outcome names step 'later', but no step before this one has that id"),
