@@ -141,6 +141,8 @@ const en = {
       closed: "All of the log arrived; its size and checksum were verified.",
       sealed: "All of the log is in the archive; its size and checksum were verified.",
     },
+    fold: "Fold the group",
+    unfold: "Unfold the group",
     tools: "Log tools",
     search: "Search in the log",
     wrap: "Wrap long lines",

@@ -143,6 +143,8 @@ const zhCN: Messages = {
       closed: "日志已全部到达，大小与校验和均已核对。",
       sealed: "日志已全部存入归档，大小与校验和均已核对。",
     },
+    fold: "折叠分组",
+    unfold: "展开分组",
     tools: "日志工具",
     search: "在日志中搜索",
     wrap: "长行自动换行",
