@@ -11,6 +11,7 @@ from tailrace.domain.outcome import Outcome
 from tailrace.domain.plan import StepSpec
 from tailrace.domain.references import Reference, fill
 from tailrace.domain.states import AttemptState, StepState
+from tailrace.domain.values import RunValues
 from tailrace.steps.outputs import check_size
 
 _STATUS = {
@@ -33,6 +34,7 @@ class Course:
         self._lease = lease
         self._states: dict[str, StepState] = {}
         self._outputs: dict[str, Mapping[str, str]] = {}
+        self._values = _values(lease)
         self.revision = lease.revision
         self.outcome = Outcome(state=AttemptState.PASSED, exit_code=0)
 
@@ -83,29 +85,23 @@ class Course:
 
     def value(self, reference: Reference) -> str:
         """What a name stands for; empty where the run has nothing of the kind."""
-        lease = self._lease
         match reference:
-            case (word,):
-                return self._of_run().get(word) or ""
-            case ("variables", name):
-                return {**lease.job.variables, **lease.variables}.get(name, "")
-            case ("needs", job, *rest) if job in lease.needs:
-                need = lease.needs[job]
-                return need.outcome if rest == ["outcome"] else need.outputs.get(rest[-1], "")
             case ("steps", id, "outcome"):
                 return self._states.get(id, "")
             case ("steps", id, "outputs", key):
                 return self._outputs.get(id, {}).get(key, "")
+            case ("revision",):
+                return self.revision or ""
             case _:
-                return ""
+                return self._values.value(reference)
 
-    def _of_run(self) -> dict[str, str | None]:
-        lease = self._lease
-        return {
-            "branch": lease.branch,
-            "event": lease.event,
-            "plan": lease.plan,
-            "project": lease.project,
-            "ref": lease.ref,
-            "revision": self.revision,
-        }
+
+def _values(lease: Lease) -> RunValues:
+    own = {
+        "branch": lease.branch,
+        "event": lease.event,
+        "plan": lease.plan,
+        "project": lease.project,
+        "ref": lease.ref,
+    }
+    return RunValues(own, {**lease.job.variables, **lease.variables}, lease.needs)

@@ -9,7 +9,8 @@ from sqlalchemy import Connection, bindparam, select
 
 from tailrace.domain.lease import Need
 from tailrace.domain.plan import JobSpec, needed_values
-from tailrace.domain.references import Lookup, Reference
+from tailrace.domain.references import Lookup
+from tailrace.domain.values import RunValues
 from tailrace.store.tables import attempt as attempts
 from tailrace.store.tables import job as jobs
 from tailrace.store.tables import plan as plans
@@ -60,17 +61,4 @@ def values_for(connection: Connection, run_id: int, spec: Mapping[str, Any]) -> 
     """What the names in the condition of a job (its stored spec) stand for, but for the outcomes of jobs."""
     run = connection.execute(_RUN, {"run": run_id}).mappings().one()
     needs = read_given(connection, run_id, spec["needs"]) if spec["needs"] else {}
-    variables = {**spec["variables"], **run["variables"]}
-
-    def value(reference: Reference) -> str:
-        match reference:
-            case ("variables", name):
-                return variables.get(name, "")
-            case ("needs", name, "outputs", key) if name in needs:
-                return needs[name].outputs.get(key, "")
-            case ("branch" | "event" | "plan" | "project" | "ref" | "revision" as word,):
-                return run[word] or ""
-            case _:
-                return ""
-
-    return value
+    return RunValues(dict(run), {**spec["variables"], **run["variables"]}, needs).value
