@@ -90,3 +90,25 @@ def test_a_log_of_many_megabytes_is_read_where_one_looks(house: House, page: Pag
     page.keyboard.press("Home")
     expect(page.get_by_text("line 1 of a log that is rather long", exact=True)).to_be_visible()
     assert lines_of(page) in (0, 600_000 + 2, 600_000 + 3)  # 0 until the server says how many
+
+
+def test_groups_are_folded_and_open_for_what_is_looked_for(house: House, page: Page) -> None:
+    """A click on the head hides what is in the group, a link to a line in it shows it; the log has every byte."""
+    house.up()
+    run = house.run(
+        house.script_plan("echo before; echo ::group::Build; echo compiling; echo ::endgroup::; echo after")
+    )
+    house.wait_state(run, "passed")
+    log = house.wait_log(run)["log"]
+    assert house.output(log) == b"before\n::group::Build\ncompiling\n::endgroup::\nafter\n"
+    sign_in(house, page, f"/runs/{run}")
+    expect(page.get_by_text("after", exact=True)).to_be_visible()
+    assert texts_of(page) == ["before", "Build", "compiling", "::endgroup::", "after"]
+    page.get_by_test_id("fold").click()
+    expect(page.get_by_text("compiling", exact=True)).to_be_hidden()
+    assert texts_of(page) == ["before", "Build", "after"]
+    expect(page.get_by_test_id("fold")).to_have_attribute("aria-expanded", "false")
+    page.evaluate("location.hash = '#L4'")
+    expect(page.get_by_text("compiling", exact=True)).to_be_visible()
+    page.get_by_text("Build", exact=True).click()
+    expect(page.get_by_text("compiling", exact=True)).to_be_hidden()

@@ -22,9 +22,10 @@ class Attempt:
     `runner`: whether a runner was started, now or in an earlier agent's time. `busy`: whether something is being done to the
     folder, so that nothing else may be. `resumed`: whether this connection's server knows that we hold it. `said` and `noted`
     count facts: sent on this connection, and stored by the server. `abort_by` and `dropped` are orders, with their cause;
-    `ordering` tells that the runner is being told. `complained`: people were told of a trouble with it. `unreadable`: why its
-    spool could not be read the last time. `secrets`: what its job gets, from the server's word until its runner has started; on
-    no disk, so that an agent which was restarted meanwhile waits for the server to say it again.
+    `aborts` is how often its end was wanted, `ordered` how much of that the runner is being told. `complained`: people were told
+    of a trouble with it. `unreadable`: why its spool could not be read the last time. `secrets`: what its job gets, from the
+    server's word until its runner has started; on no disk, so that an agent which was restarted meanwhile waits for the server
+    to say it again.
     `freeable`: its disk can give back a part of a file. `hush_until`: no fact is said before it. `stalled` is why its runner
     cannot write, last said at `stalled_at`; `told_stalled` is what this connection's server was told of that. Times are seconds
     of the loop's clock.
@@ -40,7 +41,8 @@ class Attempt:
     log_closed: bool = False
     abort_by: str | None = None
     dropped: str | None = None
-    ordering: bool = False
+    aborts: int = 0
+    ordered: int = 0
     complained: bool = False
     unreadable: OSError | None = None
     secrets: JobSecrets | None = field(default=None, repr=False)

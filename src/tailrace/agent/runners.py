@@ -59,10 +59,10 @@ class Runners:
         self._do(attempt, lambda: self._remove(attempt, folder, removed))
 
     def abort(self, attempt: Attempt, folder: AttemptFolder, by: str, grace_s: float | None = None) -> None:
-        """Tell the runner, as soon as it listens, unless it ends before."""
-        if not attempt.ordering:
-            attempt.ordering = True
-            self._run(self._abort(attempt, folder, by, grace_s))
+        """Tell the runner, as soon as it listens, unless it ends before: once for each of the attempt's `aborts`."""
+        if attempt.aborts > attempt.ordered:
+            attempt.ordered = attempt.aborts
+            self._run(self._abort(attempt, folder, by, grace_s, attempt.aborts))
 
     async def close(self) -> None:
         """Leave undone what is under way: the next agent finds it on disk."""
@@ -97,14 +97,16 @@ class Runners:
         attempt.close()
         removed(attempt)
 
-    async def _abort(self, attempt: Attempt, folder: AttemptFolder, by: str, grace_s: float | None) -> None:
+    async def _abort(
+        self, attempt: Attempt, folder: AttemptFolder, by: str, grace_s: float | None, times: int
+    ) -> None:
         _log.info("aborting", attempt=folder.path.name, by=by)
         while attempt.finished is None:
             if not attempt.busy:
                 if not folder.is_alive():
                     return
                 with suppress(OSError):
-                    if await send_abort(folder, by, grace_s):
+                    if await send_abort(folder, by, grace_s, times):
                         return
             await asyncio.sleep(_AGAIN_S)
             attempt.look()

@@ -223,7 +223,7 @@ class Supervisor:
                 self._hear_of_log(message)
             case Abort():
                 if (attempt := self._held.get(message.attempt)) is not None:
-                    self._abort(attempt, message.by)
+                    self._abort(attempt, message.by, times=message.times)
             case Drop():
                 if (attempt := self._held.get(message.attempt)) is not None:
                     self._drop(attempt, message.why)
@@ -371,10 +371,14 @@ class Supervisor:
         else:
             self._remove(attempt)
 
-    def _abort(self, attempt: Attempt, by: str, grace_s: float | None = None) -> None:
-        if attempt.abort_by is not None or attempt.finished is not None:
+    def _abort(
+        self, attempt: Attempt, by: str, grace_s: float | None = None, times: int | None = None
+    ) -> None:
+        """`times` is how often it was wanted; None: once more."""
+        times = attempt.aborts + 1 if times is None else times
+        if times <= attempt.aborts or attempt.finished is not None:
             return
-        attempt.abort_by = by
+        attempt.abort_by, attempt.aborts = attempt.abort_by or by, times
         if attempt.runner and attempt.folder is not None:
             self._runners.abort(attempt, attempt.folder, by, grace_s)
         else:
@@ -387,6 +391,7 @@ class Supervisor:
         self._dropped.append(attempt)
         if self._link is not None:
             self._link.uploader.remove(attempt.log)
+        attempt.aborts += 1
         if attempt.runner and attempt.folder is not None:
             self._runners.abort(attempt, attempt.folder, f"the server, which dropped it: {why}")
         self._advance(attempt)

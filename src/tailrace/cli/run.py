@@ -75,7 +75,7 @@ def runs(
 
 
 def abort(run: int, *, flags: ClientFlags = NO_CLIENT_FLAGS) -> int:
-    """Abort a run."""
+    """Abort a run; once more: the steps of `finally` end too."""
     connect(flags).post(f"/api/runs/{run}/abort")
     return 0
 

@@ -53,7 +53,8 @@ class StepEnded(_Fact):
 class Finished(_Fact):
     """The attempt has ended; its log is `size` bytes with this CRC-32. Always the journal's last line.
 
-    `dropped`: bytes that the job wrote beyond its log's limit and that were not kept.
+    `dropped`: bytes that the job wrote beyond its log's limit and that were not kept. `outputs`: what the job gives to those that
+    need it.
     """
 
     kind: Literal["finished"] = "finished"
@@ -61,6 +62,7 @@ class Finished(_Fact):
     size: int = Field(ge=0)
     crc32: int = Field(ge=0, le=0xFFFFFFFF)
     dropped: int = Field(default=0, ge=0, lt=2**63)
+    outputs: dict[Text, Text] = {}
 
 
 Fact = Annotated[Started | StepBegan | StepEnded | Finished, Field(discriminator="kind")]

@@ -7,13 +7,21 @@ from pydantic import BaseModel, ConfigDict
 from tailrace.domain.plan import JobSpec
 
 
+class Need(BaseModel):
+    """A job that this one needs: how it ended, and what it gives."""
+
+    model_config = ConfigDict(frozen=True)
+    outcome: str
+    outputs: dict[str, str] = {}
+
+
 class Lease(BaseModel):
     """An agent's hold on an attempt, and the work.
 
     `cookie` is random hexadecimal: it tells this attempt from one with the same id on another server, names the attempt's
     folder, and marks every process of the attempt (environment `TAILRACE_COOKIE`). `log` is the log's id. `repository` is what git
-    clones; `revision` is what it checks out. `variables` holds the run's own variables, over the job's. `grace_s` is the time
-    between SIGTERM and SIGKILL.
+    clones; `revision` is what it checks out. `event` is what the run came from. `variables` holds the run's own variables, over the
+    job's. `needs` holds the jobs of which the job names something. `grace_s` is the time between SIGTERM and SIGKILL.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -29,8 +37,10 @@ class Lease(BaseModel):
     revision: str | None = None
     ref: str | None = None
     branch: str | None = None
+    event: str = ""
     job: JobSpec
     variables: dict[str, str] = {}
+    needs: dict[str, Need] = {}
     grace_s: float = 10.0
 
     @property
@@ -40,6 +50,6 @@ class Lease(BaseModel):
 
     @property
     def step_names(self) -> tuple[str, ...]:
-        """The names of the steps by index: the checkout, where there is one, comes first."""
-        own = tuple(step.name for step in self.job.steps)
+        """The names of the steps by index: the checkout, where there is one, comes first, those of `finally` last."""
+        own = tuple(step.name for step in self.job.all_steps)
         return ("checkout", *own) if self.job.checkout else own

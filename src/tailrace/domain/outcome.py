@@ -16,6 +16,7 @@ class Reason(StrEnum):
     EXIT_CODE = "exit_code"
     SIGNAL = "signal"
     TIMEOUT = "timeout"
+    IDLE_TIMEOUT = "idle_timeout"
     START_TIMEOUT = "start_timeout"
     OUT_OF_DISK = "out_of_disk"
     LOG_LIMIT = "log_limit"
@@ -24,7 +25,9 @@ class Reason(StrEnum):
     ABORTED_BY = "aborted_by"
     SUPERSEDED_BY = "superseded_by"
     SETUP_FAILED = "setup_failed"
+    OUTPUT_INVALID = "output_invalid"  # what a step wrote for other steps and jobs cannot be read
     NEEDS_FAILED = "needs_failed"
+    CONDITION_NOT_MET = "condition_not_met"
     PLAN_INVALID = "plan_invalid"
     SOURCE_UNREACHABLE = "source_unreachable"
     PLAN_MISSING = "plan_missing"  # the repository has no plan file at that revision: the run is skipped

@@ -2,50 +2,122 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from tailrace.domain.conditions import parse_condition
+from tailrace.domain.references import Lookup, Reference
 from tailrace.domain.states import JOB_ENDED, JobState
 
 
 @dataclass(frozen=True)
 class JobProgress:
-    """What progress needs to know of a job."""
+    """What progress needs to know of a job; `condition` is its `if`."""
 
     name: str
     needs: tuple[str, ...]
     state: JobState
+    condition: str = ""
 
 
 @dataclass(frozen=True)
 class Moves:
-    """Jobs that may begin now, and jobs that never will, each with the name of the need that did not pass."""
+    """Jobs that may begin now, and jobs that never will: `skip` each with the name of the need that did not pass, `unmet` each
+    with its condition, which does not hold."""
 
     ready: tuple[str, ...]
     skip: tuple[tuple[str, str], ...]
+    unmet: tuple[tuple[str, str], ...] = ()
 
 
-def progress(jobs: Sequence[JobProgress]) -> Moves:
-    """The moves of waiting jobs; a skipped job skips those that need it in the same answer."""
-    states = {job.name: job.state for job in jobs}
-    skipped: dict[str, str] = {}
-    moved = True
-    while moved:
-        moved = False
-        for job in jobs:
-            if states[job.name] is not JobState.WAITING:
-                continue
-            broken = next((need for need in job.needs if _broken(states[need])), None)
-            if broken is not None:
-                skipped[job.name] = broken
-                states[job.name] = JobState.SKIPPED
-                moved = True
-    ready = tuple(
-        job.name
-        for job in jobs
-        if states[job.name] is JobState.WAITING and all(states[need] is JobState.PASSED for need in job.needs)
-    )
-    return Moves(ready, tuple(skipped.items()))
+def _nothing(_name: str) -> Lookup:
+    return lambda _reference: ""
+
+
+def progress(jobs: Sequence[JobProgress], values: Callable[[str], Lookup] = _nothing) -> Moves:
+    """The moves of waiting jobs; a skipped job skips those that need it in the same answer.
+
+    `values` gives what the names in a job's condition stand for, but for the outcomes of jobs.
+    """
+    return _Decision(jobs, values).moves()
+
+
+class _Decision:
+    def __init__(self, jobs: Sequence[JobProgress], values: Callable[[str], Lookup]) -> None:
+        self._jobs = jobs
+        self._values = values
+        self._needs = {job.name: job.needs for job in jobs}
+        self._states = {job.name: job.state for job in jobs}
+        self._ready: list[str] = []
+        self._skip: list[tuple[str, str]] = []
+        self._unmet: list[tuple[str, str]] = []
+
+    def moves(self) -> Moves:
+        while sum(self._decide(job) for job in self._jobs if self._undecided(job)):
+            pass  # what one decision skips may decide another
+        decided = {name: position for position, name in enumerate(self._states)}
+        return Moves(
+            tuple(sorted(self._ready, key=decided.__getitem__)), tuple(self._skip), tuple(self._unmet)
+        )
+
+    def _undecided(self, job: JobProgress) -> bool:
+        return self._states[job.name] is JobState.WAITING and job.name not in self._ready
+
+    def _decide(self, job: JobProgress) -> bool:
+        """Decide what can be; returns whether anything was."""
+        condition = parse_condition(job.condition)
+        needed = [self._states[need] for need in job.needs]
+        if condition.wants_success:
+            broken = next((need for need in job.needs if _broken(self._states[need])), None)
+            if broken is not None:  # nothing that happens later can mend it
+                self._states[job.name] = JobState.SKIPPED
+                self._skip.append((job.name, broken))
+                return True
+        if any(state not in JOB_ENDED for state in needed):
+            return False
+        lookup = self._lookup(job)
+        if condition.holds(self._status(job), lookup):
+            self._ready.append(job.name)
+        else:
+            self._states[job.name] = JobState.SKIPPED
+            self._unmet.append((job.name, condition.explain(lookup)))
+        return True
+
+    def _status(self, job: JobProgress) -> set[str]:
+        status: set[str] = set()
+        if all(self._states[need] is JobState.PASSED for need in job.needs):
+            status.add("success")
+        if any(self._went(need, JobState.FAILED) for need in job.needs):
+            status.add("failure")
+        if any(self._went(need, JobState.ABORTED) for need in job.needs):
+            status.add("aborted")
+        return status
+
+    def _went(self, name: str, state: JobState) -> bool:
+        """Whether a job ended so, or was skipped and needs one that did."""
+        seen, look = {name}, [name]
+        while look:
+            one = look.pop()
+            if self._states[one] is state:
+                return True
+            if self._states[one] is JobState.SKIPPED:
+                look += [need for need in self._needs[one] if need not in seen]
+                seen |= set(self._needs[one])
+        return False
+
+    def _lookup(self, job: JobProgress) -> Lookup:
+        values: list[Lookup] = []
+
+        def value(reference: Reference) -> str:
+            match reference:
+                case ("needs", need, "outcome"):
+                    return self._states[need].value if need in self._states else ""
+                case _:
+                    if not values:
+                        values.append(self._values(job.name))
+                    return values[0](reference)
+
+        return value
 
 
 def _broken(state: JobState) -> bool:

@@ -31,7 +31,7 @@ class JobState(StrEnum):
     PASSED = "passed"
     FAILED = "failed"
     ABORTED = "aborted"
-    SKIPPED = "skipped"  # it will never run, because a job that it needs did not pass
+    SKIPPED = "skipped"  # it will never run: a job that it needs did not pass, or its condition does not hold
 
 
 class RunState(StrEnum):
@@ -179,6 +179,6 @@ def derive_run_state(jobs: Iterable[JobState]) -> RunState:
         if JobState.ABORTED in states:
             return RunState.ABORTED
         return RunState.PASSED if JobState.PASSED in states else RunState.SKIPPED
-    if states <= {JobState.WAITING, JobState.PENDING}:
+    if states <= {JobState.WAITING, JobState.PENDING, JobState.SKIPPED}:
         return RunState.PENDING
     return RunState.RUNNING

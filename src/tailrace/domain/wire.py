@@ -213,11 +213,15 @@ class LogClosed(_Message):
 
 
 class Abort(_Message):
-    """End this attempt: SIGTERM, the lease's grace, SIGKILL. `by` says who or what wants it."""
+    """End this attempt: SIGTERM, the lease's grace, SIGKILL. `by` says who or what wants it.
+
+    `times` is how often it was wanted: the second time ends the steps of `finally`. The same one may be told twice.
+    """
 
     kind: Literal["abort"] = "abort"
     attempt: int
     by: str
+    times: int = 1
 
 
 class Drop(_Message):

@@ -120,7 +120,7 @@ class Session:
     async def tell_aborts(self) -> None:
         """Tell the agent what it has to end; harmless when it knows already."""
         for wanted in await self._desk.store.read(attempts_to_abort, self._agent_id):
-            self._send(Abort(attempt=wanted.attempt_id, by=wanted.by))
+            self._send(Abort(attempt=wanted.attempt_id, by=wanted.by, times=wanted.times))
 
     async def check(self) -> None:
         """Something about this agent changed elsewhere: tell it what it lost and what it has to end."""

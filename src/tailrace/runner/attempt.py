@@ -7,29 +7,32 @@ import sys
 import traceback
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 
+from tailrace.domain.errors import Invalid
 from tailrace.domain.facts import Started, StepBegan, StepEnded
 from tailrace.domain.lease import Lease
 from tailrace.domain.outcome import Outcome, Reason
+from tailrace.domain.plan import StepSpec
 from tailrace.domain.states import AttemptState, StepState
 from tailrace.runner.checkout import check_out
 from tailrace.runner.children import Children
 from tailrace.runner.execute import Executor
-from tailrace.runner.failure import StepFailed, cannot_start, ended_badly
+from tailrace.runner.failure import StepFailed, cannot_start, ended_badly, failed, overdue
 from tailrace.runner.family import Family
 from tailrace.runner.folder import AttemptFolder
 from tailrace.runner.machine import this_machine
 from tailrace.runner.mirrors import Mirror
 from tailrace.runner.output import now_ms
 from tailrace.runner.record import Record
+from tailrace.runner.scripts import folder_within, read_outputs
 from tailrace.runner.stop import Stop
 from tailrace.runner.trees import Undeletable, remove_tree
 from tailrace.steps.checkout import Checkout, git_environment
 from tailrace.steps.command import Place
+from tailrace.steps.course import Course, Skip
 from tailrace.steps.environment import environment
 from tailrace.steps.script import run_script
-
-_PASSED = Outcome(state=AttemptState.PASSED, exit_code=0)
 
 
 class Attempt:
@@ -52,11 +55,14 @@ class Attempt:
         self._children = children
         self._stop = stop
         self._family = Family(lease.cookie, os.getpid())
-        self._executor = Executor(self._output, children, self._family, stop, lease.grace_s)
+        self._executor = Executor(
+            self._output, children, self._family, stop, lease.grace_s, lease.job.idle_timeout_s
+        )
         self._machine = this_machine()
         self._place = Place(folder.workspace, folder.tmp)
         self._mirror = Mirror(folder.mirrors, lease.repository)
-        self._revision = lease.revision
+        self._course = Course(lease)
+        self._outputs: dict[str, str] = {}
         self._step = 0
 
     def borrowing(self) -> AbstractContextManager[None]:
@@ -64,27 +70,34 @@ class Attempt:
         return self._mirror.used() if self._lease.job.checkout else nullcontext()
 
     async def run(self) -> Outcome:
-        """Do the steps in order until one does not pass; the rest is skipped."""
-        lease = self._lease
+        """Do the steps in order, as far as their conditions hold, and then those of `finally`."""
+        lease, course, job = self._lease, self._course, self._lease.job
         await self._record.write(Started(time=now_ms()))
         self._output.say(
             0,
-            f"run {lease.run_number}, job {lease.job.name}, attempt {lease.number} on {self._machine.host}",
+            f"run {lease.run_number}, job {job.name}, attempt {lease.number} on {self._machine.host}",
         )
-        outcome = _PASSED
-        missing = [name for name in lease.job.secrets if name not in self._secrets]
+        missing = [name for name in job.secrets if name not in self._secrets]
         if missing:
             detail = f"the agent handed over no {', '.join(missing)}"
-            outcome = Outcome(state=AttemptState.FAILED, reason=Reason.SETUP_FAILED, detail=detail)
-        for index, name in enumerate(lease.step_names):
-            if outcome is _PASSED:
-                outcome = self._stop.outcome or _PASSED
-            if outcome is _PASSED:
-                outcome = await self._do(index, name)
-            else:
-                skipped = StepEnded(time=now_ms(), step=index, name=name, state=StepState.SKIPPED)
-                await self._record.write(skipped)
-        return outcome
+            course.turn(Outcome(state=AttemptState.FAILED, reason=Reason.SETUP_FAILED, detail=detail))
+            for index, name in enumerate(lease.step_names):
+                await self._skip(index, name, None, None)
+            return course.outcome
+        names = enumerate(lease.step_names)
+        for step in (*((None,) if job.checkout else ()), *job.steps):
+            await self._turn_of(*next(names), step, last=False)
+        if job.finally_steps:
+            course.turn(self._stop.outcome)
+            self._stop.begin_last(job.finally_timeout_s)
+        for step in job.finally_steps:
+            await self._turn_of(*next(names), step, last=True)
+        course.turn(self._stop.outcome)
+        try:
+            self._outputs = course.outputs()
+        except Invalid as error:
+            course.turn(Outcome(state=AttemptState.FAILED, reason=Reason.OUTPUT_INVALID, detail=str(error)))
+        return course.outcome
 
     async def leave_nobody(self) -> None:
         """End what the steps left running."""
@@ -100,55 +113,106 @@ class Attempt:
     async def finish(self, outcome: Outcome) -> None:
         """Say how it ended, in the log and in the journal."""
         self._output.say_dropped(self._step)
+        hidden = [name for name, value in self._outputs.items() if self._record.masked(value) != value]
+        if hidden:
+            self._output.say(
+                self._step, f"output {', '.join(hidden)} holds a secret: other jobs get it masked"
+            )
         words = {AttemptState.PASSED: "passed", AttemptState.FAILED: f"failed: {outcome.detail}"}
         self._output.say(self._step, words.get(outcome.state) or outcome.detail or outcome.state)
         if self._output.full:
             clean(self._folder)  # the log needs the room more
-        await self._record.finish(outcome)
+        await self._record.finish(outcome, self._outputs)
 
-    async def _do(self, index: int, name: str) -> Outcome:
+    async def _turn_of(self, index: int, name: str, step: StepSpec | None, *, last: bool) -> None:
+        """Do a step (None: the checkout), or skip it."""
+        course = self._course
+        if not last:
+            course.turn(self._stop.outcome)
+        skip = Skip(None) if self._stop.asked.done() else None
+        if skip is None and step is not None:
+            skip = course.skips(step, last=last)
+        if skip is not None:
+            await self._skip(index, name, step, skip.why)
+        else:
+            await self._do(index, name, step)
+
+    async def _skip(self, index: int, name: str, step: StepSpec | None, why: str | None) -> None:
+        if why is not None:
+            self._output.say(index, f"step '{name}' is skipped: {why}")
+        self._course.ended(step, StepState.SKIPPED)
+        await self._record.write(StepEnded(time=now_ms(), step=index, name=name, state=StepState.SKIPPED))
+
+    async def _do(self, index: int, name: str, step: StepSpec | None) -> None:
         self._step = index
         await self._record.write(StepBegan(time=now_ms(), step=index, name=name))
-        exit_code: int | None = None
+        outcome, exit_code, forgiven = Outcome(state=AttemptState.PASSED), None, False
         try:
-            exit_code = await self._execute(index, name)
-            outcome = self._stop.outcome or _PASSED
+            exit_code = await self._execute(index, name, step)
         except StepFailed as failure:
-            outcome = self._stop.outcome or failure.outcome
-            exit_code = failure.outcome.exit_code
+            outcome, exit_code = failure.outcome, failure.outcome.exit_code
+            forgiven = step is not None and step.continue_on_error
         except Exception as error:  # ours: the log and the outcome say so, the trace is for us
             print(self._record.masked(traceback.format_exc()), file=sys.stderr)
             detail = f"step '{name}': the runner failed: {type(error).__name__}: {error}"
             outcome = Outcome(state=AttemptState.FAILED, reason=Reason.RUNNER_DIED, detail=detail)
+        if self._stop.asked.done():
+            outcome, forgiven = self._stop.asked.result(), False
+        if forgiven:
+            self._output.say(index, f"{outcome.detail}; going on, as the plan says")
+        elif outcome.state is not AttemptState.PASSED:
+            self._course.turn(self._stop.outcome or outcome)
         state = StepState(outcome.state.value)
+        self._course.ended(step, state)
         await self._record.write(
             StepEnded(time=now_ms(), step=index, name=name, state=state, exit_code=exit_code)
         )
-        return outcome
 
-    async def _execute(self, index: int, name: str) -> int | None:
+    async def _execute(self, index: int, name: str, step: StepSpec | None) -> int | None:
         """The step's exit code, None when it was stopped without one; raises StepFailed."""
-        lease = self._lease
-        program = "git"
+        if step is None:
+            return await self._check_out(index, name)
+        lease, course, host = self._lease, self._course, self._machine.host
+        shell = step.shell or lease.job.shell or self._machine.shell
+        folder = step.working_directory or lease.job.working_directory or ""
+        env = environment(
+            lease, self._place, self._machine, course.revision, self._secrets, course.env(step.env)
+        )
+        command = run_script(step, index, self._place, env, shell)
         try:
-            if lease.job.checkout and index == 0:
-                env = git_environment(os.environ, lease.cookie, lease.repository)
-                checkout = Checkout.of(lease, self._place, env, self._mirror.path)
-                self._revision = await check_out(checkout, self._mirror, self._executor, self._output, index)
-                return 0 if self._revision else None
-            step = lease.job.steps[index - 1 if lease.job.checkout else index]
-            env = environment(lease, self._place, self._machine, self._revision, self._secrets)
-            program = self._machine.shell
-            ended = await self._executor.run(
-                run_script(step, index, self._place, env, self._machine.shell), index
-            )
+            command = replace(command, cwd=folder_within(self._place.workspace, folder, name))
+            ended = await self._executor.run(command, index, timeout_s=step.timeout_s)
         except (OSError, ValueError) as error:
-            raise cannot_start(name, program, self._machine.host, error) from error
+            raise cannot_start(name, command.argv[0], host, error) from error
+        unread = self._take_outputs(index, step)
+        if ended.overdue and step.timeout_s is not None:
+            raise overdue(name, step.timeout_s)
         if ended.stopped or ended.status is None:
             return ended.status if ended.status is not None and ended.status >= 0 else None
         if ended.status != 0:
             raise ended_badly(name, ended.status)
+        if unread is not None:
+            raise failed(Reason.OUTPUT_INVALID, f"step '{name}' wrote outputs that cannot be read: {unread}")
         return 0
+
+    async def _check_out(self, index: int, name: str) -> int | None:
+        env = git_environment(os.environ, self._lease.cookie, self._lease.repository)
+        checkout = Checkout.of(self._lease, self._place, env, self._mirror.path)
+        try:
+            revision = await check_out(checkout, self._mirror, self._executor, self._output, index)
+        except (OSError, ValueError) as error:
+            raise cannot_start(name, "git", self._machine.host, error) from error
+        self._course.revision = revision
+        return 0 if revision else None
+
+    def _take_outputs(self, index: int, step: StepSpec) -> str | None:
+        """Keep what the step gives to others; what is wrong with it, or None."""
+        try:
+            self._course.give(step, read_outputs(index, self._place))
+        except Invalid as error:
+            self._output.say(index, f"the step's outputs cannot be read: {error}")
+            return str(error)
+        return None
 
 
 def clean(folder: AttemptFolder) -> None:

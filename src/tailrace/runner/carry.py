@@ -43,11 +43,12 @@ async def carry(
         limit = LogLimit(lease.job.log, stop.fill_log)
         with Record.begin(folder, masker, limit) as record, Children() as children:
             async with take_commands(folder, stop):
-                loop.call_later(lease.job.timeout_s, stop.time_out, lease.job.timeout_s)
+                stop.limit(lease.job.timeout_s)
                 attempt = Attempt(folder, lease, record, children, stop, secrets)
                 with attempt.borrowing():
                     outcome = await attempt.run()
                     await attempt.leave_nobody()
+                stop.close()
             await attempt.finish(outcome)
         clean(folder)
     return outcome

@@ -8,6 +8,7 @@ import signal
 import subprocess
 from typing import Self
 
+from tailrace.runner.terminal import control_terminal
 from tailrace.steps.command import Command
 
 
@@ -54,15 +55,19 @@ class Children:
         self._loop.remove_signal_handler(signal.SIGCHLD)
 
     def start(self, command: Command, stdout: int, stderr: int) -> Child:
-        """Start a process with nothing to read; raises OSError or ValueError when it cannot be started."""
+        """Start a process with nothing to read, or with `stdout` as its terminal.
+
+        Raises OSError or ValueError when it cannot be started.
+        """
         process = subprocess.Popen(
             command.argv,
             env=dict(command.env),
             cwd=command.cwd,
-            stdin=subprocess.DEVNULL,
+            stdin=stdout if command.terminal else subprocess.DEVNULL,
             stdout=stdout,
             stderr=stderr,
             start_new_session=True,
+            preexec_fn=control_terminal if command.terminal else None,
         )
         process.returncode = 0  # reaped here, not by Popen
         exited: asyncio.Future[int] = self._loop.create_future()

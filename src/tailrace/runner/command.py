@@ -1,7 +1,7 @@
 """Commands to a running attempt, each with its cause, on a socket in the attempt's folder.
 
-A connection carries one line of JSON each way: `{"abort": "who", "grace_s": 2}`, answered by `{"taken": true}`. The grace is
-null where the lease's own will do.
+A connection carries one line of JSON each way: `{"abort": "who", "grace_s": 2, "times": 1}`, answered by `{"taken": true}`. The
+grace is null where the lease's own will do; `times` is how often the end was wanted, null for once more.
 """
 
 from __future__ import annotations
@@ -20,8 +20,10 @@ PATIENCE_S = 2.0
 """How long a runner that lives but does not listen yet is waited for, and how long an answer."""
 
 
-async def send_abort(folder: AttemptFolder, by: str, grace_s: float | None = None) -> bool:
-    """Ask the folder's runner to end its attempt, with no more than this grace.
+async def send_abort(
+    folder: AttemptFolder, by: str, grace_s: float | None = None, times: int | None = None
+) -> bool:
+    """Ask the folder's runner to end its attempt, with no more than this grace. See `Stop.abort` for `times`.
 
     False when none took it (it is not alive, or it has finished).
 
@@ -39,7 +41,7 @@ async def send_abort(folder: AttemptFolder, by: str, grace_s: float | None = Non
     connection.setblocking(False)
     reader, writer = await asyncio.open_unix_connection(sock=connection)
     try:
-        writer.write(json.dumps({"abort": by, "grace_s": grace_s}).encode() + b"\n")
+        writer.write(json.dumps({"abort": by, "grace_s": grace_s, "times": times}).encode() + b"\n")
         async with asyncio.timeout(PATIENCE_S):
             return bool(await reader.readline())
     except (OSError, TimeoutError):
@@ -58,7 +60,12 @@ async def take_commands(folder: AttemptFolder, stop: Stop) -> AsyncGenerator[Non
             if isinstance(message, dict) and "abort" in message:
                 wish = cast(dict[str, object], message)
                 grace_s = wish.get("grace_s")
-                stop.abort(str(wish["abort"]), grace_s if isinstance(grace_s, int | float) else None)
+                times = wish.get("times")
+                stop.abort(
+                    str(wish["abort"]),
+                    grace_s if isinstance(grace_s, int | float) else None,
+                    times if isinstance(times, int) else None,
+                )
                 writer.write(b'{"taken": true}\n')
                 await writer.drain()
         writer.close()

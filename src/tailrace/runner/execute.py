@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from contextlib import suppress
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ from tailrace.runner.children import Child, Children
 from tailrace.runner.family import Family
 from tailrace.runner.output import Output, Pipe
 from tailrace.runner.stop import Stop
+from tailrace.runner.terminal import open_terminal
 from tailrace.steps.command import Command
 
 LINGER_S = 1.0
@@ -26,25 +28,62 @@ _POLL_S = 0.02
 class Ended:
     """How a command ended: `status` is its exit code, negative for a signal, None when it was still alive after everything.
 
-    `stopped`: it was ended early. `said` is the end of its output, stderr after stdout.
+    `stopped`: it was ended early, because the attempt's steps must end; `overdue`: because its own time was over. `said` is the
+    end of its output, stderr after stdout.
     """
 
     status: int | None
     stopped: bool
+    overdue: bool
     said: bytes
+
+
+class _End:
+    """What ends one command early: the attempt's stop, or its own time."""
+
+    def __init__(self, stop: Stop, timeout_s: float | None) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._timeout_s = timeout_s
+        self.asked = stop.asked
+        self.overdue: asyncio.Future[None] = self._loop.create_future()
+        self._timer = None if timeout_s is None else self._loop.call_later(timeout_s, self._time_out)
+
+    @property
+    def due(self) -> bool:
+        return self.asked.done() or self.overdue.done()
+
+    @property
+    def why(self) -> str:
+        if self.asked.done():
+            return self.asked.result().detail or "stopping"
+        return f"the step ran longer than its timeout of {self._timeout_s:g} s"
+
+    def close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _time_out(self) -> None:
+        self.overdue.set_result(None)
 
 
 class Executor:
     """Executes the commands of one attempt, one after the other."""
 
     def __init__(
-        self, output: Output, children: Children, family: Family, stop: Stop, grace_s: float
+        self,
+        output: Output,
+        children: Children,
+        family: Family,
+        stop: Stop,
+        grace_s: float,
+        idle_s: float | None = None,
     ) -> None:
         self._output = output
         self._children = children
         self._family = family
         self._stop = stop
         self._grace_s = grace_s
+        self._idle_s = idle_s
 
     def is_stopped(self) -> bool:
         """Whether somebody asked for the attempt's end: nothing more will be started."""
@@ -56,42 +95,73 @@ class Executor:
         step: int,
         stdout: Stream = Stream.STDOUT,
         stderr: Stream = Stream.STDERR,
+        timeout_s: float | None = None,
     ) -> Ended:
-        """Execute it to its end; raises OSError or ValueError when it cannot be started."""
+        """Execute it to its end, or for `timeout_s`; raises OSError or ValueError when it cannot be started."""
         for path, content in command.files:
             fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
             with os.fdopen(fd, "wb") as file:
                 file.write(content)
-        pipes = (Pipe(self._output, stdout, step), Pipe(self._output, stderr, step))
+        pipes = _pipes(command, self._output, step, stdout, stderr)
+        end = _End(self._stop, timeout_s)
         try:
-            child = self._children.start(command, pipes[0].writer, pipes[1].writer)
+            child = self._children.start(command, pipes[0].writer, pipes[-1].writer)
             for pipe in pipes:
                 pipe.hand_over()
-            await _first(child.exited, self._stop.asked)
-            if not self._stop.asked.done():
-                await self._drain(child, pipes, step)
-            stopped = self._stop.asked.done()
-            if stopped:
-                await self._end(child, pipes, step)
+            with self._listening():
+                await _first(child.exited, end.asked, end.overdue)
+                if not end.due:
+                    await self._drain(child, pipes, step, end)
+            if end.due:
+                await self._end(child, pipes, step, end)
             status = child.exited.result() if child.exited.done() else None
-            return Ended(status, stopped, pipes[0].tail + pipes[1].tail)
+            stopped = end.asked.done()
+            return Ended(status, stopped, end.due and not stopped, b"".join(pipe.tail for pipe in pipes))
         finally:
+            end.close()
             for pipe in pipes:
                 pipe.close()
 
-    async def _drain(self, child: Child, pipes: tuple[Pipe, ...], step: int) -> None:
+    @contextmanager
+    def _listening(self) -> Generator[None, None, None]:
+        """Whoever prints nothing for too long is not waited for."""
+        idle_s = self._idle_s
+        if idle_s is None:
+            yield
+            return
+        loop, output = asyncio.get_running_loop(), self._output
+        began = loop.time()
+
+        def listen() -> None:
+            nonlocal timer
+            if output.full:  # it could not be heard
+                timer = loop.call_later(idle_s, listen)
+                return
+            left_s = max(output.heard_at, began) + idle_s - loop.time()
+            if left_s > 0:
+                timer = loop.call_later(left_s, listen)
+            else:
+                self._stop.fall_silent(idle_s)
+
+        timer = loop.call_later(idle_s, listen)
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+    async def _drain(self, child: Child, pipes: tuple[Pipe, ...], step: int, end: _End) -> None:
         """Read to the end of the output; whoever keeps it open after the command itself has ended is killed after a while."""
         closed = asyncio.gather(*(pipe.ended for pipe in pipes))
-        await _first(closed, self._stop.asked, within_s=LINGER_S)
-        while self._output.full and not self._stop.asked.done():  # the disk keeps it open, not a process
-            await _first(closed, self._stop.asked, within_s=LINGER_S)
-        if closed.done() or self._stop.asked.done():
+        await _first(closed, end.asked, end.overdue, within_s=LINGER_S)
+        while self._output.full and not end.due:  # the disk keeps it open, not a process
+            await _first(closed, end.asked, end.overdue, within_s=LINGER_S)
+        if closed.done() or end.due:
             return
         killed = child.signal_group(signal.SIGKILL)
         await _first(closed, within_s=_CLOSE_S)
         if not closed.done():
-            inodes = {pipe.inode for pipe in pipes if not pipe.ended.done()}
-            for pid in self._family.holders(inodes):
+            files = {pipe.file for pipe in pipes if not pipe.ended.done()}
+            for pid in self._family.holders(files):
                 with suppress(ProcessLookupError, PermissionError):
                     os.kill(pid, signal.SIGKILL)
                     killed = True
@@ -103,10 +173,9 @@ class Executor:
                 step, "a process that cannot be killed keeps the step's output open: not read on"
             )
 
-    async def _end(self, child: Child, pipes: tuple[Pipe, ...], step: int) -> None:
+    async def _end(self, child: Child, pipes: tuple[Pipe, ...], step: int, end: _End) -> None:
         """SIGTERM to the command's group, the grace, SIGKILL to the group and to every process of the attempt."""
-        outcome = self._stop.outcome
-        self._output.say(step, f"{outcome.detail if outcome else 'stopping'}; ending the step's processes")
+        self._output.say(step, f"{end.why}; ending the step's processes")
         if child.signal_group(signal.SIGTERM):
             child.signal_group(signal.SIGCONT)  # a suspended process could not heed it
         grace_s = self._stop.grace_s(self._grace_s)
@@ -125,6 +194,12 @@ class Executor:
                 return False
             await asyncio.sleep(_POLL_S)
         return True
+
+
+def _pipes(command: Command, output: Output, step: int, stdout: Stream, stderr: Stream) -> tuple[Pipe, ...]:
+    if command.terminal:
+        return (Pipe(output, stdout, step, open_terminal()),)
+    return (Pipe(output, stdout, step), Pipe(output, stderr, step))
 
 
 async def _first(*awaited: asyncio.Future[Any], within_s: float | None = None) -> None:

@@ -36,6 +36,11 @@ def ended_badly(name: str, status: int) -> StepFailed:
     return failed(Reason.SIGNAL, f"step '{name}' was killed by {word}")
 
 
+def overdue(name: str, timeout_s: float) -> StepFailed:
+    """A step that ran longer than it may."""
+    return failed(Reason.TIMEOUT, f"step '{name}' ran longer than its timeout of {timeout_s:g} s")
+
+
 def cannot_start(name: str, program: str, host: str, error: OSError | ValueError) -> StepFailed:
     """A step whose process could not be started."""
     if isinstance(error, FileNotFoundError) and error.filename == program:

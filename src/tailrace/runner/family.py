@@ -49,10 +49,9 @@ class Family:
         found = {pid for pid in parents if pid in marked or self._descends(pid, parents)}
         return sorted(found - {self.runner, os.getpid()})
 
-    def holders(self, inodes: set[int]) -> list[int]:
-        """The members that have one of these pipes open."""
-        names = {f"pipe:[{inode}]" for inode in inodes}
-        return [pid for pid in self.members() if names & _open_files(pid)]
+    def holders(self, files: set[str]) -> list[int]:
+        """The members that have one of these open, named as in `/proc/PID/fd`: `pipe:[12]`, `/dev/pts/3`."""
+        return [pid for pid in self.members() if files & _open_files(pid)]
 
     def kill(self) -> bool:
         """SIGKILL to all; False when nobody was left to kill."""

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from fcntl import F_SETPIPE_SZ, fcntl
+from pathlib import Path
 
 from tailrace.domain.spans import Stream
 from tailrace.runner.characters import unfinished
@@ -47,6 +48,8 @@ class Output:
         self._limit = limit
         self._loop = asyncio.get_running_loop()
         self._room: list[Callable[[], None]] = []
+        self.heard_at = 0.0
+        """When a process last printed something, on the loop's clock (s)."""
 
     def write(self, stream: Stream, step: int, data: bytes) -> None:
         """Append bytes of a process, masked, as far as the log may have them."""
@@ -132,15 +135,19 @@ class Output:
 class Pipe:
     """Reads one pipe into the output until its last writer has closed it.
 
-    `ended` is done then. `writer` is the end for the process; `tail` keeps the last bytes that were read, masked.
+    `ended` is done then. `writer` is the end for the process, and `file` its name in `/proc/PID/fd`; `tail` keeps the last bytes
+    that were read, masked. `ends` are a reading and a writing end where it is to be something else than a pipe: a terminal.
     """
 
-    def __init__(self, output: Output, stream: Stream, step: int) -> None:
+    def __init__(
+        self, output: Output, stream: Stream, step: int, ends: tuple[int, int] | None = None
+    ) -> None:
         self._output = output
         self._stream = stream
         self._step = step
         self._loop = asyncio.get_running_loop()
-        self._reader, self.writer = os.pipe2(os.O_CLOEXEC)
+        self._reader, self.writer = ends or os.pipe2(os.O_CLOEXEC)
+        self.file = str(Path(f"/proc/self/fd/{self.writer}").readlink())
         os.set_blocking(self._reader, False)
         with suppress(OSError):  # this user's pipes have no more room together
             fcntl(self._reader, F_SETPIPE_SZ, READ_BYTES)
@@ -150,11 +157,6 @@ class Pipe:
         self.tail = b""
         self.ended: asyncio.Future[None] = self._loop.create_future()
         self._loop.add_reader(self._reader, self._readable)
-
-    @property
-    def inode(self) -> int:
-        """The pipe's inode: `/proc/*/fd` names it for each process that has it open."""
-        return os.fstat(self._reader).st_ino
 
     def hand_over(self) -> None:
         """Close our copy of the process's end."""
@@ -178,9 +180,14 @@ class Pipe:
             data = os.read(self._reader, READ_BYTES)
         except BlockingIOError:
             return
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+            data = b""  # so a terminal says that its last writer has closed it
         if not data:
             self.close()
             return
+        self._output.heard_at = self._loop.time()
         if self._hold is not None:
             self._hold.cancel()
             self._hold = None

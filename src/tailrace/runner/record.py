@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import Self
 
 from tailrace.domain.errors import Conflict
@@ -50,7 +51,7 @@ class Record:
             await asyncio.sleep(RETRY_S)
         self._wake.touch()
 
-    async def finish(self, outcome: Outcome) -> None:
+    async def finish(self, outcome: Outcome, outputs: Mapping[str, str] | None = None) -> None:
         """The log is on the medium before the fact that tells its size."""
         await self.output.settled()
         self._spool.sync()
@@ -62,6 +63,7 @@ class Record:
                 size=spool.size,
                 crc32=spool.crc32,
                 dropped=self.output.dropped,
+                outputs=dict(outputs or {}),
             )
         )
         self._wake.now()
@@ -75,9 +77,11 @@ class Record:
         match fact:
             case StepBegan() | StepEnded():
                 return fact.model_copy(update={"name": self.masked(fact.name)})
-            case Finished(outcome=outcome) if outcome.detail is not None:
-                detail = self.masked(outcome.detail)
-                return fact.model_copy(update={"outcome": outcome.model_copy(update={"detail": detail})})
+            case Finished(outcome=outcome, outputs=outputs):
+                detail = None if outcome.detail is None else self.masked(outcome.detail)
+                hidden = {name: self.masked(value) for name, value in outputs.items()}
+                outcome = outcome.model_copy(update={"detail": detail})
+                return fact.model_copy(update={"outcome": outcome, "outputs": hidden})
             case _:
                 return fact
 

@@ -28,9 +28,13 @@ class Machine:
 
 @dataclass(frozen=True)
 class Command:
-    """A process to start; `files` are written first (mode 0600), each a path and its bytes."""
+    """A process to start; `files` are written first (mode 0600), each a path and its bytes.
+
+    `terminal`: it gets a terminal, and nobody who types; its output is one stream then.
+    """
 
     argv: tuple[str, ...]
     env: Mapping[str, str]
     cwd: Path
     files: tuple[tuple[Path, bytes], ...] = field(default=())
+    terminal: bool = False

@@ -8,16 +8,22 @@ from tailrace.domain.lease import Lease
 from tailrace.steps.command import Machine, Place
 
 COOKIE = "TAILRACE_COOKIE"
+OUTPUT = "TAILRACE_OUTPUT"
 
 
 def environment(
-    lease: Lease, place: Place, machine: Machine, revision: str | None, secrets: Mapping[str, str]
+    lease: Lease,
+    place: Place,
+    machine: Machine,
+    revision: str | None,
+    secrets: Mapping[str, str],
+    own: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
     """All variables of a step's processes; nothing else of the agent's environment reaches them.
 
-    `revision` is what was checked out, which a lease without a revision does not know. The run's variables win over the job's,
-    and secrets over both; none can replace a `TAILRACE_` variable, because the cookie is how an attempt's processes are found
-    and ended.
+    `revision` is what was checked out, which a lease without a revision does not know. `own` is the step's `env`. The run's
+    variables win over the job's, secrets over both, and the step's own over all of these; none can replace a `TAILRACE_`
+    variable, because the cookie is how an attempt's processes are found and ended.
     """
     return {
         "PATH": machine.path,
@@ -29,6 +35,7 @@ def environment(
         **lease.job.variables,
         **lease.variables,
         **secrets,
+        **(own or {}),
         "TAILRACE": "true",
         "TAILRACE_RUN_ID": str(lease.run),
         "TAILRACE_RUN_NUMBER": str(lease.run_number),
@@ -39,6 +46,7 @@ def environment(
         "TAILRACE_REVISION": revision or "",
         "TAILRACE_REF": lease.ref or "",
         "TAILRACE_BRANCH": lease.branch or "",
+        "TAILRACE_EVENT": lease.event,
         "TAILRACE_WORKSPACE": str(place.workspace),
         COOKIE: lease.cookie,
     }

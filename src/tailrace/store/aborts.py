@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, case, func, select, update
 
 from tailrace.domain.errors import MoveRefused
 from tailrace.domain.outcome import Reason
@@ -20,16 +20,18 @@ from tailrace.store.tables import run as runs
 
 
 class ToAbort(NamedTuple):
-    """An attempt that its agent has to end, and on whose word."""
+    """An attempt that its agent has to end, on whose word, and how often that was said."""
 
     attempt_id: int
     by: str
+    times: int
 
 
 def abort_run(connection: Connection, run_id: int, by: str, reason: Reason = Reason.ABORTED_BY) -> list[int]:
     """End what has not begun and ask for the end of what has; returns the agents that have to be told.
 
-    `reason` is `aborted_by` or `superseded_by`. Raises NotFound, and MoveRefused when the run has ended already.
+    `reason` is `aborted_by` or `superseded_by`; asking again ends the steps of `finally`, superseding again does not. Raises
+    NotFound, and MoveRefused when the run has ended already.
     """
     state = lock_run(connection, run_id)
     if state in RUN_ENDED:
@@ -51,11 +53,13 @@ def abort_run(connection: Connection, run_id: int, by: str, reason: Reason = Rea
     move_all(connection, attempts, ATTEMPT, [row.id for row in queued], "abort", **cause)
     move_all(connection, jobs, JOB, [row.job_id for row in queued], "abort", **cause)
     move_all(connection, logs, LOG, [row.log_id for row in queued], "close", size=0, crc32=0, closed_at=now)
+    again = 0 if reason is Reason.SUPERSEDED_BY else 1
     told = connection.execute(
         update(attempts)
         .where(attempts.c.run_id == run_id, attempt_held)
         .values(
             abort_by=func.coalesce(attempts.c.abort_by, by),
+            aborts=case((attempts.c.aborts == 0, 1), else_=attempts.c.aborts + again),
             # What the agent will say of it is that it was aborted, and not why.
             reason=reason.value if reason is Reason.SUPERSEDED_BY else attempts.c.reason,
         )
@@ -77,8 +81,8 @@ def agents_to_tell(connection: Connection) -> list[int]:
 def attempts_to_abort(connection: Connection, agent_id: int) -> list[ToAbort]:
     """What this agent has to end."""
     rows = connection.execute(
-        select(attempts.c.id, attempts.c.abort_by).where(
+        select(attempts.c.id, attempts.c.abort_by, attempts.c.aborts).where(
             attempts.c.agent_id == agent_id, attempt_held, attempts.c.abort_by.is_not(None)
         )
     )
-    return [ToAbort(row.id, row.abort_by) for row in rows]
+    return [ToAbort(row.id, row.abort_by, row.aborts) for row in rows]

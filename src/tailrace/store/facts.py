@@ -6,7 +6,7 @@ from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from tailrace.domain.errors import LeaseLost
 from tailrace.domain.facts import Fact, Finished, Started, StepBegan, StepEnded
-from tailrace.domain.outcome import Outcome, Reason
+from tailrace.domain.outcome import Reason
 from tailrace.domain.states import ATTEMPT, ATTEMPT_ENDED, JOB, AttemptState, StepState
 from tailrace.store.clock import read_clock
 from tailrace.store.jobs import advance_run, end_job, lock_run
@@ -68,7 +68,7 @@ def apply_fact(connection: Connection, agent_id: int, attempt_id: int, fact: Fac
             _start(connection, row, at)
             if fact.dropped:
                 connection.execute(_DROP, {"log": row.log_id, "bytes": fact.dropped})
-            return Ended(run_id, _finish(connection, row, fact.outcome, at))
+            return Ended(run_id, _finish(connection, row, fact, at))
     return Ended(run_id, False)
 
 
@@ -79,7 +79,9 @@ def _start(connection: Connection, row: Row[*tuple[object, ...]], at: int) -> bo
     return advance_run(connection, row.run_id)
 
 
-def _finish(connection: Connection, row: Row[*tuple[object, ...]], outcome: Outcome, at: int) -> bool:
+def _finish(connection: Connection, row: Row[*tuple[object, ...]], fact: Finished, at: int) -> bool:
+    outcome = fact.outcome
+    given = {"outputs": fact.outputs} if fact.outputs else {}
     verb = _VERBS[outcome.state]
     cause = {"reason": outcome.reason, "detail": outcome.detail, "finished_at": at}
     if outcome.reason == Reason.ABORTED_BY and row.reason == Reason.SUPERSEDED_BY:
@@ -93,6 +95,7 @@ def _finish(connection: Connection, row: Row[*tuple[object, ...]], outcome: Outc
         exit_code=outcome.exit_code,
         lease_until=None,
         stalled=None,
+        **given,
         **cause,
     )
     return end_job(connection, row, verb, cause)

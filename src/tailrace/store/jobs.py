@@ -16,6 +16,7 @@ from tailrace.domain.progress import JobProgress, progress
 from tailrace.domain.states import JOB, RUN, RUN_ENDED, JobState, LogState, RunState, derive_run_state
 from tailrace.store.clock import now_ms
 from tailrace.store.moves import move, move_all
+from tailrace.store.outputs import values_for
 from tailrace.store.tables import agent as agents
 from tailrace.store.tables import attempt as attempts
 from tailrace.store.tables import job as jobs
@@ -67,19 +68,19 @@ def advance_run(connection: Connection, run_id: int) -> bool:
     rows = connection.execute(_JOBS_OF_RUN, {"run": run_id}).all()
     ids = {row.name: row.id for row in rows}
     states = {row.name: JobState(row.state) for row in rows}
-    moves = progress([JobProgress(row.name, tuple(row.spec["needs"]), states[row.name]) for row in rows])
+    specs = {row.name: row.spec for row in rows}
+    moves = progress(
+        [
+            JobProgress(row.name, tuple(row.spec["needs"]), states[row.name], row.spec.get("condition", ""))
+            for row in rows
+        ],
+        lambda name: values_for(connection, run_id, specs[name]),
+    )
     for name, need in moves.skip:
-        detail = f"it needs job {need}, which did not pass"
-        move(
-            connection,
-            jobs,
-            JOB,
-            ids[name],
-            "skip",
-            reason=Reason.NEEDS_FAILED,
-            detail=detail,
-            finished_at=now_ms(),
-        )
+        _skip(connection, ids[name], Reason.NEEDS_FAILED, f"it needs job {need}, which did not pass")
+        states[name] = JobState.SKIPPED
+    for name, condition in moves.unmet:
+        _skip(connection, ids[name], Reason.CONDITION_NOT_MET, f"its condition does not hold: {condition}")
         states[name] = JobState.SKIPPED
     ready = () if waits else moves.ready
     move_all(connection, jobs, JOB, [ids[name] for name in ready], "ready")
@@ -94,6 +95,10 @@ def advance_run(connection: Connection, run_id: int) -> bool:
         for next_id in next_in_turn(connection, run_id):
             queued |= advance_run(connection, next_id)
     return queued
+
+
+def _skip(connection: Connection, job_id: int, reason: Reason, detail: str) -> None:
+    move(connection, jobs, JOB, job_id, "skip", reason=reason, detail=detail, finished_at=now_ms())
 
 
 def end_job(

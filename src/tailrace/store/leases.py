@@ -15,6 +15,7 @@ from tailrace.domain.states import ATTEMPT, LOG, AttemptState
 from tailrace.store.clock import now_ms, read_clock
 from tailrace.store.jobs import end_job, lock_run
 from tailrace.store.moves import move, move_all
+from tailrace.store.outputs import read_needs
 from tailrace.store.queue import choose
 from tailrace.store.secrets import SealedSecret, sealed_secrets
 from tailrace.store.tables import agent as agents
@@ -87,6 +88,7 @@ _LEASES = (
         runs.c.revision,
         runs.c.ref,
         runs.c.branch,
+        runs.c.trigger_event,
         runs.c.variables,
         jobs.c.spec,
     )
@@ -160,7 +162,8 @@ def read_handovers(connection: Connection, ids: Sequence[int]) -> list[Handover]
 
 def read_leases(connection: Connection, ids: Sequence[int]) -> list[Lease]:
     """What agents need to carry these attempts, oldest first."""
-    rows = connection.execute(_LEASES, {"ids": list(ids)})
+    rows = connection.execute(_LEASES, {"ids": list(ids)}).all()
+    specs = [JobSpec.model_validate(row.spec) for row in rows]
     return [
         Lease(
             attempt=row.id,
@@ -175,10 +178,12 @@ def read_leases(connection: Connection, ids: Sequence[int]) -> list[Lease]:
             revision=row.revision,
             ref=row.ref,
             branch=row.branch,
-            job=JobSpec.model_validate(row.spec),
+            event=row.trigger_event,
+            job=spec,
             variables=row.variables,
+            needs=read_needs(connection, row.run_id, spec),
         )
-        for row in rows
+        for row, spec in zip(rows, specs, strict=True)
     ]
 
 

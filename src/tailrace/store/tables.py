@@ -367,6 +367,8 @@ attempt = Table(
     Column("exit_code", Integer),
     reference("agent_id", "agent"),
     Column("abort_by", Text, comment="who asked for its end, while it has not ended"),
+    Column("aborts", Integer, nullable=False, server_default="0", comment="how often its end was asked for"),
+    Column("outputs", JSON, comment="what it gave to jobs that need its own"),
     Column("stalled", Text, comment="why its output stands still; null: it does not"),
     Column("lease_until", Ms),
     Column("created_at", Ms, nullable=False),

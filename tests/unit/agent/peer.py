@@ -181,8 +181,8 @@ class Peer:
         await self.say(Leased(lease=lease, secrets=secrets or JobSecrets()))
         return held
 
-    async def abort(self, attempt: int, by: str) -> None:
-        await self.say(Abort(attempt=attempt, by=by))
+    async def abort(self, attempt: int, by: str, times: int = 1) -> None:
+        await self.say(Abort(attempt=attempt, by=by, times=times))
 
     async def drop(self, attempt: int, why: str) -> None:
         self.attempts[attempt].dropped = True

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from tailrace.domain.facts import Finished
+from tailrace.domain.lease import Lease
 from tailrace.domain.outcome import Reason
+from tailrace.domain.plan import RunStep
 from tailrace.domain.spans import Stream
 from tailrace.domain.states import AttemptState
 from tailrace.domain.wire import Leased
@@ -144,6 +146,39 @@ async def test_an_abort_right_after_the_lease_is_not_lost(bench: Bench, peer: Pe
     held = await peer.lease(lease_of(1, "sleep 1000"))
     await peer.abort(1, "alice")
     assert (await completed(held)).outcome.state is AttemptState.ABORTED
+
+
+def _with_last(lease: Lease, *scripts: str) -> Lease:
+    last = tuple(RunStep(name="last", run=script) for script in scripts)
+    return lease.model_copy(update={"job": lease.job.model_copy(update={"finally_steps": last})})
+
+
+async def test_an_abort_told_again_is_not_another(bench: Bench, peer: Peer, tmp_path: Path) -> None:
+    """Servers tell orders again at any time, also to a new agent, which has told none: `finally` goes on."""
+    gate = tmp_path / "gate"
+    held = await peer.lease(_with_last(lease_of(1, "echo ready; sleep 1000"), gated(gate)))
+    await until(lambda: held.output(Stream.STDOUT) == b"ready\n", "the step to begin")
+    await peer.abort(1, "alice")
+    await until(lambda: held.output(Stream.STDOUT) == b"ready\nbegun\n", "the last step to begin")
+    await peer.abort(1, "alice")
+    await bench.stop()
+    await bench.start()
+    await peer.abort(1, "alice")
+    await completed(await peer.lease(lease_of(2, "sleep 0.1")))
+    gate.touch()
+    assert (await completed(held)).outcome.detail == "aborted by alice"
+    assert held.output(Stream.STDOUT) == b"ready\nbegun\nended\n"
+
+
+async def test_a_second_abort_reaches_the_runner(bench: Bench, peer: Peer) -> None:
+    """It ends the steps of `finally`."""
+    held = await peer.lease(_with_last(lease_of(1, "sleep 1000"), "echo last; sleep 1000", "echo never"))
+    await until(lambda: "step_began" in held.kinds, "the step to begin")
+    await peer.abort(1, "alice")
+    await until(lambda: held.output(Stream.STDOUT) == b"last\n", "the last step to begin")
+    await peer.abort(1, "bob", times=2)
+    assert (await completed(held)).outcome.detail == "aborted by alice"
+    assert held.output(Stream.STDOUT) == b"last\n"
 
 
 async def test_what_waits_for_a_place_is_aborted_without_having_begun(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -90,3 +91,85 @@ def test_a_skipped_job_skips_those_that_need_it_and_each_knows_its_own_need() ->
 def test_an_aborted_need_is_a_broken_one() -> None:
     graph: Graph = {"a": (), "b": ("a",)}
     assert _progress(graph, {"a": JobState.ABORTED, "b": JobState.WAITING}).skip == (("b", "a"),)
+
+
+PASSED, FAILED, SKIPPED, ABORTED, WAITING, RUNNING = (
+    JobState.PASSED, JobState.FAILED, JobState.SKIPPED, JobState.ABORTED, JobState.WAITING, JobState.RUNNING,
+)  # fmt: skip
+
+
+def after(condition: str, *needs: JobState, branch: str = "main") -> str | None:
+    """What becomes of a job with this condition whose needs stand so: ready, skip, unmet; None: it waits on."""
+    jobs = [JobProgress(f"n{index}", (), state) for index, state in enumerate(needs)]
+    jobs.append(JobProgress("job", tuple(job.name for job in jobs), WAITING, condition))
+    moves = progress(jobs, lambda _name: lambda reference: branch if reference == ("branch",) else "")
+    return next(
+        (
+            word
+            for word, names in (
+                ("ready", moves.ready),
+                ("skip", [name for name, _ in moves.skip]),
+                ("unmet", [name for name, _ in moves.unmet]),
+            )
+            if "job" in names
+        ),
+        None,
+    )
+
+
+@pytest.mark.parametrize(
+    ("condition", "needs", "becomes"),
+    [
+        ("", (PASSED, RUNNING), None),
+        ("", (FAILED, RUNNING), "skip"),
+        ("success", (FAILED, RUNNING), "skip"),
+        ("branch == 'main'", (FAILED, RUNNING), "skip"),
+        ("branch == 'main'", (), "ready"),
+        ("branch == 'dev'", (), "unmet"),
+        ("branch == 'main'", (PASSED, RUNNING), None),
+        ("branch == 'main'", (PASSED, PASSED), "ready"),
+        ("branch == 'dev'", (PASSED, PASSED), "unmet"),
+        ("failure", (FAILED, RUNNING), None),
+        ("failure", (FAILED, PASSED), "ready"),
+        ("failure", (PASSED, PASSED), "unmet"),
+        ("failure", (SKIPPED, PASSED), "unmet"),
+        ("failure", (ABORTED,), "unmet"),
+        ("aborted", (ABORTED,), "ready"),
+        ("always", (RUNNING,), None),
+        ("always", (FAILED, ABORTED, SKIPPED), "ready"),
+        ("always and branch == 'dev'", (FAILED,), "unmet"),
+        ("success or failure", (PASSED,), "ready"),
+        ("success or failure", (SKIPPED,), "unmet"),
+        ("not success", (SKIPPED,), "ready"),
+        ("always and needs.n0.outcome == 'failed' and needs.n1.outcome == 'skipped'", (FAILED, SKIPPED), "ready"),
+    ],
+)  # fmt: skip
+def test_a_condition_decides_what_becomes_of_a_job(
+    condition: str, needs: tuple[JobState, ...], becomes: str | None
+) -> None:
+    """As soon as it can be told, and not before."""
+    assert after(condition, *needs) == becomes
+
+
+def test_a_failure_is_heard_of_through_jobs_that_were_skipped_for_it() -> None:
+    """Who waits for the end of a chain is told of a failure at its beginning."""
+    jobs = [
+        JobProgress("test", (), FAILED),
+        JobProgress("image", ("test",), WAITING),
+        JobProgress("deploy", ("image",), WAITING),
+        JobProgress("tell", ("deploy",), WAITING, "failure"),
+        JobProgress("praise", ("deploy",), WAITING, "success"),
+    ]
+    assert progress(jobs) == Moves(
+        ("tell",), (("image", "test"), ("deploy", "image"), ("praise", "deploy")), ()
+    )
+
+
+def test_a_condition_that_does_not_hold_is_told_with_its_values() -> None:
+    """And skips who needs the job in the same answer."""
+    jobs = [
+        JobProgress("deploy", (), WAITING, 'branch == "main"'),
+        JobProgress("check", ("deploy",), WAITING),
+    ]
+    moves = progress(jobs, lambda _name: lambda _reference: "dev")
+    assert moves == Moves((), (("check", "deploy"),), (("deploy", '`branch == "main"` (branch is "dev")'),))

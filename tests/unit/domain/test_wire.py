@@ -15,7 +15,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from tailrace.domain import wire
 from tailrace.domain.errors import Invalid
 from tailrace.domain.facts import Started
-from tailrace.domain.lease import Lease
+from tailrace.domain.lease import Lease, Need
 from tailrace.domain.plan import JobSpec, RunStep
 from tailrace.domain.report import Load, MachineReport
 from tailrace.domain.spans import SPAN_BYTES, Span, Stream, pack_spans
@@ -50,6 +50,8 @@ LEASES = st.builds(
     revision=st.none() | TEXT,
     ref=st.none() | TEXT,
     branch=st.none() | TEXT,
+    event=TEXT,
+    needs=st.dictionaries(TEXT, st.builds(Need, outcome=TEXT, outputs=st.dictionaries(TEXT, TEXT))),
     job=st.builds(
         JobSpec,
         name=TEXT,
@@ -66,6 +68,7 @@ SECRETS = st.builds(wire.JobSecrets, values=st.dictionaries(TEXT, TEXT), refused
 HELD = st.lists(st.builds(wire.Held, attempt=IDS, cookie=TEXT)).map(tuple)
 FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "protocol": st.integers(1, 9),
+    "times": st.integers(1, 9),
     "version": TEXT,
     "labels": st.lists(TEXT).map(tuple),
     "capacity": st.integers(0, 2**31 - 1),

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from tailrace.domain.facts import Fact, Finished, StepBegan, StepEnded
-from tailrace.domain.lease import Lease
+from tailrace.domain.lease import Lease, Need
 from tailrace.domain.plan import JobSpec, RunStep, Submodules
 from tailrace.domain.plan.model import LogSpec
 from tailrace.domain.spans import Span, Stream, spans_within
@@ -127,8 +127,14 @@ class Bench:
         secrets: tuple[str, ...] = (),
         names: tuple[str, ...] = ("one", "two", "three", "four", "five"),
         log: LogSpec | None = None,
+        steps: tuple[RunStep, ...] = (),
+        last: tuple[RunStep, ...] = (),
+        last_timeout_s: int = 300,
+        idle_timeout_s: int | None = None,
+        outputs: dict[str, str] | None = None,
+        needs: dict[str, Need] | None = None,
     ) -> Carried:
-        """An attempt whose steps are these scripts, named `one`, `two` and so on."""
+        """An attempt whose steps are these scripts, named `one`, `two` and so on, then `steps`; `last` are those of `finally`."""
         number = next(self._numbers)
         lease = Lease(
             attempt=number,
@@ -151,9 +157,17 @@ class Bench:
                 log=log or LogSpec(),
                 variables=job_variables or {},
                 secrets=secrets,
-                steps=tuple(RunStep(name=name, run=run) for name, run in zip(names, scripts, strict=False)),
+                steps=(
+                    *(RunStep(name=name, run=run) for name, run in zip(names, scripts, strict=False)),
+                    *steps,
+                ),
+                finally_steps=last,
+                finally_timeout_s=last_timeout_s,
+                idle_timeout_s=idle_timeout_s,
+                outputs=outputs or {},
             ),
             variables=variables or {},
+            needs=needs or {},
             grace_s=grace_s,
         )
         made = Carried(AttemptFolder.create(self.folder / "attempts", lease))

@@ -14,7 +14,7 @@ MACHINE = Machine(host="host-1", path="/bin", home="/home/kim", user="kim", shel
 def lease(job: dict[str, str], own: dict[str, str]) -> Lease:
     return Lease(
         attempt=9, number=2, cookie="ab12", log=7, run=12, run_number=5, project="acme", plan="default",
-        repository="/r", ref="refs/heads/main", branch="main", job=JobSpec(name="test", variables=job),
+        repository="/r", ref="refs/heads/main", branch="main", event="push", job=JobSpec(name="test", variables=job),
         variables=own,
     )  # fmt: skip
 
@@ -25,23 +25,26 @@ def test_the_whole_environment() -> None:
         "PATH": "/bin", "HOME": "/home/kim", "USER": "kim", "LANG": "C.UTF-8", "TMPDIR": "/a/tmp", "CI": "true",
         "TAILRACE": "true", "TAILRACE_RUN_ID": "12", "TAILRACE_RUN_NUMBER": "5", "TAILRACE_PROJECT": "acme",
         "TAILRACE_PLAN": "default", "TAILRACE_JOB": "test", "TAILRACE_ATTEMPT": "2", "TAILRACE_REVISION": "abc",
-        "TAILRACE_REF": "refs/heads/main", "TAILRACE_BRANCH": "main", "TAILRACE_WORKSPACE": "/a/workspace",
+        "TAILRACE_REF": "refs/heads/main", "TAILRACE_BRANCH": "main", "TAILRACE_EVENT": "push",
+        "TAILRACE_WORKSPACE": "/a/workspace",
         "TAILRACE_COOKIE": "ab12",
     }  # fmt: skip
 
 
 def test_who_wins() -> None:
-    """Secrets over the run, the run over the job, the job over the defaults, Tailrace's own over all."""
+    """A step's own over secrets, those over the run, the run over the job, the job over the defaults, Tailrace's own over all."""
     env = environment(
         lease(
-            {"A": "job", "B": "job", "C": "job", "LANG": "de"},
-            {"A": "run", "C": "run", "TAILRACE_COOKIE": "forged"},
+            {"A": "job", "B": "job", "C": "job", "D": "job", "LANG": "de"},
+            {"A": "run", "C": "run", "D": "run", "TAILRACE_COOKIE": "forged"},
         ),
         PLACE,
         MACHINE,
         None,
-        {"C": "secret", "TAILRACE_REVISION": "forged"},
+        {"C": "secret", "D": "secret", "TAILRACE_REVISION": "forged"},
+        {"D": "step", "TAILRACE_EVENT": "forged"},
     )
-    assert (env["A"], env["B"], env["C"], env["LANG"]) == ("run", "job", "secret", "de")
+    assert (env["A"], env["B"], env["C"], env["D"], env["LANG"]) == ("run", "job", "secret", "step", "de")
+    assert env["TAILRACE_EVENT"] == "push"
     assert env["TAILRACE_COOKIE"] == "ab12"
     assert env["TAILRACE_REVISION"] == ""

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import Connection
 
 from tailrace.domain.errors import MoveRefused, NotFound
+from tailrace.domain.outcome import Reason
 from tailrace.domain.states import AttemptState, LogState
 from tailrace.store.aborts import abort_run, attempts_to_abort
 from tailrace.store.runs import get_run
@@ -50,11 +51,15 @@ def test_what_an_agent_holds_ends_by_the_agents_word(connection: Connection, beg
     if begun:
         start(connection, agent, held.attempt)
     assert abort_run(connection, run, "Ada") == [agent]
-    assert attempts_to_abort(connection, agent) == [(held.attempt, "Ada")]
+    assert attempts_to_abort(connection, agent) == [(held.attempt, "Ada", 1)]
     job = "running" if begun else "pending"
     assert states(get_run(connection, run)) == {"run": "running", "a": job, "b": "aborted"}
     assert abort_run(connection, run, "Bob") == [agent], "asking again wakes again, and keeps the first word"
-    assert attempts_to_abort(connection, agent) == [(held.attempt, "Ada")]
+    assert attempts_to_abort(connection, agent) == [(held.attempt, "Ada", 2)], "and is a second order"
+    abort_run(connection, run, "run 7", Reason.SUPERSEDED_BY)
+    assert attempts_to_abort(connection, agent) == [(held.attempt, "Ada", 2)], (
+        "which a newer run does not give"
+    )
     finish(connection, agent, held.attempt, AttemptState.ABORTED)
     assert states(get_run(connection, run)) == {"run": "aborted", "a": "aborted", "b": "aborted"}
     assert attempts_to_abort(connection, agent) == []

@@ -318,6 +318,6 @@ async def test_an_abort_and_a_lease_at_once_leave_the_attempt_with_its_agent(sto
     view = await store.read(get_run, run)
     assert states(view) == {"run": "pending", "test": "pending"}
     assert view.jobs[0].attempts[0].log_state is LogState.OPEN
-    assert await store.read(attempts_to_abort, agent) == [(attempt, "Ada")]
+    assert await store.read(attempts_to_abort, agent) == [(attempt, "Ada", 1)]
     await store.write(finish, agent, attempt, AttemptState.ABORTED)
     assert states(await store.read(get_run, run)) == {"run": "aborted", "test": "aborted"}

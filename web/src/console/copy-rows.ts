@@ -7,6 +7,10 @@ const MOST = 20 << 20;
 
 /** The rows of some lines, or all that are here, as plain text. Rows of one line are joined. */
 export function copyRows(model: LogModel, range: LineRange | null): string {
+  return model.unfolded(() => rowsIn(model, range));
+}
+
+function rowsIn(model: LogModel, range: LineRange | null): string {
   const pieces: string[] = [];
   let size = 0;
   const first = range ? Math.max(0, model.rowOfLine(range.from)) : 0;

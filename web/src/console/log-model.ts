@@ -10,8 +10,13 @@ const LONG = 16 << 20;
 /** What is held at most, UTF-16 units; what is far from the view is let go of, and loaded again when it is looked at. */
 const MOST = 192 << 20;
 
+const NONE: ReadonlySet<number> = new Set();
+
 /** What one place of the console shows: a row of a stretch, or bytes that are not here. */
-export type Item = { key: string; row: Row; begins: boolean } | { key: string; gap: Gap };
+export type Item = { key: string; row: Row; begins: boolean; group: GroupState } | { key: string; gap: Gap };
+
+/** What a row is to the groups of its log: the head of one, that is shown or folded, or the end of one. */
+export type GroupState = "open" | "folded" | "ends" | null;
 
 /** A place that stays the same when rows come and go elsewhere. */
 export interface Place {
@@ -39,6 +44,7 @@ export class LogModel {
   private stretches: LogStretch[];
   private wanted: ReadonlySet<number> | null = null;
   private shown = new WeakMap<LogStretch, ShownRows>();
+  private folded = new WeakMap<LogStretch, Set<number>>();
   private parts: Part[] | null = null;
 
   /** @param from byte offset at which following begins */
@@ -142,7 +148,41 @@ export class LogModel {
     const row = stretch.row(own);
     if (own === 0 && this.beforeOf(stretch)?.unfinished) row.continued = true;
     const begins = index > 0 && stretch.rowOfStep(row.step) === own && this.firstOfStep(row.step) === stretch;
-    return { key: `${part.from} ${own}`, row, begins };
+    return { key: `${part.from} ${own}`, row, begins, group: this.groupAt(stretch, own) };
+  }
+
+  /** Fold the group whose head stands at an index, or unfold it. */
+  toggle(index: number): void {
+    const part = this.partAt(index);
+    const own = this.ownRow(part, index);
+    if (part.stretch?.markAt(own) !== "begins") return;
+    const folded = new Set(this.folded.get(part.stretch));
+    if (!folded.delete(own)) folded.add(own);
+    this.fold(part.stretch, folded);
+  }
+
+  /** Unfold what hides a line. */
+  reveal(line: number): void {
+    for (const stretch of this.stretches) {
+      const folded = this.folded.get(stretch);
+      if (!folded?.size || stretch.before === null || line <= stretch.before) continue;
+      const row = stretch.rowAfter(line - 1 - stretch.before);
+      const hiding = stretch.groups().filter(({ head, last }) => folded.has(head) && head < row && row <= last);
+      if (hiding.length === 0) continue;
+      for (const { head } of hiding) folded.delete(head);
+      this.fold(stretch, folded);
+    }
+  }
+
+  /** Do something while no group is folded. */
+  unfolded<T>(work: () => T): T {
+    const { folded, shown } = this;
+    [this.folded, this.shown, this.parts] = [new WeakMap(), new WeakMap(), null];
+    try {
+      return work();
+    } finally {
+      [this.folded, this.shown, this.parts] = [folded, shown, null];
+    }
   }
 
   /** The place at an index, to find it again with `indexOf`. A gap is the place after the stretch before it. */
@@ -190,6 +230,18 @@ export class LogModel {
   stepOfRow(index: number): number | null {
     const part = this.partAt(index);
     return part.stretch ? part.stretch.stepOf(this.ownRow(part, index)) : null;
+  }
+
+  private fold(stretch: LogStretch, folded: Set<number>): void {
+    this.folded.set(stretch, folded);
+    this.shown.delete(stretch);
+    this.parts = null;
+  }
+
+  private groupAt(stretch: LogStretch, row: number): GroupState {
+    const mark = stretch.markAt(row);
+    if (mark === "begins") return this.folded.get(stretch)?.has(row) ? "folded" : "open";
+    return mark;
   }
 
   private get last(): LogStretch {
@@ -250,9 +302,10 @@ export class LogModel {
   }
 
   private shownOf(stretch: LogStretch): ShownRows | null {
-    if (!this.wanted) return null;
+    const folded = this.folded.get(stretch) ?? NONE;
+    if (!this.wanted && folded.size === 0) return null;
     let shown = this.shown.get(stretch);
-    if (!shown) this.shown.set(stretch, (shown = new ShownRows(stretch, this.wanted)));
+    if (!shown) this.shown.set(stretch, (shown = new ShownRows(stretch, this.wanted, folded)));
     shown.update();
     return shown;
   }

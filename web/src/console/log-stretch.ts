@@ -1,6 +1,7 @@
 import type { Chunk } from "../live/frames";
 import { columnAfter } from "./columns";
 import { escapeAt, type Escape } from "./escapes";
+import { GroupTable, isBeginning, MARK_LENGTH, markOf, mayMark, type Group, type GroupMark } from "./groups";
 import { Growing } from "./growing";
 import { ROW_LIMIT, RowTable, STREAMS, type Row, type RowFacts } from "./rows";
 import type { StyleTable } from "./style";
@@ -35,6 +36,9 @@ export class LogStretch {
   private readonly left = new Map<number, number>();
   private readonly facts = new RowTable();
   private readonly stepRows = new Map<number, number>();
+  private readonly marks = new GroupTable();
+  /** The end of a chunk may have cut a mark in two. */
+  private marking = false;
   /** Per stream: the style in force, and an escape sequence that the end of a chunk cut. */
   private readonly styles: number[] = [0, 0, 0];
   private readonly cut: string[] = ["", "", ""];
@@ -127,6 +131,17 @@ export class LogStretch {
     return row < this.facts.length ? this.facts.stepAt(row) : this.live![row - this.facts.length]!.step;
   }
 
+  /** Whether a group begins or ends at a row. */
+  markAt(row: number): GroupMark {
+    return this.marks.at(row);
+  }
+
+  /** Its groups by their heads. */
+  groups(): Group[] {
+    const firsts = [...this.stepRows.values()].sort((a, b) => a - b);
+    return this.marks.groups((row) => (firsts.find((first) => first > row) ?? this.rows) - 1);
+  }
+
   /** The row that shows what came after so many newlines of this stretch; -1 when there is none. */
   rowAfter(newlines: number): number {
     if (newlines > this.count || (newlines === this.count && !this.open)) return -1;
@@ -164,6 +179,7 @@ export class LogStretch {
     [this.stream, this.step, this.time] = [stream, step, time];
     const whole = this.cut[stream]! + text;
     this.cut[stream] = "";
+    const first = this.facts.length - (this.open && !this.live ? 1 : 0);
     let at = 0;
     if (this.returned) {
       this.returned = false;
@@ -171,6 +187,25 @@ export class LogStretch {
     }
     while (at >= 0 && at < whole.length) at = this.live ? this.rewrite(whole, at) : this.add(whole, at);
     if (at < 0) this.cut[stream] = whole.slice(~at);
+    if (this.marking || mayMark(whole)) this.mark(Math.max(0, Math.min(first, this.facts.length - REWRITABLE)));
+    this.marking = this.open && !this.live && isBeginning(this.beginningOf(this.facts.length - 1));
+  }
+
+  /** Find the marks among the rows from one on. */
+  private mark(from: number): void {
+    this.marks.truncate(from);
+    for (let row = from; row < this.facts.length; row += 1) this.markRow(row);
+  }
+
+  private markRow(row: number): void {
+    const mark = STREAMS[this.facts.streamAt(row)] === "system" ? null : markOf(this.beginningOf(row));
+    if (mark) this.marks.push(row, mark);
+  }
+
+  private beginningOf(row: number): string {
+    const start = this.starts.at(row);
+    const end = row + 1 < this.starts.length ? this.starts.at(row + 1) : this.text.length;
+    return this.text.slice(start, Math.min(end, start + MARK_LENGTH));
   }
 
   /** Another stream or step begins: it goes on in a row of its own. */
@@ -356,6 +391,7 @@ export class LogStretch {
       this.text.truncate(this.starts.at(row));
       for (const column of [this.starts, this.startStyles, this.facts]) column.truncate(row);
       this.left.delete(row);
+      this.marks.truncate(row);
       this.cursor += 1;
     }
   }
@@ -386,6 +422,7 @@ export class LogStretch {
       this.starts.push(this.text.length);
       this.startStyles.push(style);
       this.text.append(text);
+      this.markRow(this.facts.length - 1);
     }
     this.live = null;
   }

@@ -52,6 +52,17 @@ export function markRuns(runs: readonly Run[], ranges: readonly (readonly [numbe
   return marked;
 }
 
+/** What is left of runs without so many units at their beginning. */
+export function dropRuns(runs: readonly Run[], units: number): Run[] {
+  const left: Run[] = [];
+  for (const run of runs) {
+    const text = run.text.slice(units);
+    units = Math.max(0, units - run.text.length);
+    if (text) left.push({ ...run, text });
+  }
+  return left;
+}
+
 /** Cut runs into lines of at most so many columns; a wide character is not cut in two. */
 export function wrapRuns(runs: readonly Run[], columns: number): Run[][] {
   const lines: Run[][] = [[]];

@@ -1,7 +1,8 @@
 """The plan file: what to run, read from YAML into typed values, or refused with every fault and its place."""
 
 from tailrace.domain.plan.errors import PlanError, PlanInvalid
-from tailrace.domain.plan.model import Concurrency, JobSpec, Plan, Retry, RunStep, StepSpec, Submodules
+from tailrace.domain.plan.model import Concurrency, JobSpec, Plan, Retry, RunStep, Step, StepSpec, Submodules
+from tailrace.domain.plan.needed import needed_values
 from tailrace.domain.plan.reader import parse_plan
 
 __all__ = [
@@ -12,7 +13,9 @@ __all__ = [
     "PlanInvalid",
     "Retry",
     "RunStep",
+    "Step",
     "StepSpec",
     "Submodules",
+    "needed_values",
     "parse_plan",
 ]

@@ -6,32 +6,48 @@ import re
 from collections.abc import Mapping as AnyMapping
 from dataclasses import dataclass
 
+from tailrace.domain.conditions import parse_condition
 from tailrace.domain.plan.checkout import read_checkout
 from tailrace.domain.plan.errors import Place, Problems, shown
 from tailrace.domain.plan.keys import JOB_KEYS, known_entries
 from tailrace.domain.plan.log_limits import read_log
 from tailrace.domain.plan.model import DEFAULT_TIMEOUT_S, JobSpec, LogSpec
 from tailrace.domain.plan.nodes import Entry, Mapping, describe
-from tailrace.domain.plan.steps import read_steps
+from tailrace.domain.plan.shells import read_shell, read_working_directory
+from tailrace.domain.plan.steps import StepReader
 from tailrace.domain.plan.turns import read_retry
-from tailrace.domain.plan.values import read_duration, read_names, read_variables
+from tailrace.domain.plan.uses import Uses
+from tailrace.domain.plan.values import read_duration, read_names, read_text, read_variables
+from tailrace.domain.references import NAME
 from tailrace.domain.secrets import NAME_RULE, is_name
 
 MAX_SECRETS = 100
+MAX_OUTPUTS = 100
+_OUTPUT = re.compile(rf"(?=.{{1,100}}$){NAME}")
 _JOB_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/=+@-]{0,99}")
 
 
 @dataclass(frozen=True, slots=True)
 class ReadJob:
-    """A job with the places that the check of its needs speaks of."""
+    """A job with what can be checked only when all jobs are known: the places of its needs, the names that it uses."""
 
     spec: JobSpec
     needs: AnyMapping[str, Place]
+    uses: Uses
 
 
-def read_job(entry: Entry, variables: dict[str, str], log: LogSpec, problems: Problems) -> ReadJob:
-    """Read a job; `variables` and `log` are the plan's."""
+@dataclass(frozen=True, slots=True)
+class OfPlan:
+    """What a job takes from its plan where it does not say otherwise."""
+
+    variables: dict[str, str]
+    log: LogSpec
+    shell: str | None
+
+
+def read_job(entry: Entry, plan: OfPlan, problems: Problems) -> ReadJob:
+    """Read a job of `plan`."""
     subject = f"job {shown(entry.key)}"
     if not _JOB_NAME.fullmatch(entry.key):
         problems.add(
@@ -42,33 +58,89 @@ def read_job(entry: Entry, variables: dict[str, str], log: LogSpec, problems: Pr
     node = entry.value
     if not isinstance(node, Mapping):
         problems.add(entry.place, f'{subject} must be a mapping with "steps"; found {describe(node)}')
-        return ReadJob(JobSpec(name=entry.key), {})
+        return ReadJob(JobSpec(name=entry.key), {}, Uses(problems))
     entries = known_entries(node, JOB_KEYS, subject, problems)
     needs = _distinct(entries, "needs", subject, problems)
     timeout = entries.get("timeout")
     seconds = read_duration(timeout.value, f'"timeout" of {subject}', problems) if timeout else None
+    idle = entries.get("idle_timeout")
     checkout, depth, submodules = read_checkout(entries.get("checkout"), subject, problems)
+    uses = Uses(problems)
+    reader = StepReader(subject, uses, problems)
+    steps = reader.steps(entry.place, entries.get("steps"))
+    outputs = _outputs(entries.get("outputs"), subject, tuple(reader.ids), uses, problems)
+    finally_steps, finally_timeout_s = reader.last_steps(entries.get("finally"))
     spec = JobSpec(
         name=entry.key,
         needs=tuple(needs),
+        condition=_condition(entries.get("if"), subject, needs, uses, problems),
         labels=_labels(entries, subject, problems),
-        variables={**variables, **variables_of(entries, subject, problems)},
+        variables={**plan.variables, **variables_of(entries, subject, problems)},
         timeout_s=DEFAULT_TIMEOUT_S if seconds is None else seconds,
         checkout=checkout,
         depth=depth,
         submodules=submodules,
         retry=read_retry(entries["retry"], subject, problems) if "retry" in entries else None,
         secrets=_secrets(entries, subject, problems),
-        log=read_log(entries.get("log"), subject, log, problems),
-        steps=read_steps(entry.place, entries.get("steps"), subject, problems),
+        log=read_log(entries.get("log"), subject, plan.log, problems),
+        shell=read_shell(entries.get("shell"), subject, problems) or plan.shell,
+        working_directory=read_working_directory(entries.get("working_directory"), subject, problems),
+        idle_timeout_s=read_duration(idle.value, f'"idle_timeout" of {subject}', problems) if idle else None,
+        outputs=outputs,
+        steps=steps,
+        finally_steps=finally_steps,
+        finally_timeout_s=finally_timeout_s,
     )
-    return ReadJob(spec, needs)
+    return ReadJob(spec, needs, uses)
 
 
 def variables_of(entries: dict[str, Entry], subject: str, problems: Problems) -> dict[str, str]:
     """The variables of a plan or a job."""
     entry = entries.get("variables")
     return read_variables(entry.value, f'"variables" of {subject}', problems) if entry else {}
+
+
+def _condition(
+    entry: Entry | None, subject: str, needs: AnyMapping[str, Place], uses: Uses, problems: Problems
+) -> str:
+    text = uses.condition(entry, subject, None)
+    if entry is not None and text and not needs and parse_condition(text).words & {"failure", "aborted"}:
+        problems.add(
+            entry.value.place,
+            f'"if" of {subject} asks how the jobs that it needs have ended; it must have "needs"',
+        )
+    return text
+
+
+def _outputs(
+    entry: Entry | None, subject: str, steps: tuple[str, ...], uses: Uses, problems: Problems
+) -> dict[str, str]:
+    if entry is None:
+        return {}
+    what = f'"outputs" of {subject}'
+    if not isinstance(entry.value, Mapping):
+        problems.add(
+            entry.value.place, f"{what} must be a mapping of names to texts; found {describe(entry.value)}"
+        )
+        return {}
+    if len(entry.value.entries) > MAX_OUTPUTS:
+        place = entry.value.entries[MAX_OUTPUTS].place
+        problems.add(place, f"{what} may hold at most {MAX_OUTPUTS}; found {len(entry.value.entries)}")
+        return {}
+    outputs: dict[str, str] = {}
+    for one in entry.value.entries:
+        if not _OUTPUT.fullmatch(one.key):
+            problems.add(
+                one.place,
+                f"{shown(one.key)} in {what} cannot name an output; allowed: 1 to 100 letters, digits, _ and -, "
+                "beginning with a letter or _",
+            )
+            continue
+        text = read_text(one.value, f"{shown(one.key)} in {what}", problems)
+        if text is not None:
+            outputs[one.key] = text
+            uses.text(text, one.value.place, f"{shown(one.key)} in {what}", steps)
+    return outputs
 
 
 def _distinct(entries: dict[str, Entry], key: str, subject: str, problems: Problems) -> dict[str, Place]:

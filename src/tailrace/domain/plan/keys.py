@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from tailrace.domain.plan.errors import Problems, listed, shown
+from tailrace.domain.plan.errors import Problems, shown
 from tailrace.domain.plan.nodes import Entry, Mapping
 
 
@@ -25,29 +25,44 @@ def _words(text: str) -> frozenset[str]:
 
 PLAN_KEYS = Keys(
     level="the plan",
-    allowed=("concurrency", "jobs", "log", "max_parallel", "priority", "variables"),
+    allowed=("concurrency", "jobs", "log", "max_parallel", "priority", "shell", "variables"),
     not_yet=_words(
         """defaults encoding environment environments finally matrix
-        notify on output parameters retry secrets shell workspace"""
+        notify on output parameters retry secrets workspace"""
     ),
 )
 JOB_KEYS = Keys(
     level="a job",
-    allowed=("checkout", "labels", "log", "needs", "retry", "secrets", "steps", "timeout", "variables"),
+    allowed=(
+        *(
+            "checkout",
+            "finally",
+            "idle_timeout",
+            "if",
+            "labels",
+            "log",
+            "needs",
+            "outputs",
+            "retry",
+            "secrets",
+        ),
+        *("shell", "steps", "timeout", "variables", "working_directory"),
+    ),
     not_yet=_words(
-        """allow_failure artifacts concurrency continue_on_error defaults encoding env
-        environment environments finally idle_timeout if limits matrix max_parallel output
-        parameters priority pty shell start_timeout user working_directory
-        workspace"""
+        """allow_failure artifacts concurrency continue_on_error defaults encoding
+        environment environments limits matrix max_parallel output
+        parameters priority pty start_timeout user workspace"""
     ),
 )
 STEP_KEYS = Keys(
     level="a step",
-    allowed=("name", "run"),
+    allowed=(
+        *("continue_on_error", "env", "id", "if", "name", "pty", "run", "shell", "timeout"),
+        "working_directory",
+    ),
     not_yet=_words(
-        """allow_failure artifacts continue_on_error deploy encoding env finally group
-        idle_timeout if image output pty retry secrets shell timeout user working_directory
-        workspace"""
+        """allow_failure artifacts deploy encoding finally group
+        idle_timeout image output retry secrets user workspace"""
     ),
 )
 CHECKOUT_KEYS = Keys(level="a checkout", allowed=("depth", "submodules"), not_yet=_words("lfs path"))
@@ -55,20 +70,32 @@ CONCURRENCY_KEYS = Keys(
     level="a concurrency group", allowed=("cancel_superseded", "group"), not_yet=_words("max_parallel")
 )
 RETRY_KEYS = Keys(level="a retry", allowed=("max", "on"), not_yet=_words("delay"))
+FINALLY_KEYS = Keys(level='"finally"', allowed=("steps", "timeout"), not_yet=frozenset())
 LOG_KEYS = Keys(level='"log"', allowed=("limit", "when_full"), not_yet=frozenset())
 _MANY_PROBLEMS = 100
-_LEVELS = (PLAN_KEYS, JOB_KEYS, STEP_KEYS, CHECKOUT_KEYS, CONCURRENCY_KEYS, RETRY_KEYS, LOG_KEYS)
+_LEVELS = (
+    PLAN_KEYS,
+    JOB_KEYS,
+    STEP_KEYS,
+    CHECKOUT_KEYS,
+    CONCURRENCY_KEYS,
+    RETRY_KEYS,
+    FINALLY_KEYS,
+    LOG_KEYS,
+)
 
 # What other systems call the same thing: too far apart for a comparison of letters.
 _ELSEWHERE = {
     "command": "run",
     "commands": "run",
     "depends_on": "needs",
+    "env": "variables",
     "runs-on": "labels",
     "script": "run",
     "tags": "labels",
     "timeout-minutes": "timeout",
     "vars": "variables",
+    "when": "if",
 }
 
 
@@ -96,17 +123,17 @@ def did_you_mean(word: str, candidates: Collection[str], problems: Problems) -> 
 
 
 def _refusal(key: str, keys: Keys, subject: str, hint: str) -> str:
-    allowed = f"allowed here: {listed(keys.allowed)}"
+    allowed = f"allowed here: {', '.join(keys.allowed)}"
     if key in keys.not_yet:
         return f"{shown(key)} in {subject} is not supported yet; {allowed}"
     return f"unknown key {shown(key)} in {subject}; {hint}{allowed}"
 
 
 def _hint(key: str, keys: Keys, problems: Problems) -> str:
-    homes = [other.level for other in _LEVELS if key in other.allowed]
-    if homes:
-        return f"it belongs in {' or '.join(homes)}; "
     meant = _ELSEWHERE.get(key)
+    homes = [other.level for other in _LEVELS if key in other.allowed]
+    if homes and meant not in keys.allowed:
+        return f"it belongs in {' or '.join(homes)}; "
     if meant not in keys.allowed:
         meant = did_you_mean(key, [*keys.allowed, *sorted(keys.not_yet)], problems)
     if meant is None:

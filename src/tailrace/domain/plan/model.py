@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 DEFAULT_TIMEOUT_S = 3600
 MAX_TIMEOUT_S = 7 * 24 * 3600
+DEFAULT_FINALLY_TIMEOUT_S = 300
 DEFAULT_LOG_BYTES = 1 << 30
 MAX_LOG_BYTES = 1 << 40
 
@@ -23,12 +24,42 @@ class _Value(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class RunStep(_Value):
-    """A script handed to a shell."""
+class Step(_Value):
+    """What every kind of step has.
+
+    `id` is how conditions and texts name it; `condition` is its `if`, empty for the usual one. With `continue_on_error` the job
+    goes on when it fails. `timeout_s` is in seconds.
+    """
+
+    name: str
+    id: str | None = None
+    condition: str = ""
+    continue_on_error: bool = False
+    timeout_s: int | None = Field(default=None, gt=0, le=MAX_TIMEOUT_S)
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Its texts that may name what the run knows."""
+        return ()
+
+
+class RunStep(Step):
+    """A script handed to a shell.
+
+    `shell` is `bash`, `sh`, `python` or a command line, None for the job's; `working_directory` is within the workspace. The
+    values of `env` may name what the run knows (`tailrace.domain.references`). `pty`: its processes get a terminal.
+    """
 
     kind: Literal["run"] = "run"
-    name: str
     run: str
+    shell: str | None = None
+    working_directory: str | None = None
+    env: dict[str, str] = {}
+    pty: bool = False
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        return tuple(self.env.values())
 
 
 StepSpec = RunStep  # what one step of a job does; `kind` will tell the others apart
@@ -49,14 +80,16 @@ class LogSpec(_Value):
 
 
 class JobSpec(_Value):
-    """One job of a plan; `variables` holds the plan's variables under the job's own; `timeout_s` is in seconds.
+    """One job of a plan; `variables` holds the plan's variables under the job's own; times are in seconds.
 
     `depth` is how many commits a checkout fetches; 0 is the whole history, with branches and tags. `secrets` names those that its
-    steps get.
+    steps get. `condition` is its `if`, empty for the usual one. `outputs` are the texts that jobs which need it can name.
+    `idle_timeout_s` is how long it may print nothing. `finally_steps` come after the others, whatever became of them.
     """
 
     name: str
     needs: tuple[str, ...] = ()
+    condition: str = ""
     labels: tuple[str, ...] = ()
     variables: dict[str, str] = {}
     timeout_s: int = Field(default=DEFAULT_TIMEOUT_S, gt=0, le=MAX_TIMEOUT_S)
@@ -66,7 +99,18 @@ class JobSpec(_Value):
     retry: Retry | None = None
     secrets: tuple[str, ...] = ()
     log: LogSpec = LogSpec()
+    shell: str | None = None
+    working_directory: str | None = None
+    idle_timeout_s: int | None = Field(default=None, gt=0, le=MAX_TIMEOUT_S)
+    outputs: dict[str, str] = {}
     steps: tuple[StepSpec, ...] = ()
+    finally_steps: tuple[StepSpec, ...] = ()
+    finally_timeout_s: int = Field(default=DEFAULT_FINALLY_TIMEOUT_S, gt=0, le=MAX_TIMEOUT_S)
+
+    @property
+    def all_steps(self) -> tuple[StepSpec, ...]:
+        """The steps in their order, those of `finally` last."""
+        return self.steps + self.finally_steps
 
 
 class Concurrency(_Value):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from tailrace.domain.plan.errors import Place, PlanInvalid, Problems, Unreadable, listed, plain, shown
 from tailrace.domain.plan.graph import find_cycles
-from tailrace.domain.plan.jobs import ReadJob, read_job, variables_of
+from tailrace.domain.plan.jobs import OfPlan, ReadJob, read_job, variables_of
 from tailrace.domain.plan.keys import PLAN_KEYS, did_you_mean, known_entries
 from tailrace.domain.plan.log_limits import read_log
 from tailrace.domain.plan.model import LogSpec, Plan
 from tailrace.domain.plan.nodes import Entry, Mapping, Node, Scalar, describe, read_nodes
+from tailrace.domain.plan.shells import read_shell
 from tailrace.domain.plan.source import read_source
+from tailrace.domain.plan.steps import step_weight
 from tailrace.domain.plan.turns import read_concurrency
 from tailrace.domain.plan.values import read_whole
 
@@ -51,6 +53,7 @@ def _read_plan(root: Node | None, problems: Problems) -> Plan:
     entries = known_entries(root, PLAN_KEYS, "the plan", problems)
     variables = variables_of(entries, "the plan", problems)
     log = read_log(entries.get("log"), "the plan", LogSpec(), problems)
+    shell = read_shell(entries.get("shell"), "the plan", problems)
     group = read_concurrency(entries["concurrency"], problems) if "concurrency" in entries else None
     priority = _whole(entries, "priority", -MAX_PRIORITY, MAX_PRIORITY, problems)
     most = _whole(entries, "max_parallel", 1, MAX_PARALLEL, problems)
@@ -62,7 +65,7 @@ def _read_plan(root: Node | None, problems: Problems) -> Plan:
     if "jobs" not in entries:
         problems.add(root.place, 'the plan has no "jobs"; it must name at least one job')
         return Plan()
-    jobs = _read_jobs(entries["jobs"], variables, log, problems)
+    jobs = _read_jobs(entries["jobs"], OfPlan(variables, log, shell), problems)
     return Plan(
         variables=variables,
         priority=priority or 0,
@@ -78,9 +81,7 @@ def _whole(entries: dict[str, Entry], key: str, least: int, most: int, problems:
     return read_whole(entries[key].value, f"{shown(key)} of the plan", least, most, problems)
 
 
-def _read_jobs(
-    entry: Entry, variables: dict[str, str], log: LogSpec, problems: Problems
-) -> dict[str, ReadJob]:
+def _read_jobs(entry: Entry, plan: OfPlan, problems: Problems) -> dict[str, ReadJob]:
     node = entry.value
     if not isinstance(node, Mapping) or not node.entries:
         found = "an empty mapping" if isinstance(node, Mapping) else describe(node)
@@ -92,8 +93,10 @@ def _read_jobs(
             f"a plan may have at most {MAX_JOBS} jobs; found {len(node.entries)}",
         )
         return {}
-    jobs = {job.key: read_job(job, variables, log, problems) for job in node.entries}
+    jobs = {job.key: read_job(job, plan, problems) for job in node.entries}
     _check_needs(jobs, problems)
+    for job in jobs.values():
+        job.uses.check({need: jobs[need].spec.outputs for need in job.needs if need in jobs})
     if sum(map(_weight, jobs.values())) > MAX_PLAN_CHARACTERS:
         problems.add(
             entry.place,
@@ -104,9 +107,10 @@ def _read_jobs(
 
 
 def _weight(job: ReadJob) -> int:
-    variables = sum(len(name) + len(value) for name, value in job.spec.variables.items())
+    texts = {**job.spec.variables, **job.spec.outputs}
+    variables = sum(len(name) + len(value) for name, value in texts.items())
     names = sum(map(len, (*job.spec.needs, *job.spec.labels)))
-    return variables + names + sum(len(step.name) + len(step.run) for step in job.spec.steps)
+    return variables + names + sum(map(step_weight, job.spec.all_steps))
 
 
 def _check_needs(jobs: dict[str, ReadJob], problems: Problems) -> None:

@@ -2,54 +2,169 @@
 
 from __future__ import annotations
 
+import re
+from typing import TypedDict
+
 from tailrace.domain.plan.errors import Place, Problems, shown
-from tailrace.domain.plan.keys import STEP_KEYS, known_entries
-from tailrace.domain.plan.model import RunStep, StepSpec
+from tailrace.domain.plan.keys import FINALLY_KEYS, STEP_KEYS, known_entries
+from tailrace.domain.plan.model import DEFAULT_FINALLY_TIMEOUT_S, RunStep, StepSpec
 from tailrace.domain.plan.nodes import Entry, Items, Mapping, Node, Scalar, describe
-from tailrace.domain.plan.values import read_text
+from tailrace.domain.plan.shells import read_shell, read_working_directory
+from tailrace.domain.plan.uses import Uses
+from tailrace.domain.plan.values import read_boolean, read_duration, read_text, read_variables
 
 MAX_STEPS = 200
 MAX_NAME = 100  # characters of a step's name
 MAX_DERIVED_NAME = 60  # characters of a step's name that is taken from its script
+_ID = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,99}")
 
 
-def read_steps(job: Place, entry: Entry | None, subject: str, problems: Problems) -> tuple[StepSpec, ...]:
-    """Read a job's steps; `job` is the place of the job, `subject` its name in messages."""
-    if entry is None or (isinstance(entry.value, Scalar) and entry.value.is_null):
-        problems.add(entry.place if entry else job, f'{subject} has no "steps"; it must have at least one')
-        return ()
-    node = entry.value
-    if not isinstance(node, Items):
-        problems.add(node.place, f'"steps" of {subject} must be a list; found {describe(node)}')
-        return ()
-    if not node.items:
-        problems.add(entry.place, f'"steps" of {subject} is empty; it must have at least one step')
-    if len(node.items) > MAX_STEPS:
-        problems.add(
-            node.items[MAX_STEPS].place,
-            f"a job may have at most {MAX_STEPS} steps; {subject} has {len(node.items)}",
+def step_weight(step: StepSpec) -> int:
+    """Characters of text that a step holds."""
+    return len(step.name) + len(step.run) + sum(len(name) + len(value) for name, value in step.env.items())
+
+
+class StepReader:
+    """Reads the steps of one job: `uses` collects the names that they use, `ids` holds those of the steps read so far."""
+
+    def __init__(self, subject: str, uses: Uses, problems: Problems) -> None:
+        self._subject = subject
+        self._uses = uses
+        self._problems = problems
+        self.ids: dict[str, Place] = {}
+
+    def steps(self, job: Place, entry: Entry | None) -> tuple[StepSpec, ...]:
+        """Read the job's `steps`; `job` is the place of the job."""
+        subject = self._subject
+        if entry is None or (isinstance(entry.value, Scalar) and entry.value.is_null):
+            place = entry.place if entry else job
+            self._problems.add(place, f'{subject} has no "steps"; it must have at least one')
+            return ()
+        return self._list(entry, entry.value, f'"steps" of {subject}', "step")
+
+    def last_steps(self, entry: Entry | None) -> tuple[tuple[StepSpec, ...], int]:
+        """Read the job's `finally`: a list of steps, or a mapping with `steps` and `timeout`; the steps and their seconds."""
+        if entry is None:
+            return (), DEFAULT_FINALLY_TIMEOUT_S
+        what = f'"finally" of {self._subject}'
+        node, seconds = entry.value, None
+        if isinstance(node, Mapping):
+            entries = known_entries(node, FINALLY_KEYS, what, self._problems)
+            if "timeout" in entries:
+                seconds = read_duration(entries["timeout"].value, f'"timeout" in {what}', self._problems)
+            if "steps" not in entries:
+                self._problems.add(node.place, f'{what} has no "steps"; it must have at least one')
+                return (), DEFAULT_FINALLY_TIMEOUT_S
+            node = entries["steps"].value
+        return self._list(entry, node, what, "finally step"), seconds or DEFAULT_FINALLY_TIMEOUT_S
+
+    def _list(self, entry: Entry, node: Node, what: str, word: str) -> tuple[StepSpec, ...]:
+        problems, subject = self._problems, self._subject
+        if not isinstance(node, Items):
+            problems.add(node.place, f"{what} must be a list; found {describe(node)}")
+            return ()
+        if not node.items:
+            problems.add(entry.place, f"{what} is empty; it must have at least one step")
+        if len(node.items) > MAX_STEPS:
+            problems.add(
+                node.items[MAX_STEPS].place,
+                f"a job may have at most {MAX_STEPS} {word}s; {subject} has {len(node.items)}",
+            )
+            return ()
+        steps = [
+            self._step(item, f"{word} {number} of {subject}") for number, item in enumerate(node.items, 1)
+        ]
+        return tuple(step for step in steps if step is not None)
+
+    def _step(self, node: Node, subject: str) -> StepSpec | None:
+        problems = self._problems
+        if not isinstance(node, Mapping):
+            hint = "; write: - run: …" if isinstance(node, Scalar) and not node.is_null else ""
+            problems.add(node.place, f'{subject} must be a mapping with "run"; found {describe(node)}{hint}')
+            return None
+        entries = known_entries(node, STEP_KEYS, subject, problems)
+        name = _step_name(entries["name"].value, subject, problems) if "name" in entries else None
+        common = self._common(entries, subject)
+        if "run" not in entries:
+            if len(entries) == len(node.entries):  # else the key that it has instead was named already
+                problems.add(node.place, f'{subject} has no "run"; it must say what to run')
+            return None
+        return self._run_step(entries, name, common, subject)
+
+    def _run_step(
+        self, entries: dict[str, Entry], name: str | None, common: _Common, subject: str
+    ) -> RunStep | None:
+        problems = self._problems
+        env = (
+            read_variables(entries["env"].value, f'"env" of {subject}', problems) if "env" in entries else {}
         )
-        return ()
-    steps = [
-        _step(item, f"step {number} of {subject}", problems)
-        for number, item in enumerate(node.items, start=1)
-    ]
-    return tuple(step for step in steps if step is not None)
+        if "env" in entries and isinstance(entries["env"].value, Mapping):
+            for one in entries["env"].value.entries:
+                if one.key in env:
+                    what = f'{shown(one.key)} in "env" of {subject}'
+                    self._uses.text(env[one.key], one.value.place, what, self._known(common))
+        shell = read_shell(entries.get("shell"), subject, problems)
+        folder = read_working_directory(entries.get("working_directory"), subject, problems)
+        pty = _flag(entries, "pty", subject, problems)
+        script = _script(entries["run"], subject, problems)
+        if script is None:
+            return None
+        return RunStep(
+            name=name or _derived_name(script),
+            run=script,
+            shell=shell,
+            working_directory=folder,
+            env=env,
+            pty=pty,
+            **common,
+        )
+
+    def _common(self, entries: dict[str, Entry], subject: str) -> _Common:
+        """What every kind of step has."""
+        problems = self._problems
+        condition = self._uses.condition(entries.get("if"), subject, tuple(self.ids))
+        timeout = entries.get("timeout")
+        seconds = read_duration(timeout.value, f'"timeout" of {subject}', problems) if timeout else None
+        id = read_text(entries["id"].value, f'"id" of {subject}', problems) if "id" in entries else None
+        if id is not None:
+            place = entries["id"].value.place
+            if not _ID.fullmatch(id):
+                problems.add(
+                    place,
+                    f"{shown(id)} cannot be the id of a step; allowed: 1 to 100 letters, digits, _ and -, "
+                    "beginning with a letter or _",
+                )
+                id = None
+            elif id in self.ids:
+                problems.add(
+                    place,
+                    f"{shown(id)} is the id of two steps of {self._subject}; the first is at {self.ids[id]}",
+                )
+            else:
+                self.ids[id] = place
+        return _Common(
+            id=id,
+            condition=condition,
+            continue_on_error=_flag(entries, "continue_on_error", subject, problems),
+            timeout_s=seconds,
+        )
+
+    def _known(self, common: _Common) -> tuple[str, ...]:
+        """The ids that the step itself may name: those before it."""
+        return tuple(id for id in self.ids if id != common["id"])
 
 
-def _step(node: Node, subject: str, problems: Problems) -> StepSpec | None:
-    if not isinstance(node, Mapping):
-        hint = "; write: - run: …" if isinstance(node, Scalar) and not node.is_null else ""
-        problems.add(node.place, f'{subject} must be a mapping with "run"; found {describe(node)}{hint}')
-        return None
-    entries = known_entries(node, STEP_KEYS, subject, problems)
-    name = _step_name(entries["name"].value, subject, problems) if "name" in entries else None
-    if "run" not in entries:
-        if len(entries) == len(node.entries):  # else the key that it has instead was named already
-            problems.add(node.place, f'{subject} has no "run"; it must say what to run')
-        return None
-    script = _script(entries["run"], subject, problems)
-    return None if script is None else RunStep(name=name or _derived_name(script), run=script)
+class _Common(TypedDict):
+    id: str | None
+    condition: str
+    continue_on_error: bool
+    timeout_s: int | None
+
+
+def _flag(entries: dict[str, Entry], key: str, subject: str, problems: Problems) -> bool:
+    if key not in entries:
+        return False
+    return read_boolean(entries[key].value, f"{shown(key)} of {subject}", problems) is True
 
 
 def _script(entry: Entry, subject: str, problems: Problems) -> str | None:

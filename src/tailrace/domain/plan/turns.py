@@ -17,6 +17,7 @@ RETRIED = tuple(
     for reason in (
         Reason.AGENT_LOST,
         Reason.EXIT_CODE,
+        Reason.IDLE_TIMEOUT,
         Reason.OUT_OF_DISK,
         Reason.RUNNER_DIED,
         Reason.SETUP_FAILED,

@@ -11,7 +11,9 @@ from tailrace.domain.plan import PlanError, PlanInvalid, parse_plan
 from tailrace.domain.plan.keys import JOB_KEYS, PLAN_KEYS, STEP_KEYS, Keys
 
 STEPS = "steps: [{run: x}]"
-JOB = "allowed here: checkout, labels, log, needs, retry, secrets, steps, timeout, variables"
+PLAN = f"allowed here: {', '.join(PLAN_KEYS.allowed)}"
+JOB = f"allowed here: {', '.join(JOB_KEYS.allowed)}"
+STEP = f"allowed here: {', '.join(STEP_KEYS.allowed)}"
 
 
 def refusal(text: str | bytes) -> list[str]:
@@ -126,11 +128,11 @@ def test_a_file_without_jobs(text: str, expected: str):
         ),
         (
             "a: {steps: [{artifacts: [x]}]}",
-            'p:2:14: "artifacts" in step 1 of job "a" is not supported yet; allowed here: name, run',
+            f'p:2:14: "artifacts" in step 1 of job "a" is not supported yet; {STEP}',
         ),
         (
             "a: {steps: [{checkout: false}]}",
-            'p:2:14: unknown key "checkout" in step 1 of job "a"; it belongs in a job; allowed here: name, run',
+            f'p:2:14: unknown key "checkout" in step 1 of job "a"; it belongs in a job; {STEP}',
         ),
         # variables
         (
@@ -158,6 +160,43 @@ def test_a_file_without_jobs(text: str, expected: str):
             f'a: {{variables: {{X: "\\0"}}, {STEPS}}}',
             'p:2:20: "X" in "variables" of job "a" holds a NUL character, which no program can be given',
         ),
+        # conditions, outputs, shells
+        (f"a: {{if: branch, {STEPS}}}", "p:2:9: \"if\" of job \"a\": branch alone is neither true nor false; "
+         "compare it: branch == 'a text' "
+         "(allowed: ==, !=, matches), or use success, failure, aborted, always"),
+        (f"a: {{if: ~, {STEPS}}}", 'p:2:5: "if" of job "a" is empty; leave it out, or write a condition'),
+        (f"a: {{if: failure, {STEPS}}}",
+         'p:2:9: "if" of job "a" asks how the jobs that it needs have ended; it must have "needs"'),
+        (f"a: {{if: needs.b.outcome == 'x', {STEPS}}}",
+         "p:2:9: \"if\" of job \"a\": needs.b.outcome names job 'b', which is not among the job's needs"),
+        ("a: {steps: [{run: x, if: steps.b.outcome == 'x'}, {run: x, id: b}]}",
+         "p:2:26: \"if\" of step 1 of job \"a\": steps.b.outcome names step 'b', but no step before this one has that id"),
+        ("a: {steps: [{run: x, id: b, env: {A: '${steps.b.outputs.c}'}}]}",
+         "p:2:38: \"A\" in \"env\" of step 1 of job \"a\": steps.b.outputs.c names step 'b', "
+         "but no step before this one has that id"),
+        ("a: {steps: [{run: x, env: {A: '${HOME}'}}]}",
+         'p:2:31: "A" in "env" of step 1 of job "a": HOME is not known here; allowed: branch, event, plan, project, ref, '
+         "revision, variables.NAME, needs.JOB.outcome, needs.JOB.outputs.KEY, steps.ID.outcome, steps.ID.outputs.KEY"),
+        ("a: {steps: [{run: x, env: {A: '${branch'}}]}",
+         "p:2:31: \"A\" in \"env\" of step 1 of job \"a\": '${branch' has no }; write $${ for the text ${"),
+        ("a: {steps: [{run: x, id: 1b}]}",
+         'p:2:26: "1b" cannot be the id of a step; allowed: 1 to 100 letters, digits, _ and -, beginning with a letter or _'),
+        ("a: {steps: [{run: x, id: b}], finally: [{run: x, id: b}]}",
+         'p:2:54: "b" is the id of two steps of job "a"; the first is at line 2, column 26'),
+        (f"a: {{outputs: [x], {STEPS}}}", 'p:2:14: "outputs" of job "a" must be a mapping of names to texts; found a list'),
+        (f"a: {{outputs: {{a b: x}}, {STEPS}}}",
+         'p:2:15: "a b" in "outputs" of job "a" cannot name an output; allowed: 1 to 100 letters, digits, _ and -, '
+         "beginning with a letter or _"),
+        (f"a: {{outputs: {{b: '${{steps.b.outputs.c}}'}}, {STEPS}}}",
+         "p:2:18: \"b\" in \"outputs\" of job \"a\": steps.b.outputs.c names step 'b', but no step before this one has that id"),
+        (f"a: {{finally: {{timeout: 1m}}, {STEPS}}}", 'p:2:14: "finally" of job "a" has no "steps"; it must have at least one'),
+        (f"a: {{finally: [], {STEPS}}}", 'p:2:5: "finally" of job "a" is empty; it must have at least one step'),
+        (f"a: {{shell: '\"x', {STEPS}}}", 'p:2:12: "shell" of job "a" cannot be a shell: ""x"; '
+         "allowed: bash, sh, python, or a command line, in which {0} stands for the script's file"),
+        (f"a: {{working_directory: a/../b, {STEPS}}}", 'p:2:24: "working_directory" of job "a" must be '
+         "a folder within the workspace, "
+         "without '..' or a '/' at its beginning; found \"a/../b\""),
+        (f"a: {{env: {{}}, {STEPS}}}", f'p:2:5: unknown key "env" in job "a"; did you mean "variables"? {JOB}'),
         # YAML
         (f"a: {{timeout: !!str 5, {STEPS}}}", 'p:2:14: tag "tag:yaml.org,2002:str" cannot stand in a plan file; '
          "to make a value text, quote it"),
@@ -171,6 +210,33 @@ def test_a_file_without_jobs(text: str, expected: str):
 )  # fmt: skip
 def test_a_fault_in_a_job(job: str, expected: str):
     assert refusal("jobs: {\n" + job + "\n}") == [expected]
+
+
+def test_an_output_that_a_needed_job_does_not_declare():
+    text = """\
+jobs:
+  build:
+    outputs: {tag: x}
+    steps: [{run: x}]
+  deploy:
+    needs: build
+    if: needs.build.outputs.tga == "x"
+    steps: [{run: x, env: {A: "${needs.build.outputs.tag}"}}]
+"""
+    assert refusal(text) == [
+        'p:7:9: "if" of job "deploy": needs.build.outputs.tga names an output that job \'build\' does not declare in its outputs; '
+        "it has tag"
+    ]
+
+
+def test_a_job_may_name_so_many_outputs_of_others():
+    outputs = ", ".join(f"o{n}: x" for n in range(51))
+    env = ", ".join(f'A{n}: "${{needs.build.outputs.o{n}}}"' for n in range(51))
+    text = f"jobs:\n  build: {{outputs: {{{outputs}}}, {STEPS}}}\n  deploy: {{needs: build, steps: [{{run: x, env: {{{env}}}}}]}}"
+    (fault,) = refusal(text)
+    assert fault.endswith(
+        '"A50" in "env" of step 1 of job "deploy": a job may name 50 values of the jobs that it needs; found 51'
+    )
 
 
 @pytest.mark.parametrize(
@@ -232,15 +298,15 @@ jobs:
     steps: [{image: {}}]
 """
     assert refusal(text) == [
-        'p:1:1: "on" in the plan is not supported yet; allowed here: concurrency, jobs, log, max_parallel, priority, variables',
+        f'p:1:1: "on" in the plan is not supported yet; {PLAN}',
         'p:2:19: "A" is given twice; the first is at line 2, column 13',
-        'p:7:9: unknown key "runn" in step 2 of job "build"; did you mean "run"? allowed here: name, run',
+        f'p:7:9: unknown key "runn" in step 2 of job "build"; did you mean "run"? {STEP}',
         'p:9:13: job "test" needs "biuld", which is not a job of this plan; did you mean "build"? '
         "its other jobs: build, deploy",
         "p:9:20: jobs wait for each other in a circle: test → deploy → test",
         'p:10:14: "timeout" of job "test" must be a duration; found "soon"; '
         "allowed: whole seconds, or hours, minutes and seconds such as 90s, 20m, 2h or 1h30m",
-        'p:14:14: "image" in step 1 of job "deploy" is not supported yet; allowed here: name, run',
+        f'p:14:14: "image" in step 1 of job "deploy" is not supported yet; {STEP}',
     ]
 
 
