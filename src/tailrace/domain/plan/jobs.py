@@ -45,8 +45,7 @@ def read_job(entry: Entry, variables: dict[str, str], log: LogSpec, problems: Pr
         return ReadJob(JobSpec(name=entry.key), {})
     entries = known_entries(node, JOB_KEYS, subject, problems)
     needs = _distinct(entries, "needs", subject, problems)
-    timeout = entries.get("timeout")
-    seconds = read_duration(timeout.value, f'"timeout" of {subject}', problems) if timeout else None
+    seconds = _seconds(entries, "timeout", subject, problems)
     checkout, depth, submodules = read_checkout(entries.get("checkout"), subject, problems)
     spec = JobSpec(
         name=entry.key,
@@ -54,6 +53,7 @@ def read_job(entry: Entry, variables: dict[str, str], log: LogSpec, problems: Pr
         labels=_labels(entries, subject, problems),
         variables={**variables, **variables_of(entries, subject, problems)},
         timeout_s=DEFAULT_TIMEOUT_S if seconds is None else seconds,
+        start_timeout_s=_seconds(entries, "start_timeout", subject, problems),
         checkout=checkout,
         depth=depth,
         submodules=submodules,
@@ -63,6 +63,11 @@ def read_job(entry: Entry, variables: dict[str, str], log: LogSpec, problems: Pr
         steps=read_steps(entry.place, entries.get("steps"), subject, problems),
     )
     return ReadJob(spec, needs)
+
+
+def _seconds(entries: dict[str, Entry], key: str, subject: str, problems: Problems) -> int | None:
+    entry = entries.get(key)
+    return read_duration(entry.value, f"{shown(key)} of {subject}", problems) if entry else None
 
 
 def variables_of(entries: dict[str, Entry], subject: str, problems: Problems) -> dict[str, str]:

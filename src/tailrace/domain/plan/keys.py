@@ -33,11 +33,22 @@ PLAN_KEYS = Keys(
 )
 JOB_KEYS = Keys(
     level="a job",
-    allowed=("checkout", "labels", "log", "needs", "retry", "secrets", "steps", "timeout", "variables"),
+    allowed=(
+        "checkout",
+        "labels",
+        "log",
+        "needs",
+        "retry",
+        "secrets",
+        "start_timeout",
+        "steps",
+        "timeout",
+        "variables",
+    ),
     not_yet=_words(
         """allow_failure artifacts concurrency continue_on_error defaults encoding env
         environment environments finally idle_timeout if limits matrix max_parallel output
-        parameters priority pty shell start_timeout user working_directory
+        parameters priority pty shell user working_directory
         workspace"""
     ),
 )

@@ -49,7 +49,8 @@ class LogSpec(_Value):
 
 
 class JobSpec(_Value):
-    """One job of a plan; `variables` holds the plan's variables under the job's own; `timeout_s` is in seconds.
+    """One job of a plan; `variables` holds the plan's variables under the job's own; `timeout_s` is in seconds, and so is
+    `start_timeout_s`, how long an attempt may wait for an agent; None: for ever.
 
     `depth` is how many commits a checkout fetches; 0 is the whole history, with branches and tags. `secrets` names those that its
     steps get.
@@ -60,6 +61,7 @@ class JobSpec(_Value):
     labels: tuple[str, ...] = ()
     variables: dict[str, str] = {}
     timeout_s: int = Field(default=DEFAULT_TIMEOUT_S, gt=0, le=MAX_TIMEOUT_S)
+    start_timeout_s: int | None = Field(default=None, gt=0, le=MAX_TIMEOUT_S)
     checkout: bool = True
     depth: int = Field(default=1, ge=0)
     submodules: Submodules = "none"

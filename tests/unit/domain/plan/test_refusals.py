@@ -11,7 +11,7 @@ from tailrace.domain.plan import PlanError, PlanInvalid, parse_plan
 from tailrace.domain.plan.keys import JOB_KEYS, PLAN_KEYS, STEP_KEYS, Keys
 
 STEPS = "steps: [{run: x}]"
-JOB = "allowed here: checkout, labels, log, needs, retry, secrets, steps, timeout, variables"
+JOB = "allowed here: checkout, labels, log, needs, retry, secrets, start_timeout, steps, timeout, variables"
 
 
 def refusal(text: str | bytes) -> list[str]:
