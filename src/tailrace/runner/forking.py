@@ -1,9 +1,11 @@
 """The warm parent: a small process that has everything imported and forks a runner in milliseconds.
 
 It is single-threaded and runs no event loop, because neither survives a fork. It outlives its agent, and leaves when no agent is
-connected and its last runner has ended. On its socket it greets with `{"version", "pid"}`, then answers each line of JSON:
-`{"start": folder}` by `{"pid"}` or `{"error"}`, `{"leave": true}` by `{"runners": n}`. With `"secrets": true` in a start comes the
-descriptor of a pipe (SCM_RIGHTS), which only the runner reads: secrets are never in this process, from which others are forked.
+connected and its last runner has ended; as a service (see `tailrace.runner.service`) it stays. On its socket it greets with
+`{"version", "pid"}`, then answers each line of JSON: `{"start": folder}` by `{"pid"}` or `{"error"}`, `{"leave": true}` by
+`{"runners": n}`, and, as a service, `{"renew": true}` by the `{"pid"}` of the parent that takes its place. With
+`"secrets": true` in a start comes the descriptor of a pipe (SCM_RIGHTS), which only the runner reads: secrets are never in this
+process, from which others are forked.
 """
 
 from __future__ import annotations
@@ -26,15 +28,16 @@ from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import NoReturn, cast
 
-import tailrace
 from tailrace.domain.errors import TailraceError
 from tailrace.domain.lease import Lease
 from tailrace.domain.plan import JobSpec, RunStep
 from tailrace.runner.carry import carry
+from tailrace.runner.edition import this_edition
 from tailrace.runner.family import adopt_orphans
 from tailrace.runner.folder import AttemptFolder, RunnerLock
 from tailrace.runner.handover import take_from_pipe
 from tailrace.runner.masking import Masker
+from tailrace.runner.service import END, HAS_PLACE, Service, start_successor
 from tailrace.runner.sockets import listen
 
 FIRST_AGENT_S = 30.0
@@ -90,10 +93,24 @@ class Agent:
 class Parent:
     """The parent's state: its sockets and its runners."""
 
-    def __init__(self, path: Path, stack: ExitStack, *, follows: bool) -> None:
+    def __init__(
+        self,
+        path: Path,
+        stack: ExitStack,
+        edition: str,
+        service: Service | None = None,
+        *,
+        follows: bool = False,
+    ) -> None:
         self._path = path
         self._follows = follows
         self._stack = stack
+        self._edition = edition
+        self._service = service
+        self._stays = service is not None  # until another has its place
+        self._after: socket.socket | None = None  # the line to that one
+        self._before = None if service is None else service.before
+        self._ending = False
         self._selector = stack.enter_context(
             selectors.PollSelector()
         )  # epoll would be shared with the forked
@@ -110,11 +127,18 @@ class Parent:
         stack.callback(self.close_server)
         self._agents: dict[int, Agent] = {}
         self._runners: set[int] = set()
-        self._met = False
+        self._met = service is not None
+        if service is not None:
+            signal.signal(signal.SIGTERM, self._told_to_end)
+            service.has_place()
+        if self._before is not None:
+            self._before.setblocking(False)
+            stack.enter_context(self._before)
+            self._selector.register(self._before, selectors.EVENT_READ)
 
     def serve(self) -> Forked | None:
         """Serve until nobody needs this process any more: None; or, in a forked child: what it is to do."""
-        while self._agents or self._runners or not self._met:
+        while self._is_needed():
             ready = self._selector.select(None if self._met else FIRST_AGENT_S)
             if not ready and not self._met:
                 break
@@ -124,6 +148,11 @@ class Parent:
                         self._wake.recv(4096)
                 elif key.fileobj is self._server:
                     self._accept()
+                elif key.fileobj is self._after:
+                    self._hear_after(self._after)
+                elif key.fileobj is self._before:
+                    self._forget(self._before)  # it says nothing: it has gone
+                    self._before = None
                 elif key.fd in self._agents:  # not what an earlier one of this round has closed
                     forked = self._hear(self._agents[key.fd])
                     if forked is not None:
@@ -131,6 +160,11 @@ class Parent:
             self._reap()
         self._give_up_place()
         return None
+
+    def _is_needed(self) -> bool:
+        if self._ending:
+            return bool(self._runners) or self._before is not None
+        return bool(self._agents or self._runners) or self._stays or not self._met
 
     def close_server(self) -> None:
         if self._server is not None:
@@ -148,7 +182,7 @@ class Parent:
         self._agents[connection.fileno()] = agent
         self._selector.register(connection, selectors.EVENT_READ)
         self._met = True
-        agent.answer(version=tailrace.__version__, pid=os.getpid())
+        agent.answer(version=self._edition, pid=os.getpid())
 
     def _hear(self, agent: Agent) -> Forked | None:
         lines = agent.lines()
@@ -178,12 +212,17 @@ class Parent:
                     return forked
             elif message.get("leave") is True:
                 self._leave(agent)
+            elif message.get("renew") is True and self._stays:
+                self._renew(agent)
             else:
-                agent.answer(error=f"unknown request {line[:80]!r}; known: start, leave")
+                agent.answer(error=f"unknown request {line[:80]!r}; known: start, leave, renew of a service")
         return None
 
     def _start(self, agent: Agent, folder: AttemptFolder, secrets: int | None) -> Forked | None:
         """Fork a runner. The lock is taken before the fork, so that the runner is alive when the agent hears of it."""
+        if self._ending:
+            agent.answer(error="the warm parent was told to end")
+            return None
         try:
             lock = folder.take_lock(patience_s=0.2)
         except (TailraceError, OSError) as error:
@@ -202,22 +241,71 @@ class Parent:
             return Forked(folder, lock, secrets)
         lock.release()
         self._runners.add(pid)
+        if self._ending:  # it was told while it forked
+            os.kill(pid, signal.SIGTERM)
         agent.answer(pid=pid)
         return None
 
     def _abort_runners(self) -> None:
-        """Nobody will ever look at what they do."""
+        """Let them record their end."""
         for pid in self._runners:  # reaped by nobody else: the ids are still theirs
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGTERM)
 
     def _leave(self, agent: Agent) -> None:
         """Make room for another parent at once, and end with the last runner."""
+        if not self._stays:
+            self._make_room()
+        agent.answer(runners=len(self._runners))
+
+    def _make_room(self) -> None:
         if self._server is not None:
             self._give_up_place()
             self._selector.unregister(self._server)
             self.close_server()
-        agent.answer(runners=len(self._runners))
+
+    def _renew(self, agent: Agent) -> None:
+        """Start the parent of the code that is on disk now; this one serves until that one has its place."""
+        try:
+            pid, line = start_successor(self._path.parent)
+        except OSError as error:
+            agent.answer(error=f"cannot start another warm parent: {error}")
+            return
+        if self._after is not None:
+            self._forget(self._after)
+        self._after = self._stack.enter_context(line)
+        self._selector.register(line, selectors.EVENT_READ)
+        agent.answer(pid=pid)
+
+    def _hear_after(self, line: socket.socket) -> None:
+        """The parent that comes speaks; its end, where it has not taken the place, changes nothing."""
+        words = b""
+        with suppress(OSError):
+            words = line.recv(16)
+        if HAS_PLACE in words:
+            self._stays = False
+            self._make_room()
+        if END in words:
+            self._end()
+        if not words:
+            self._forget(line)
+            self._after = None
+
+    def _forget(self, line: socket.socket) -> None:
+        self._selector.unregister(line)
+        line.close()
+
+    def _told_to_end(self, _number: int, _frame: FrameType | None) -> None:
+        self._end()
+
+    def _end(self) -> None:
+        """The unit is being stopped, mostly because the machine is: runners are told, and record how they end."""
+        if self._ending:
+            return
+        self._ending = True
+        if self._service is not None:
+            self._service.end()
+        self._abort_runners()
 
     def _give_up_place(self) -> None:
         if self._server is None:
@@ -237,9 +325,12 @@ class Parent:
             self._runners.discard(pid)
 
 
-def run(agent_folder: Path, *, follows: bool = False) -> None:
-    """Be the warm parent of an agent's folder; `follows`: runners do not outlive their agent."""
+def run(agent_folder: Path, service: Service | None = None, *, follows: bool = False) -> None:
+    """Be the warm parent of an agent's folder; as a `service`, until the unit is stopped or another takes its place; `follows`:
+    runners do not outlive their agent."""
+    edition = this_edition()
     path = agent_folder.absolute() / "warm.sock"
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     os.chdir("/")
     adopt_orphans()  # those of a runner that was killed
     _rehearse()  # first: a loop that closes resets the signals that it used
@@ -250,7 +341,7 @@ def run(agent_folder: Path, *, follows: bool = False) -> None:
     gc.disable()
     gc.freeze()
     with ExitStack() as stack:
-        forked = Parent(path, stack, follows=follows).serve()
+        forked = Parent(path, stack, edition, service, follows=follows).serve()
         signal.set_wakeup_fd(-1)
     if forked is not None:
         _become_runner(forked)

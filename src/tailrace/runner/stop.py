@@ -42,6 +42,11 @@ class Stop:
         detail = f"the job wrote more than the {limit:,} bytes that its log may have"
         self._ask(Outcome(state=AttemptState.FAILED, reason=Reason.LOG_LIMIT, detail=detail))
 
+    def shut_down(self) -> None:
+        """The machine, or the unit of its warm parent, is being stopped: the job may be tried again elsewhere."""
+        detail = "the agent's machine was shut down before the attempt had ended"
+        self._ask(Outcome(state=AttemptState.FAILED, reason=Reason.AGENT_LOST, detail=detail))
+
     def _ask(self, outcome: Outcome) -> None:
         if not self.asked.done():
             self.asked.set_result(outcome)
