@@ -262,10 +262,15 @@ async def unit(tmp_path: Path) -> AsyncIterator[Unit]:
     assert await unit.says() == f"MAINPID={unit.process.pid}\nREADY=1"
     yield unit
     with suppress(OSError):
-        kill(parent_of(tmp_path / "agent"))
-    if not unit.ends():
+        os.kill(
+            parent_of(tmp_path / "agent"), signal.SIGTERM
+        )  # it tells its runners, and the parent before it
+    unit.process.terminate()
+    try:
+        unit.process.wait(20)
+    except subprocess.TimeoutExpired:
         unit.process.kill()
-    unit.process.wait()
+        unit.process.wait()
     unit.heard.close()
 
 
