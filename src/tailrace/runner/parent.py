@@ -134,9 +134,9 @@ class Parent:
                         self._wake.recv(4096)
                 elif key.fileobj is self._server:
                     self._accept()
-                elif key.fileobj is self._after:
+                elif self._after is not None and key.fileobj is self._after:
                     self._hear_after(self._after)
-                elif key.fileobj is self._before:
+                elif self._before is not None and key.fileobj is self._before:
                     self._forget(self._before)  # it says nothing: it has gone
                     self._before = None
                 elif key.fd in self._agents:  # not what an earlier one of this round has closed

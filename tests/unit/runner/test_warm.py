@@ -219,6 +219,7 @@ async def test_a_parent_that_is_killed_while_it_starts_is_started_again(tmp_path
     warm = WarmParent(tmp_path)
     ensuring = asyncio.create_task(warm.ensure())
     killed = await until(lambda: warm._own_pid)  # pyright: ignore[reportPrivateUsage]
+    assert killed is not None
     kill(killed)
     await ensuring
     assert parent_of(tmp_path) != killed
