@@ -30,6 +30,9 @@ from tailrace.runner.handover import take_from_pipe
 from tailrace.runner.masking import Masker
 from tailrace.runner.parent import Forked, Parent
 from tailrace.runner.service import Service
+from tailrace.runner.trees import Undeletable, remove_tree
+
+_STAGE = ".rehearsal-"
 
 
 def run(agent_folder: Path, service: Service | None = None, *, follows: bool = False) -> None:
@@ -42,7 +45,7 @@ def run(agent_folder: Path, service: Service | None = None, *, follows: bool = F
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     os.chdir("/")
     adopt_orphans()  # those of a runner that was killed
-    _rehearse()  # first: a loop that closes resets the signals that it used
+    _rehearse(path.parent)  # first: a loop that closes resets the signals that it used
     for number in (signal.SIGHUP, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)  # its end is when nobody needs it, not when a terminal closes
     signal.signal(signal.SIGCHLD, _noticed)
@@ -56,10 +59,16 @@ def run(agent_folder: Path, service: Service | None = None, *, follows: bool = F
         _become_runner(forked)
 
 
-def _rehearse() -> None:
-    """Carry an attempt that does nothing, so that whatever is made on first use is made once, before every fork."""
+def _rehearse(agent_folder: Path) -> None:
+    """Carry an attempt that does nothing, so that whatever is made on first use is made once, before every fork.
+
+    A parent that is killed meanwhile leaves its stage behind, which the next one removes.
+    """
+    for left in agent_folder.glob(f"{_STAGE}*"):
+        with suppress(Undeletable):
+            remove_tree(left)
     job = JobSpec(name="rehearsal", checkout=False, steps=(RunStep(name="true", run="true"),))
-    with suppress(OSError, TailraceError), TemporaryDirectory(prefix="tailrace-") as place:
+    with suppress(OSError, TailraceError), TemporaryDirectory(prefix=_STAGE, dir=agent_folder) as place:
         lease = Lease(
             attempt=0, number=0, cookie=os.urandom(16).hex(), log=0, run=0, run_number=0, project="", plan="",
             repository="", job=job,

@@ -337,3 +337,12 @@ async def test_an_agent_whose_service_is_missing_says_so(
     monkeypatch.setattr(warm_module, "START_PATIENCE_S", 0.1)
     with pytest.raises(RunnerNotStarted, match="look after the unit that runs it"):
         await WarmParent(tmp_path, service=True).ensure()
+
+
+async def test_what_a_parent_left_that_was_killed_in_its_rehearsal_goes(tmp_path: Path) -> None:
+    """The stage lies in the agent's folder, not among the machine's temporary files."""
+    (tmp_path / ".rehearsal-left" / "attempts").mkdir(parents=True)
+    warm = WarmParent(tmp_path)
+    await warm.ensure()
+    assert not list(tmp_path.glob(".rehearsal-*"))
+    await warm.close(leave=True)
