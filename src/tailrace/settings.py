@@ -211,6 +211,10 @@ class AgentSettings(_Settings):
     idle_timeout: Annotated[int | None, BeforeValidator(_duration)] = Field(
         None, gt=0, description="End after so long without a job (`90s`, `20m`, `2h`); never if not set."
     )
+    warm_service: bool = Field(
+        False,
+        description="Whether the warm parent is a service of its own, which the agent finds, and never starts itself.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="The least level of the agent's own messages."
     )

@@ -29,13 +29,15 @@ def free_port() -> int:
 
 
 class Process:
-    """A `tailrace` command that runs until it is told otherwise; its messages go to a file."""
+    """A `tailrace` command that runs until it is told otherwise; its messages go to a file. `under` starts it."""
 
-    def __init__(self, arguments: list[str], environment: Mapping[str, str], output: Path) -> None:
+    def __init__(
+        self, arguments: list[str], environment: Mapping[str, str], output: Path, under: tuple[str, ...] = ()
+    ) -> None:
         self.output = output
         with output.open("ab") as file:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "tailrace", *arguments],
+                [*under, sys.executable, "-m", "tailrace", *arguments],
                 env={**os.environ, **environment},
                 stdin=subprocess.DEVNULL,
                 stdout=file,
@@ -113,10 +115,10 @@ class House:
                 print(f"--- {process.output.name}\n{process.messages()[-4000:]}")
         self.client.close()
 
-    def start(self, *arguments: str) -> Process:
+    def start(self, *arguments: str, under: tuple[str, ...] = ()) -> Process:
         """A command beside this house's data."""
         output = self.folder / f"{len(self.processes)}-{arguments[0]}.txt"
-        process = Process(list(arguments), self.environment, output)
+        process = Process(list(arguments), self.environment, output, under)
         self.processes.append(process)
         return process
 

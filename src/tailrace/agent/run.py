@@ -21,6 +21,7 @@ from tailrace.agent.machine import describe
 from tailrace.agent.supervisor import Supervisor
 from tailrace.domain.errors import TailraceError, Unauthorised
 from tailrace.runner.mirrors import remove_unused
+from tailrace.runner.strays import end_strays
 from tailrace.runner.warm import RunnerNotStarted, WarmParent
 
 WIND_UP_S = 5.0
@@ -38,7 +39,7 @@ _log = structlog.get_logger("agent")
 class AgentConfig:
     """What an agent needs to know. `folder` is its alone; `token` is needed until it is registered; `follow_parent` lets it
     detach when the process that started it dies. With `once` it takes one attempt and ends; `idle_timeout_s` without one also
-    end it."""
+    end it. `warm_service`: its warm parent is a service of its own."""
 
     folder: Path
     server_url: str
@@ -51,6 +52,7 @@ class AgentConfig:
     mirror_gib: float = 20
     once: bool = False
     idle_timeout_s: float | None = None
+    warm_service: bool = False
 
 
 async def run_agent(config: AgentConfig) -> int:
@@ -73,7 +75,7 @@ async def run_agent(config: AgentConfig) -> int:
 class _Running:
     def __init__(self, config: AgentConfig) -> None:
         self._config = config
-        self._warm = WarmParent(config.folder)
+        self._warm = WarmParent(config.folder, service=config.warm_service)
         self._supervisor = Supervisor(
             config.folder,
             config.labels,
@@ -90,6 +92,8 @@ class _Running:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._signals.put_nowait, number)
+        if strays := await asyncio.to_thread(end_strays, self._config.folder.absolute() / "attempts"):
+            _log.warning("ended processes whose attempts are gone", processes=strays)
         self._supervisor.adopt()
         work = [asyncio.create_task(one) for one in self._work()]
         stop = asyncio.create_task(self._signals.get())

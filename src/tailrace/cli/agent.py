@@ -40,6 +40,7 @@ def agent(
         follow_parent=follow_parent,
         once=settings.once,
         idle_timeout_s=settings.idle_timeout,
+        warm_service=settings.warm_service,
     )
     return asyncio.run(run_agent(config))
 

@@ -134,6 +134,13 @@ class AgentFlags:
         str | None,
         Parameter(help="End after so long without a job (`90s`, `20m`, `2h`); never if not set."),
     ] = None
+    warm_service: Annotated[
+        bool | None,
+        Parameter(
+            negative="",
+            help="Whether the warm parent is a service of its own, which the agent finds, and never starts itself.",
+        ),
+    ] = None
     data_dir: Annotated[Path | None, Parameter(help=DATA_DIR)] = None
     log_level: Annotated[str | None, Parameter(help=LOG_LEVEL.format("agent"))] = None
 

@@ -1,4 +1,5 @@
-"""Notices agents that stay away: a lease that has run out goes back to the queue or ends its attempt."""
+"""Notices agents that stay away: a lease that has run out goes back to the queue or ends its attempt; and attempts that
+none took in time."""
 
 from __future__ import annotations
 
@@ -9,15 +10,19 @@ from contextlib import suppress
 
 import structlog
 
+from tailrace.dispatch.why import explain, what_holds
 from tailrace.domain.states import AttemptState, LogState
 from tailrace.live.bus import Bus
 from tailrace.live.hub import LogHub
 from tailrace.live.scopes import AGENTS, LAPSED, SEALING, agent_scope, wake_ended, wake_run
 from tailrace.logs.base import LogReader, end_of
 from tailrace.store import Store
+from tailrace.store.agents import list_agents
+from tailrace.store.jobs import get_job
 from tailrace.store.leases import Lapsed, end_lapsed, find_lapsed
 from tailrace.store.servers import stamp_server
 from tailrace.store.stalls import LeftLog, find_left_logs, truncate_left
+from tailrace.store.start_timeouts import Late, find_late, give_up
 
 _log = structlog.get_logger("dispatch")
 
@@ -76,6 +81,8 @@ class LapseKeeper:
             self._left.clear()  # their agents could not come back meanwhile
         for lapsed in await self._store.read(find_lapsed):
             await self.end(lapsed)
+        for late in await self._store.read(find_late):
+            await self.give_up(late)
         now = time.monotonic()
         left = await self._store.read(find_left_logs, self._away_ms)
         self._left = {one.log_id: self._left.get(one.log_id, now) for one in left}
@@ -98,6 +105,19 @@ class LapseKeeper:
         wake_ended(self._bus, ended.run_id, ended.queued)
         self._bus.publish(agent_scope(lapsed.agent_id))
         self._bus.publish(AGENTS)
+
+    async def give_up(self, late: Late) -> None:
+        """End an attempt that waited for longer than its plan allows, with what it waited for."""
+        job = await self._store.read(get_job, late.job_id)
+        agents = await self._store.read(list_agents, self._away_ms)
+        why = explain(job, agents, await self._store.read(what_holds, late.run_id))
+        detail = f"no agent took it within {late.waited_ms // 1000} s{f': {why}' if why else ''}"
+        ended = await self._store.write(give_up, late, detail)
+        if ended is None:
+            return
+        _log.warning("an attempt was not started in time", attempt=late.attempt_id, detail=detail)
+        self._bus.publish(SEALING)
+        wake_ended(self._bus, ended.run_id, ended.queued)
 
     async def truncate(self, left: LeftLog) -> None:
         """End a log whose attempt has ended and whose agent stays away: what is missing will not come."""

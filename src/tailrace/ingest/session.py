@@ -10,7 +10,6 @@ import structlog
 
 from tailrace.domain.errors import Invalid, LeaseLost, LogMismatch, NoRoom, NotFound, OffsetMismatch
 from tailrace.domain.lease import Lease
-from tailrace.domain.outcome import Reason
 from tailrace.domain.report import Load
 from tailrace.domain.states import AttemptState, LogState
 from tailrace.domain.wire import (
@@ -405,9 +404,7 @@ class Session:
             wake_ended(self._desk.bus, ended.run_id, ended.queued)
 
     def _owns(self, owner: LogOwner) -> bool:
-        # A log is cut off when its agent has lost the attempt, whatever the reason that people are shown.
-        lost = owner.reason == Reason.AGENT_LOST or owner.log_state is LogState.TRUNCATED
-        return owner.agent_id == self._agent_id and not lost
+        return owner.agent_id == self._agent_id and not owner.lost
 
     def _adopt(self, attempt_id: int, log: int) -> None:
         self._attempts[attempt_id] = log

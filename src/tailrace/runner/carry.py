@@ -34,7 +34,7 @@ async def carry(
     stop = Stop()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.abort, "the agent's machine, which is shutting down")
+        loop.add_signal_handler(number, stop.shut_down)
     with nullcontext(lock) if lock else folder.take_lock() as held:
         held.sign()
         lease = folder.lease()

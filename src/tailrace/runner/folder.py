@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from tailrace.domain.errors import Conflict, Invalid
 from tailrace.domain.lease import Lease
+from tailrace.runner.boot import this_boot
 from tailrace.runner.freed import MARK_BYTES
 from tailrace.runner.trees import Undeletable, remove_tree
 
@@ -28,9 +29,9 @@ class RunnerLock:
         self.fd = fd
 
     def sign(self) -> None:
-        """Note this process's id in the lock's file, for people; liveness is the lock alone."""
+        """Note this process's id in the lock's file, for people, and the machine's boot; liveness is the lock alone."""
         os.ftruncate(self.fd, 0)
-        os.pwrite(self.fd, b"%d\n" % os.getpid(), 0)
+        os.pwrite(self.fd, f"{os.getpid()}\n{this_boot()}\n".encode(), 0)
 
     def release(self) -> None:
         """Close this process's hold; the lock ends when every process that shares it has closed it."""
@@ -200,9 +201,17 @@ class AttemptFolder:
     def signed_pid(self) -> int | None:
         """The process that signed the lock, if one did."""
         try:
-            return int(self.lock.read_text(encoding="ascii"))
+            return int(self.lock.read_text(encoding="ascii").partition("\n")[0])
         except (OSError, ValueError):
             return None
+
+    def outlived_by_machine(self) -> bool:
+        """Whether the machine was restarted since a runner signed the lock."""
+        try:
+            _pid, boot, *_ = self.lock.read_text(encoding="ascii").split("\n")
+        except (OSError, ValueError):
+            return False
+        return boot not in ("", this_boot())
 
     def remove(self) -> None:
         """Remove the folder with all it holds; raises Undeletable when something in it belongs to others.

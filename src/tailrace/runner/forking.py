@@ -1,248 +1,51 @@
 """The warm parent: a small process that has everything imported and forks a runner in milliseconds.
 
 It is single-threaded and runs no event loop, because neither survives a fork. It outlives its agent, and leaves when no agent is
-connected and its last runner has ended. On its socket it greets with `{"version", "pid"}`, then answers each line of JSON:
-`{"start": folder}` by `{"pid"}` or `{"error"}`, `{"leave": true}` by `{"runners": n}`. With `"secrets": true` in a start comes the
-descriptor of a pipe (SCM_RIGHTS), which only the runner reads: secrets are never in this process, from which others are forked.
+connected and its last runner has ended; as a service (see `tailrace.runner.service`) it stays.
 """
 
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import gc
-import json
 import os
-import selectors
 import signal
-import socket
 import sys
 import traceback
-from collections.abc import Generator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Mapping
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import FrameType
-from typing import NoReturn, cast
+from typing import NoReturn
 
-import tailrace
 from tailrace.domain.errors import TailraceError
 from tailrace.domain.lease import Lease
 from tailrace.domain.plan import JobSpec, RunStep
 from tailrace.runner.carry import carry
+from tailrace.runner.edition import this_edition
 from tailrace.runner.family import adopt_orphans
-from tailrace.runner.folder import AttemptFolder, RunnerLock
+from tailrace.runner.folder import AttemptFolder
 from tailrace.runner.handover import take_from_pipe
 from tailrace.runner.masking import Masker
-from tailrace.runner.sockets import listen
+from tailrace.runner.parent import Forked, Parent
+from tailrace.runner.service import Service
+from tailrace.runner.trees import Undeletable, remove_tree
 
-FIRST_AGENT_S = 30.0
-"""How long a new parent waits for its first agent."""
-_MAX_LINE = 64 * 1024
-
-
-@dataclass(frozen=True)
-class Forked:
-    """What a forked child is to do; `secrets` is the pipe that holds the job's, None where it wants none."""
-
-    folder: AttemptFolder
-    lock: RunnerLock
-    secrets: int | None
+_STAGE = ".rehearsal-"
 
 
-class Agent:
-    """A connection, with the part of a line that has arrived, and the descriptors that came with lines."""
+def run(agent_folder: Path, service: Service | None = None, *, follows: bool = False) -> None:
+    """Be the warm parent of an agent's folder; as a `service`, until the unit is stopped or another takes its place.
 
-    def __init__(self, connection: socket.socket) -> None:
-        self.connection = connection
-        self._buffer = b""
-        self._passed: list[int] = []
-
-    def lines(self) -> list[bytes] | None:
-        """The whole lines that have arrived, None when the agent is gone."""
-        try:
-            data, passed, _, _ = socket.recv_fds(self.connection, _MAX_LINE, 8)
-        except BlockingIOError:
-            return []
-        except OSError:
-            return None
-        self._passed += passed
-        if not data or len(self._buffer) > _MAX_LINE:
-            return None
-        *lines, self._buffer = (self._buffer + data).split(b"\n")
-        return lines
-
-    def take_passed(self) -> int | None:
-        """The oldest descriptor that came, if one did."""
-        return self._passed.pop(0) if self._passed else None
-
-    def close_passed(self) -> None:
-        """Close the descriptors that nobody took."""
-        while self._passed:
-            os.close(self._passed.pop())
-
-    def answer(self, **words: object) -> None:
-        with suppress(OSError):  # an agent that does not read its answers is as good as gone
-            self.connection.sendall(json.dumps(words).encode() + b"\n")
-
-
-class Parent:
-    """The parent's state: its sockets and its runners."""
-
-    def __init__(self, path: Path, stack: ExitStack, *, follows: bool) -> None:
-        self._path = path
-        self._follows = follows
-        self._stack = stack
-        self._selector = stack.enter_context(
-            selectors.PollSelector()
-        )  # epoll would be shared with the forked
-        self._wake, wake = socket.socketpair()
-        for end in (self._wake, wake):
-            end.setblocking(False)
-            stack.enter_context(end)
-        signal.set_wakeup_fd(wake.fileno(), warn_on_full_buffer=False)
-        self._selector.register(self._wake, selectors.EVENT_READ)
-        self._server: socket.socket | None = _take_place(path)
-        self._server.setblocking(False)
-        self._inode = path.stat().st_ino
-        self._selector.register(self._server, selectors.EVENT_READ)
-        stack.callback(self.close_server)
-        self._agents: dict[int, Agent] = {}
-        self._runners: set[int] = set()
-        self._met = False
-
-    def serve(self) -> Forked | None:
-        """Serve until nobody needs this process any more: None; or, in a forked child: what it is to do."""
-        while self._agents or self._runners or not self._met:
-            ready = self._selector.select(None if self._met else FIRST_AGENT_S)
-            if not ready and not self._met:
-                break
-            for key, _ in ready:
-                if key.fileobj is self._wake:
-                    with suppress(BlockingIOError):
-                        self._wake.recv(4096)
-                elif key.fileobj is self._server:
-                    self._accept()
-                elif key.fd in self._agents:  # not what an earlier one of this round has closed
-                    forked = self._hear(self._agents[key.fd])
-                    if forked is not None:
-                        return forked
-            self._reap()
-        self._give_up_place()
-        return None
-
-    def close_server(self) -> None:
-        if self._server is not None:
-            self._server.close()
-            self._server = None
-
-    def _accept(self) -> None:
-        assert self._server is not None
-        try:
-            connection, _ = self._server.accept()
-        except OSError:
-            return
-        connection.settimeout(5)  # for answers; reading happens when there is something
-        agent = Agent(connection)
-        self._agents[connection.fileno()] = agent
-        self._selector.register(connection, selectors.EVENT_READ)
-        self._met = True
-        agent.answer(version=tailrace.__version__, pid=os.getpid())
-
-    def _hear(self, agent: Agent) -> Forked | None:
-        lines = agent.lines()
-        if lines is None:
-            self._selector.unregister(agent.connection)
-            del self._agents[agent.connection.fileno()]
-            agent.connection.close()
-            agent.close_passed()
-            if self._follows and not self._agents:
-                self._abort_runners()
-            return None
-        for line in lines:
-            try:
-                message = cast(dict[str, object], json.loads(line))
-            except ValueError:
-                agent.answer(error=f"not JSON: {line[:80]!r}")
-                continue
-            if "start" in message:
-                secrets = agent.take_passed() if message.get("secrets") is True else None
-                forked = None
-                try:
-                    forked = self._start(agent, AttemptFolder(Path(str(message["start"]))), secrets)
-                finally:
-                    if secrets is not None and forked is None:
-                        os.close(secrets)
-                if forked is not None:
-                    return forked
-            elif message.get("leave") is True:
-                self._leave(agent)
-            else:
-                agent.answer(error=f"unknown request {line[:80]!r}; known: start, leave")
-        return None
-
-    def _start(self, agent: Agent, folder: AttemptFolder, secrets: int | None) -> Forked | None:
-        """Fork a runner. The lock is taken before the fork, so that the runner is alive when the agent hears of it."""
-        try:
-            lock = folder.take_lock(patience_s=0.2)
-        except (TailraceError, OSError) as error:
-            agent.answer(error=str(error))
-            return None
-        try:
-            pid = os.fork()
-        except OSError as error:
-            lock.release()
-            agent.answer(error=f"cannot fork: {error}")
-            return None
-        if pid == 0:
-            for other in self._agents.values():
-                self._stack.enter_context(other.connection)
-                other.close_passed()
-            return Forked(folder, lock, secrets)
-        lock.release()
-        self._runners.add(pid)
-        agent.answer(pid=pid)
-        return None
-
-    def _abort_runners(self) -> None:
-        """Nobody will ever look at what they do."""
-        for pid in self._runners:  # reaped by nobody else: the ids are still theirs
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGTERM)
-
-    def _leave(self, agent: Agent) -> None:
-        """Make room for another parent at once, and end with the last runner."""
-        if self._server is not None:
-            self._give_up_place()
-            self._selector.unregister(self._server)
-            self.close_server()
-        agent.answer(runners=len(self._runners))
-
-    def _give_up_place(self) -> None:
-        if self._server is None:
-            return  # given up before: the inode's number may be another socket's by now
-        with _place_lock(self._path), suppress(FileNotFoundError):
-            if self._path.stat().st_ino == self._inode:  # else another version's parent has taken it
-                self._path.unlink()
-
-    def _reap(self) -> None:
-        while True:
-            try:
-                pid, _ = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
-                return
-            if pid == 0:
-                return
-            self._runners.discard(pid)
-
-
-def run(agent_folder: Path, *, follows: bool = False) -> None:
-    """Be the warm parent of an agent's folder; `follows`: runners do not outlive their agent."""
+    `follows`: runners do not outlive their agent.
+    """
+    edition = this_edition()
     path = agent_folder.absolute() / "warm.sock"
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     os.chdir("/")
     adopt_orphans()  # those of a runner that was killed
-    _rehearse()  # first: a loop that closes resets the signals that it used
+    _rehearse(path.parent)  # first: a loop that closes resets the signals that it used
     for number in (signal.SIGHUP, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)  # its end is when nobody needs it, not when a terminal closes
     signal.signal(signal.SIGCHLD, _noticed)
@@ -250,16 +53,22 @@ def run(agent_folder: Path, *, follows: bool = False) -> None:
     gc.disable()
     gc.freeze()
     with ExitStack() as stack:
-        forked = Parent(path, stack, follows=follows).serve()
+        forked = Parent(path, stack, edition, service, follows=follows).serve()
         signal.set_wakeup_fd(-1)
     if forked is not None:
         _become_runner(forked)
 
 
-def _rehearse() -> None:
-    """Carry an attempt that does nothing, so that whatever is made on first use is made once, before every fork."""
+def _rehearse(agent_folder: Path) -> None:
+    """Carry an attempt that does nothing, so that whatever is made on first use is made once, before every fork.
+
+    A parent that is killed meanwhile leaves its stage behind, which the next one removes.
+    """
+    for left in agent_folder.glob(f"{_STAGE}*"):
+        with suppress(Undeletable):
+            remove_tree(left)
     job = JobSpec(name="rehearsal", checkout=False, steps=(RunStep(name="true", run="true"),))
-    with suppress(OSError, TailraceError), TemporaryDirectory(prefix="tailrace-") as place:
+    with suppress(OSError, TailraceError), TemporaryDirectory(prefix=_STAGE, dir=agent_folder) as place:
         lease = Lease(
             attempt=0, number=0, cookie=os.urandom(16).hex(), log=0, run=0, run_number=0, project="", plan="",
             repository="", job=job,
@@ -315,23 +124,3 @@ def _redirect(errors: Path) -> None:
     for fd in (null, file):
         if fd > 2:
             os.close(fd)
-
-
-def _take_place(path: Path) -> socket.socket:
-    """Listen on `path`, in place of another parent that may listen there: it keeps its connections."""
-    with _place_lock(path):
-        new = path.with_name(f".{path.name}.{os.getpid()}")
-        server = listen(new)
-        new.rename(path)
-    return server
-
-
-@contextmanager
-def _place_lock(path: Path) -> Generator[None, None, None]:
-    """Held while the socket's place changes hands."""
-    fd = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(fd)

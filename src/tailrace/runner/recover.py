@@ -24,11 +24,7 @@ def finish_dead(folder: AttemptFolder, now_ms: int) -> Finished:
         if facts and isinstance(facts[-1], Finished):
             return facts[-1]
         Family(folder.cookie, None).end_now()
-        outcome = Outcome(
-            state=AttemptState.FAILED,
-            reason=Reason.RUNNER_DIED,
-            detail=_what_happened(folder, facts),
-        )
+        outcome = _outcome(folder, facts)
         spool, journal = SpoolWriter.open(folder), JournalWriter.open(folder)
         try:
             begin = "" if spool.at_line_start else "\n"
@@ -47,6 +43,14 @@ def finish_dead(folder: AttemptFolder, now_ms: int) -> Finished:
             spool.close()
             journal.close()
     return finished
+
+
+def _outcome(folder: AttemptFolder, facts: list[Fact]) -> Outcome:
+    if folder.outlived_by_machine():
+        detail = "its machine was restarted before the attempt had ended"
+        return Outcome(state=AttemptState.FAILED, reason=Reason.AGENT_LOST, detail=detail)
+    detail = _what_happened(folder, facts)
+    return Outcome(state=AttemptState.FAILED, reason=Reason.RUNNER_DIED, detail=detail)
 
 
 def _what_happened(folder: AttemptFolder, facts: list[Fact]) -> str:

@@ -80,6 +80,11 @@ class Stop:
         detail = f"the job printed nothing for {idle_s:g} s, its idle timeout"
         self._ask(Outcome(state=AttemptState.FAILED, reason=Reason.IDLE_TIMEOUT, detail=detail))
 
+    def shut_down(self) -> None:
+        """The machine, or the unit of its warm parent, is being stopped: the job may be tried again elsewhere."""
+        detail = "the agent's machine was shut down before the attempt had ended"
+        self._ask(Outcome(state=AttemptState.FAILED, reason=Reason.AGENT_LOST, detail=detail))
+
     def _time_out(self, timeout_s: float) -> None:
         whose = "the steps of `finally`" if self._last else "the job"
         detail = f"{whose} ran longer than {'their' if self._last else 'its'} timeout of {timeout_s:g} s"

@@ -13,8 +13,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import cast
 
-import tailrace
 from tailrace.domain.errors import TailraceError
+from tailrace.runner.edition import this_edition
 from tailrace.runner.folder import AttemptFolder
 from tailrace.runner.handover import put_into_pipe
 from tailrace.runner.sockets import connect
@@ -23,6 +23,8 @@ from tailrace.steps.environment import COOKIE
 START_PATIENCE_S = 20.0
 """How long a new parent may take to greet: it imports everything, on a machine that may be busy."""
 ANSWER_PATIENCE_S = 10.0
+TRIES = 3
+"""How often a new parent that is killed while it starts is started again."""
 
 
 class RunnerNotStarted(TailraceError):
@@ -30,14 +32,18 @@ class RunnerNotStarted(TailraceError):
 
 
 class WarmParent:
-    """Starts runners through an agent's warm parent, which it starts itself where none of this version lives.
+    """Starts runners through an agent's warm parent, which it starts itself where none of this edition lives.
 
+    `service`: the parent is a unit of its own, which is waited for, and told to renew itself where it has another edition.
     `follows`: the runners are aborted when this process is gone; else they go on for the next agent.
     """
 
-    def __init__(self, agent_folder: Path, *, follows: bool = False) -> None:
+    def __init__(self, agent_folder: Path, *, service: bool = False, follows: bool = False) -> None:
         self._folder = agent_folder.absolute()
         self._follows = follows
+        self._service = service
+        self._editions = {this_edition()}
+        self._renewing: int | None = None  # the process id of the one that is to come
         self._turn = asyncio.Lock()
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
         self._connection: socket.socket | None = None  # the streams' own: only it can pass descriptors
@@ -87,8 +93,28 @@ class WarmParent:
         self._disconnect()
         if await self._greeted():
             return
+        for tries_left in reversed(range(TRIES)):
+            deadline = asyncio.get_running_loop().time() + START_PATIENCE_S
+            if not self._service:
+                self._start_own()
+            while not (await self._renewed() if self._service else await self._greeted(self._own_pid)):
+                killed = self._process is not None and (self._process.poll() or 0) < 0
+                if killed and tries_left:  # it has done nothing yet
+                    break
+                ended = self._process is not None and self._process.poll() is not None
+                if ended or asyncio.get_running_loop().time() > deadline:
+                    raise RunnerNotStarted(self._why_not())
+                await asyncio.sleep(0.01)
+            else:
+                return
+
+    @property
+    def _own_pid(self) -> int | None:
+        return self._process.pid if self._process is not None else None
+
+    def _start_own(self) -> None:
         with (self._folder / "warm.err").open("ab") as errors:
-            self._process = subprocess.Popen(  # noqa: ASYNC220 -- about a millisecond, once
+            self._process = subprocess.Popen(
                 (
                     *(sys.executable, "-P", "-m", "tailrace.runner.warm", str(self._folder)),
                     *(["follow"] if self._follows else []),
@@ -99,32 +125,49 @@ class WarmParent:
                 env=_environment(os.environ),
                 start_new_session=True,
             )
-        deadline = asyncio.get_running_loop().time() + START_PATIENCE_S
-        while not await self._greeted(self._process.pid):
-            if self._process.poll() is not None or asyncio.get_running_loop().time() > deadline:
-                raise RunnerNotStarted(
-                    f"the warm parent of {self._folder} did not start: {self._last_error()}"
-                )
-            await asyncio.sleep(0.01)
+
+    async def _renewed(self) -> bool:
+        """Connected to the service's parent: to the one that takes its place, where it has another edition."""
+        if await self._greeted():
+            return True
+        if self._renewing is None and await self._connected() is not None:
+            answer = await self._ask({"renew": True})
+            self._renewing = cast(int, answer["pid"]) if answer and "pid" in answer else None
+            self._disconnect()
+        if self._renewing is None or not await self._greeted(self._renewing):
+            return False
+        self._renewing = None
+        return True
 
     async def _greeted(self, pid: int | None = None) -> bool:
-        """Connect; True when a parent of this version (and this process id) greeted."""
+        """Connect; True when a parent greeted of an edition that we know, or the one with this process id.
+
+        What we started ourselves may be of a newer edition than we are: it is what is on disk now.
+        """
+        greeting = await self._connected()
+        if greeting is None:
+            return False
+        edition = str(greeting.get("version"))
+        if pid is not None and greeting.get("pid") == pid:
+            self._editions.add(edition)
+        if edition in self._editions and pid in (None, greeting.get("pid")):
+            return True
+        self._disconnect()
+        return False
+
+    async def _connected(self) -> dict[str, object] | None:
+        """The greeting of whoever listens, None where nobody does."""
         try:
             connection = connect(self._folder / "warm.sock")
         except OSError:
-            return False
+            return None
         connection.setblocking(False)
         self._connection = connection
         self._streams = await asyncio.open_unix_connection(sock=connection)
         greeting = await self._hear()
-        if (
-            greeting
-            and greeting.get("version") == tailrace.__version__
-            and pid in (None, greeting.get("pid"))
-        ):
-            return True
-        self._disconnect()
-        return False
+        if greeting is None:
+            self._disconnect()
+        return greeting
 
     async def _ask(
         self, request: Mapping[str, object], secrets: Mapping[str, str] | None = None
@@ -165,6 +208,11 @@ class WarmParent:
         if self._process is not None:
             self._process.poll()  # reaps it when it has ended
 
+    def _why_not(self) -> str:
+        if self._service:
+            return f"no warm parent answers in {self._folder}: look after the unit that runs it (warm_service is set)"
+        return f"the warm parent of {self._folder} did not start: {self._last_error()}"
+
     def _last_error(self) -> str:
         with suppress(OSError):
             lines = (
@@ -184,5 +232,6 @@ def _environment(inherited: Mapping[str, str]) -> dict[str, str]:
 
 if __name__ == "__main__":
     from tailrace.runner.forking import run
+    from tailrace.runner.service import Service
 
-    run(Path(sys.argv[1]), follows=sys.argv[2:] == ["follow"])
+    run(Path(sys.argv[1]), Service.of(sys.argv[2:]), follows="follow" in sys.argv[2:])

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Row, bindparam, insert, select, update
 from tailrace.domain.errors import LeaseLost
 from tailrace.domain.facts import Fact, Finished, Started, StepBegan, StepEnded
 from tailrace.domain.outcome import Reason
-from tailrace.domain.states import ATTEMPT, ATTEMPT_ENDED, JOB, AttemptState, StepState
+from tailrace.domain.states import ATTEMPT, ATTEMPT_ENDED, JOB, AttemptState, LogState, StepState
 from tailrace.store.clock import read_clock
 from tailrace.store.jobs import advance_run, end_job, lock_run
 from tailrace.store.leases import Ended
@@ -48,7 +48,7 @@ def apply_fact(connection: Connection, agent_id: int, attempt_id: int, fact: Fac
     if row.agent_id != agent_id:
         raise LeaseLost(attempt_id, "its lease expired and it was taken from this agent")
     if row.state in ATTEMPT_ENDED:
-        if row.reason == "agent_lost":
+        if row.reason == Reason.AGENT_LOST and _is_cut_off(connection, row.log_id):
             raise LeaseLost(attempt_id, "it ended as agent_lost when its lease expired")
         return Ended(run_id, False)
     # The runner's clock tells when it happened, also when the server was away; it may be wrong, so it is bounded.
@@ -77,6 +77,12 @@ def _start(connection: Connection, row: Row[*tuple[object, ...]], at: int) -> bo
         return False
     move_all(connection, jobs, JOB, [row.job_id], "start", started_at=at)
     return advance_run(connection, row.run_id)
+
+
+def _is_cut_off(connection: Connection, log_id: int) -> bool:
+    """Whether the agent was lost, and did not say itself that its machine was restarted."""
+    state = connection.execute(select(logs.c.state).where(logs.c.id == log_id)).scalar()
+    return state in (LogState.TRUNCATED, LogState.REMOVED)
 
 
 def _finish(connection: Connection, row: Row[*tuple[object, ...]], fact: Finished, at: int) -> bool:

@@ -14,7 +14,7 @@ from tailrace.domain.outcome import Reason
 from tailrace.domain.plan import JobSpec
 from tailrace.domain.progress import JobProgress, progress
 from tailrace.domain.states import JOB, RUN, RUN_ENDED, JobState, LogState, RunState, derive_run_state
-from tailrace.store.clock import now_ms
+from tailrace.store.clock import now_ms, read_clock
 from tailrace.store.moves import move, move_all
 from tailrace.store.outputs import values_for
 from tailrace.store.tables import agent as agents
@@ -87,7 +87,8 @@ def advance_run(connection: Connection, run_id: int) -> bool:
     for row in rows:
         if row.name in ready:
             states[row.name] = JobState.PENDING
-            queue_attempt(connection, run_id, row.id, row.spec["labels"], number=1)
+            wait_s = row.spec.get("start_timeout_s")
+            queue_attempt(connection, run_id, row.id, row.spec["labels"], number=1, start_timeout_s=wait_s)
     now = derive_run_state(states.values())
     _follow(connection, run_id, before, now)
     queued = bool(ready)
@@ -113,7 +114,14 @@ def end_job(
         retry = spec.retry
         if retry is not None and attempt.number <= retry.max and cause["reason"] in retry.on:
             move(connection, jobs, JOB, attempt.job_id, "retry")
-            queue_attempt(connection, attempt.run_id, attempt.job_id, spec.labels, attempt.number + 1)
+            queue_attempt(
+                connection,
+                attempt.run_id,
+                attempt.job_id,
+                spec.labels,
+                attempt.number + 1,
+                spec.start_timeout_s,
+            )
             return True
     move(connection, jobs, JOB, attempt.job_id, verb, **cause)
     return advance_run(connection, attempt.run_id)
@@ -140,9 +148,14 @@ def _follow(connection: Connection, run_id: int, before: RunState, now: RunState
 
 
 def queue_attempt(
-    connection: Connection, run_id: int, job_id: int, labels: Iterable[str], number: int
+    connection: Connection,
+    run_id: int,
+    job_id: int,
+    labels: Iterable[str],
+    number: int,
+    start_timeout_s: int | None = None,
 ) -> None:
-    """A new attempt, in the queue, with its log."""
+    """A new attempt, in the queue, with its log; it fails when no agent has it after `start_timeout_s`."""
     run = connection.execute(_RUN_RANK, {"run": run_id}).one()
     log_id = connection.execute(_NEW_LOG).scalar_one()
     connection.execute(
@@ -156,6 +169,7 @@ def queue_attempt(
             "log_id": log_id,
             "cookie": secrets.token_hex(16),
             "labels": "\n".join(sorted(set(labels))),
+            "start_by": None if start_timeout_s is None else read_clock(connection) + start_timeout_s * 1000,
         },
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -224,7 +225,9 @@ def end_lapsed(
         select(agents.c.name, agents.c.removed_at).where(agents.c.id == row.agent_id)
     ).one()
     if lapsed.state is AttemptState.LEASED and row.abort_by is None:
-        move(connection, attempts, ATTEMPT, row.id, "expire", agent_id=None, leased_at=None, lease_until=None)
+        # Another cookie: who takes it next, perhaps on the same machine, is told apart from who may have begun it unheard.
+        free = {"agent_id": None, "leased_at": None, "lease_until": None}
+        move(connection, attempts, ATTEMPT, row.id, "expire", cookie=secrets.token_hex(16), **free)
         return Ended(lapsed.run_id, True)
     if row.abort_by is not None:
         verb, reason = "abort", Reason(row.reason or Reason.ABORTED_BY)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, select
 
+from tailrace.domain.outcome import Reason
 from tailrace.domain.states import LOG, AttemptState, LogState
 from tailrace.store.clock import read_clock
 from tailrace.store.moves import move_all
@@ -39,6 +40,15 @@ class LogOwner(NamedTuple):
     log_id: int
     log_state: LogState
     stalled: str | None
+
+    @property
+    def lost(self) -> bool:
+        """Whether the agent has lost the attempt: its log was cut off, whatever the reason that people are shown.
+
+        An agent may also say itself that its machine was restarted (`agent_lost`); the log is its own then.
+        """
+        gone = self.log_state is LogState.REMOVED and self.reason == Reason.AGENT_LOST
+        return self.log_state is LogState.TRUNCATED or gone
 
 
 _LOG = select(

@@ -1,4 +1,4 @@
-"""Servers stamp that they are alive: time in which none was does not count against any lease."""
+"""Servers stamp that they are alive: time in which none was counts against no lease, and against no wait for one."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 from tailrace.store.clock import read_clock
 from tailrace.store.identity_tables import server as servers
 from tailrace.store.tables import attempt as attempts
+from tailrace.store.tables import attempt_may_be_late
 
 _FORGET_MS = 24 * 3600 * 1000
 
 
 def stamp_server(connection: Connection, id: str, tick_ms: int) -> int:
-    """Stamp this server; when no server had stamped for longer than two ticks, extend every lease by that time.
+    """Stamp this server; when no server had stamped for longer than two ticks, extend every lease by that time, and the time
+    in which pending attempts may be taken.
 
     Returns the time (ms) by which leases were extended.
     """
@@ -27,6 +29,9 @@ def stamp_server(connection: Connection, id: str, tick_ms: int) -> int:
             update(attempts)
             .where(attempts.c.lease_until.is_not(None))
             .values(lease_until=attempts.c.lease_until + away)
+        )
+        connection.execute(
+            update(attempts).where(attempt_may_be_late).values(start_by=attempts.c.start_by + away)
         )
         connection.execute(delete(servers).where(servers.c.seen_at < now - _FORGET_MS))
     if connection.execute(update(servers).where(servers.c.id == id).values(seen_at=now)).rowcount == 0:

@@ -371,6 +371,7 @@ attempt = Table(
     Column("outputs", JSON, comment="what it gave to jobs that need its own"),
     Column("stalled", Text, comment="why its output stands still; null: it does not"),
     Column("lease_until", Ms),
+    Column("start_by", Ms, comment="when it fails unless an agent has it; null: it may wait for ever"),
     Column("created_at", Ms, nullable=False),
     Column("leased_at", Ms),
     Column("started_at", Ms),
@@ -403,6 +404,12 @@ attempt = Table(
         sqlite_where=text("lease_until IS NOT NULL"),
         postgresql_where=text("lease_until IS NOT NULL"),
     ),
+    Index(
+        "ix_attempt_start_by",
+        "start_by",
+        sqlite_where=text("state = 'pending' AND start_by IS NOT NULL"),
+        postgresql_where=text("state = 'pending' AND start_by IS NOT NULL"),
+    ),
     sqlite_autoincrement=True,
 )
 
@@ -425,4 +432,5 @@ run_in_turn = run.c.concurrency.is_not(None) & run.c.finished_at.is_(None)
 run_planning = run.c.state == literal_column("'planning'")
 attempt_pending = attempt.c.state == literal_column("'pending'")
 log_unsealed = log.c.sealed_at.is_(None)
+attempt_may_be_late = attempt_pending & attempt.c.start_by.is_not(None)
 attempt_held = attempt.c.lease_until.is_not(None)  # leased or running, says a CHECK

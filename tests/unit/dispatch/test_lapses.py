@@ -10,6 +10,7 @@ from sqlalchemy import Connection, update
 
 from tailrace.dispatch.lapses import LapseKeeper
 from tailrace.domain.lease import Lease
+from tailrace.domain.plan import JobSpec
 from tailrace.domain.spans import Span, Stream
 from tailrace.live.bus_memory import MemoryBus
 from tailrace.live.hub import LogHub, LogView
@@ -19,8 +20,10 @@ from tailrace.store.agents import agent_left
 from tailrace.store.identity_tables import server as servers
 from tailrace.store.leases import renew_leases
 from tailrace.store.logs import find_log
+from tailrace.store.runs import get_run
 from tailrace.store.tables import agent as agents
-from tests.unit.store.world import a_run, an_agent, finish, lease, start
+from tailrace.store.tables import attempt as attempts
+from tests.unit.store.world import a_job, a_run, an_agent, attempt_state, finish, lease, start, states
 
 LEASE_MS = 60_000
 
@@ -118,3 +121,48 @@ async def test_an_agent_has_time_to_come_back(place: Place) -> None:
     await place.store.write(long_ago)
     await keeper.look()
     assert await place.state() == ("truncated", 3)
+
+
+async def test_an_attempt_that_no_agent_takes_in_time_fails_and_says_why(place: Place) -> None:
+    """Its job and its run end with it, its log is closed; another one that may still wait goes on waiting."""
+    late = await place.store.write(a_run, _waiting("late", 1))
+    patient = await place.store.write(a_run, _waiting("patient", 3600))
+    await place.store.write(_passes, 2000)
+    await place.keeper(10).look()
+    run = await place.store.read(get_run, late)
+    assert states(run) == {"run": "failed", "late": "failed"}
+    attempt = run.jobs[0].attempts[-1]
+    assert (run.jobs[0].reason, attempt.state, attempt.reason) == ("start_timeout", "failed", "start_timeout")
+    assert attempt.detail is not None
+    assert attempt.detail.startswith("no agent took it within ")
+    assert attempt.detail.endswith(" s: no agent has label gpu")
+    assert (attempt.log_state, attempt.log_size) == ("closed", 0)
+    assert states(await place.store.read(get_run, patient)) == {"run": "pending", "patient": "pending"}
+
+
+async def test_an_attempt_that_an_agent_took_in_time_may_go_on(place: Place) -> None:
+    run = await place.store.write(a_run, _waiting("taken", 1))
+    (leased,) = await place.store.write(lease, place.agent, "gpu")
+    await place.store.write(_passes, 2000)
+    await place.keeper(10).look()
+    assert await place.store.read(attempt_state, leased.attempt) == "leased"
+    assert (await place.store.read(get_run, run)).reason is None
+
+
+async def test_time_without_a_server_does_not_count_as_waiting(place: Place) -> None:
+    keeper = place.keeper(10)
+    await keeper.look()
+    run = await place.store.write(a_run, _waiting("waits", 60))
+    await place.store.write(_passes, 3_600_000)
+    await keeper.look()
+    assert (await place.store.read(get_run, run)).state == "pending"
+
+
+def _waiting(name: str, seconds: int) -> JobSpec:
+    return a_job(name, labels=["gpu"]).model_copy(update={"start_timeout_s": seconds})
+
+
+def _passes(connection: Connection, ms: int) -> None:
+    """As if what was noted until now had been noted so much earlier, and no server had run since."""
+    connection.execute(update(attempts).values(start_by=attempts.c.start_by - ms))
+    connection.execute(update(servers).values(seen_at=servers.c.seen_at - ms))

@@ -231,15 +231,15 @@ async def test_nobody_takes_an_abort_for_a_runner_that_is_gone(bench: Bench) -> 
     assert not await send_abort(attempt.folder, "kim")
 
 
-async def test_sigterm_to_the_runner_is_an_abort_by_its_machine(bench: Bench) -> None:
-    """As a shutdown does it."""
+async def test_sigterm_to_the_runner_is_the_end_of_its_machine(bench: Bench) -> None:
+    """As a shutdown does it: nobody wanted the job to end, so that it may be tried again elsewhere."""
     attempt = bench.attempt("echo ready; sleep 1000", grace_s=0.5)
     pid = await bench.start(attempt)
     await until(lambda: attempt.stdout == b"ready\n")
     os.kill(pid, signal.SIGTERM)
     outcome = (await bench.end(attempt)).outcome
-    assert (outcome.state, outcome.reason) == ("aborted", "aborted_by")
-    assert outcome.detail == "aborted by the agent's machine, which is shutting down"
+    assert (outcome.state, outcome.reason) == ("failed", "agent_lost")
+    assert outcome.detail == "the agent's machine was shut down before the attempt had ended"
 
 
 async def test_daemons_do_not_survive_the_job(bench: Bench) -> None:

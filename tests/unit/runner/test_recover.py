@@ -48,6 +48,25 @@ async def test_a_killed_runner(bench: Bench) -> None:
     assert attempt.whole[0][-1].step == 1
 
 
+async def test_a_machine_that_was_restarted(bench: Bench) -> None:
+    """Who signed the lock with another boot's name was lost with it: that says more than that its runner is dead."""
+    attempt = bench.attempt("printf said; sleep 1000", "echo never")
+    pid = await bench.start(attempt)
+    await until(lambda: attempt.stdout == b"said")
+    kill(pid)
+    await until(lambda: not attempt.folder.is_alive())
+    assert not attempt.folder.outlived_by_machine()
+    attempt.folder.lock.write_text(f"{pid}\nanother boot\n")
+    assert attempt.folder.outlived_by_machine()
+    finished = finish_dead(attempt.folder, 4711)
+    assert (finished.outcome.state, finished.outcome.reason) == ("failed", "agent_lost")
+    assert finished.outcome.detail == "its machine was restarted before the attempt had ended"
+    assert attempt.system.endswith(
+        "tailrace: failed: its machine was restarted before the attempt had ended\n"
+    )
+    assert [step[:2] for step in attempt.steps] == [("one", "failed"), ("two", "skipped")]
+
+
 async def test_a_runner_that_never_began(bench: Bench) -> None:
     """The journal is whole all the same: Started, every step skipped, Finished."""
     attempt = bench.attempt("echo never")

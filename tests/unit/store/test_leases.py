@@ -210,6 +210,7 @@ def test_a_lapsed_lease_that_had_not_begun_goes_back_to_the_queue(connection: Co
         start(connection, agent, held.attempt)
     (again,) = lease(connection, other)
     assert again.attempt == held.attempt
+    assert again.cookie != held.cookie, "what the first agent may have begun is not the other's"
     with pytest.raises(LeaseLost):
         start(connection, agent, held.attempt)
     start(connection, other, held.attempt)

@@ -49,6 +49,7 @@ from tailrace.store.segments import (
 from tailrace.store.servers import stamp_server
 from tailrace.store.sqlite import sqlite_engine
 from tailrace.store.stalls import find_left_logs, left_logs_of, note_stalled, run_of_attempt, truncate_log
+from tailrace.store.start_timeouts import find_late, give_up
 from tailrace.store.tables import attempt, delivery, job, log, project, run, step
 from tests.unit.store.world import a_job, a_plan, a_project, an_agent, new_run, planned
 
@@ -58,6 +59,7 @@ SMALL_INDEXES = {
     "ix_attempt_queue",
     "ix_attempt_held",
     "ix_attempt_lease",
+    "ix_attempt_start_by",
     "ix_run_planning",
     "ix_log_unsealed",
 }
@@ -167,6 +169,7 @@ class World:
                     "agent_id": None if state(n)[1] is AttemptState.PENDING else self.agent,
                     "leased_at": n,
                     "lease_until": n if fresh + 40 < n else None,
+                    "start_by": n,
                     "created_at": n,
                     "finished_at": n if n <= fresh else None,
                 }
@@ -261,6 +264,11 @@ def _lapse(connection: Connection) -> None:
         end_lapsed(connection, lapsed, 0)
 
 
+def _give_up(connection: Connection) -> None:
+    for late in find_late(connection)[:5]:
+        give_up(connection, late, "no agent took it")
+
+
 def _wanting(connection: Connection) -> None:
     set_secret(connection, None, "A", b"sealed", warnings=[], author="Ada")
     (lease,) = read_leases(connection, [HELD])
@@ -289,6 +297,7 @@ PER_JOB: dict[str, Callable[[World], Callable[[Connection], Any]]] = {
     "held_attempts": lambda w: lambda c: held_attempts(c, w.agent),
     "attempts_to_abort": lambda w: lambda c: attempts_to_abort(c, w.agent),
     "find_lapsed and end_lapsed": lambda w: _lapse,
+    "find_late and give_up": lambda w: _give_up,
     "claim_planning and plan_run": lambda w: _plan,
     "started": lambda w: lambda c: apply_fact(c, w.agent, HELD, Started(time=AT)),
     "step began": lambda w: lambda c: apply_fact(c, w.agent, RUNNING, StepBegan(time=AT, step=1, name="s")),

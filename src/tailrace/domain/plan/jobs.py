@@ -61,9 +61,7 @@ def read_job(entry: Entry, plan: OfPlan, problems: Problems) -> ReadJob:
         return ReadJob(JobSpec(name=entry.key), {}, Uses(problems))
     entries = known_entries(node, JOB_KEYS, subject, problems)
     needs = _distinct(entries, "needs", subject, problems)
-    timeout = entries.get("timeout")
-    seconds = read_duration(timeout.value, f'"timeout" of {subject}', problems) if timeout else None
-    idle = entries.get("idle_timeout")
+    seconds = _seconds(entries, "timeout", subject, problems)
     checkout, depth, submodules = read_checkout(entries.get("checkout"), subject, problems)
     uses = Uses(problems)
     reader = StepReader(subject, uses, problems)
@@ -77,6 +75,7 @@ def read_job(entry: Entry, plan: OfPlan, problems: Problems) -> ReadJob:
         labels=_labels(entries, subject, problems),
         variables={**plan.variables, **variables_of(entries, subject, problems)},
         timeout_s=DEFAULT_TIMEOUT_S if seconds is None else seconds,
+        start_timeout_s=_seconds(entries, "start_timeout", subject, problems),
         checkout=checkout,
         depth=depth,
         submodules=submodules,
@@ -85,13 +84,18 @@ def read_job(entry: Entry, plan: OfPlan, problems: Problems) -> ReadJob:
         log=read_log(entries.get("log"), subject, plan.log, problems),
         shell=read_shell(entries.get("shell"), subject, problems) or plan.shell,
         working_directory=read_working_directory(entries.get("working_directory"), subject, problems),
-        idle_timeout_s=read_duration(idle.value, f'"idle_timeout" of {subject}', problems) if idle else None,
+        idle_timeout_s=_seconds(entries, "idle_timeout", subject, problems),
         outputs=outputs,
         steps=steps,
         finally_steps=finally_steps,
         finally_timeout_s=finally_timeout_s,
     )
     return ReadJob(spec, needs, uses)
+
+
+def _seconds(entries: dict[str, Entry], key: str, subject: str, problems: Problems) -> int | None:
+    entry = entries.get(key)
+    return read_duration(entry.value, f"{shown(key)} of {subject}", problems) if entry else None
 
 
 def variables_of(entries: dict[str, Entry], subject: str, problems: Problems) -> dict[str, str]:

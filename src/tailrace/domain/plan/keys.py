@@ -19,13 +19,17 @@ class Keys:
     not_yet: frozenset[str]
 
 
+def _in_order(text: str) -> tuple[str, ...]:
+    return tuple(sorted(text.split()))
+
+
 def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
 PLAN_KEYS = Keys(
     level="the plan",
-    allowed=("concurrency", "jobs", "log", "max_parallel", "priority", "shell", "variables"),
+    allowed=_in_order("concurrency jobs log max_parallel priority shell variables"),
     not_yet=_words(
         """defaults encoding environment environments finally matrix
         notify on output parameters retry secrets workspace"""
@@ -33,33 +37,18 @@ PLAN_KEYS = Keys(
 )
 JOB_KEYS = Keys(
     level="a job",
-    allowed=(
-        *(
-            "checkout",
-            "finally",
-            "idle_timeout",
-            "if",
-            "labels",
-            "log",
-            "needs",
-            "outputs",
-            "retry",
-            "secrets",
-        ),
-        *("shell", "steps", "timeout", "variables", "working_directory"),
+    allowed=_in_order(
+        """checkout finally idle_timeout if labels log needs outputs retry secrets shell start_timeout steps
+        timeout variables working_directory"""
     ),
     not_yet=_words(
-        """allow_failure artifacts concurrency continue_on_error defaults encoding
-        environment environments limits matrix max_parallel output
-        parameters priority pty start_timeout user workspace"""
+        """allow_failure artifacts concurrency continue_on_error defaults encoding environment environments limits
+        matrix max_parallel output parameters priority pty user workspace"""
     ),
 )
 STEP_KEYS = Keys(
     level="a step",
-    allowed=(
-        *("continue_on_error", "env", "id", "if", "name", "pty", "run", "shell", "timeout"),
-        "working_directory",
-    ),
+    allowed=_in_order("continue_on_error env id if name pty run shell timeout working_directory"),
     not_yet=_words(
         """allow_failure artifacts deploy encoding finally group
         idle_timeout image output retry secrets user workspace"""

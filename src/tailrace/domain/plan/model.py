@@ -84,7 +84,8 @@ class JobSpec(_Value):
 
     `depth` is how many commits a checkout fetches; 0 is the whole history, with branches and tags. `secrets` names those that its
     steps get. `condition` is its `if`, empty for the usual one. `outputs` are the texts that jobs which need it can name.
-    `idle_timeout_s` is how long it may print nothing. `finally_steps` come after the others, whatever became of them.
+    `idle_timeout_s` is how long it may print nothing, `start_timeout_s` how long an attempt may wait for an agent
+    (None: for ever). `finally_steps` come after the others, whatever became of them.
     """
 
     name: str
@@ -93,6 +94,7 @@ class JobSpec(_Value):
     labels: tuple[str, ...] = ()
     variables: dict[str, str] = {}
     timeout_s: int = Field(default=DEFAULT_TIMEOUT_S, gt=0, le=MAX_TIMEOUT_S)
+    start_timeout_s: int | None = Field(default=None, gt=0, le=MAX_TIMEOUT_S)
     checkout: bool = True
     depth: int = Field(default=1, ge=0)
     submodules: Submodules = "none"
