@@ -49,7 +49,7 @@ JOB_KEYS = Keys(
         *("shell", "steps", "timeout", "variables", "working_directory"),
     ),
     not_yet=_words(
-        """allow_failure artifacts concurrency continue_on_error defaults encoding
+        """allow_failure concurrency continue_on_error defaults encoding
         environment environments limits matrix max_parallel output
         parameters priority pty start_timeout user workspace"""
     ),
@@ -57,11 +57,11 @@ JOB_KEYS = Keys(
 STEP_KEYS = Keys(
     level="a step",
     allowed=(
-        *("continue_on_error", "env", "id", "if", "name", "pty", "run", "shell", "timeout"),
+        *("artifacts", "continue_on_error", "env", "id", "if", "name", "pty", "run", "shell", "timeout"),
         "working_directory",
     ),
     not_yet=_words(
-        """allow_failure artifacts deploy encoding finally group
+        """allow_failure deploy encoding finally group
         idle_timeout image output retry secrets user workspace"""
     ),
 )
@@ -72,6 +72,11 @@ CONCURRENCY_KEYS = Keys(
 RETRY_KEYS = Keys(level="a retry", allowed=("max", "on"), not_yet=_words("delay"))
 FINALLY_KEYS = Keys(level='"finally"', allowed=("steps", "timeout"), not_yet=frozenset())
 LOG_KEYS = Keys(level='"log"', allowed=("limit", "when_full"), not_yet=frozenset())
+ARTIFACTS_KEYS = Keys(
+    level='"artifacts"',
+    allowed=("from", "keep", "optional", "paths", "to"),
+    not_yet=frozenset(),
+)
 _MANY_PROBLEMS = 100
 _LEVELS = (
     PLAN_KEYS,
@@ -82,6 +87,7 @@ _LEVELS = (
     RETRY_KEYS,
     FINALLY_KEYS,
     LOG_KEYS,
+    ARTIFACTS_KEYS,
 )
 
 # What other systems call the same thing: too far apart for a comparison of letters.
