@@ -15,6 +15,7 @@ from starlette.types import Scope, Send
 
 from tailrace.domain.errors import (
     ArchiveAway,
+    ArtifactRemoved,
     Conflict,
     Crowded,
     Invalid,
@@ -24,6 +25,7 @@ from tailrace.domain.errors import (
     NotFound,
     SourceUnreachable,
     TailraceError,
+    TooLarge,
     Unauthorised,
 )
 from tailrace.domain.plan import PlanInvalid
@@ -32,6 +34,7 @@ PLAN_ERRORS_SHOWN = 100
 
 _STATUS: tuple[tuple[type[TailraceError], int], ...] = (
     (LogRemoved, 410),
+    (ArtifactRemoved, 410),
     (NotFound, 404),
     (Conflict, 409),
     (MoveRefused, 409),
@@ -39,6 +42,7 @@ _STATUS: tuple[tuple[type[TailraceError], int], ...] = (
     (SourceUnreachable, 502),
     (ArchiveAway, 503),
     (NoRoom, 503),
+    (TooLarge, 413),
     (Invalid, 400),
 )
 
