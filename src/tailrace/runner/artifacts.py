@@ -35,6 +35,7 @@ BLOCK_BYTES = 256 * 1024
 TRIES = 3
 """How often bytes are moved that arrive damaged, before the step fails."""
 _SHOWN = 5
+_REFUSALS = {413: Reason.ARTIFACTS_TOO_LARGE, 500: Reason.ARTIFACTS_DAMAGED}
 Say = Callable[[str], None]
 T = TypeVar("T")
 
@@ -63,7 +64,7 @@ async def move_artifacts(
     try:
         task.result()
     except CallRefused as error:
-        reason = Reason.ARTIFACTS_TOO_LARGE if error.status == 413 else Reason.ARTIFACTS_REFUSED
+        reason = _REFUSALS.get(error.status, Reason.ARTIFACTS_REFUSED)
         raise failed(reason, f"step '{step.name}': the server refused: {error}") from error
     return True
 

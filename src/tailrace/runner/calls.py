@@ -20,9 +20,10 @@ TOGETHER = 4
 """Files that are on their way at once."""
 FIRST_WAIT_S = 0.2
 LONGEST_WAIT_S = 10.0
+_PROBLEM = "application/problem+json"
 PATIENCE_S = 600.0
 """Between two bytes: a server that reads back from an object store what it has put there takes its time."""
-_LATER = (408, 429, 500, 502, 503, 504)
+_LATER = (408, 429, 502, 503, 504)
 
 
 class CallRefused(TailraceError):
@@ -131,7 +132,8 @@ class Calls:
         except httpx2.HTTPError as error:
             return None, f"the server at {self._access.server} does not answer ({_words(error)})"
         detail = _detail(answer)
-        if answer.status_code in _LATER:
+        failed = answer.status_code == 500 and _PROBLEM not in answer.headers.get("content-type", "")
+        if answer.status_code in _LATER or failed:  # a 500 with words of its own is meant
             return None, f"the server cannot move artifacts now: {detail}"
         raise CallRefused(answer.status_code, detail)
 

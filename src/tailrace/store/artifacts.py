@@ -23,14 +23,21 @@ _CARRIED = (AttemptState.LEASED, AttemptState.RUNNING)
 
 
 class Carrier(NamedTuple):
-    """Whose runner calls: an attempt that an agent holds."""
+    """Whose runner calls: an attempt, and the agent that holds it or held it last."""
 
     attempt_id: int
     run_id: int
     job_id: int
-    agent_id: int
+    agent_id: int | None
     cookie: str
+    state: AttemptState
     job: JobSpec
+
+    def check_held(self) -> None:
+        """Raises LeaseLost when no agent holds it (any more)."""
+        if self.state not in _CARRIED:
+            why = f"it is {self.state}: its artifacts are neither taken nor given any more"
+            raise LeaseLost(self.attempt_id, why)
 
 
 class Upload(NamedTuple):
@@ -81,16 +88,13 @@ _LAST_ATTEMPT = (
 )
 
 
-def find_carrier(connection: Connection, attempt_id: int) -> Carrier:
-    """Raises NotFound, and LeaseLost when no agent holds it (any more)."""
+def find_carrier(connection: Connection, attempt_id: int) -> Carrier | None:
+    """None for an attempt that is unknown here."""
     row = connection.execute(_CARRIER, {"attempt": attempt_id}).first()
     if row is None:
-        raise NotFound("attempt", attempt_id)
-    if row.state not in _CARRIED:
-        raise LeaseLost(attempt_id, f"it is {row.state}: its artifacts are neither taken nor given any more")
-    return Carrier(
-        attempt_id, row.run_id, row.job_id, row.agent_id, row.cookie, JobSpec.model_validate(row.spec)
-    )
+        return None
+    state, spec = AttemptState(row.state), JobSpec.model_validate(row.spec)
+    return Carrier(attempt_id, row.run_id, row.job_id, row.agent_id, row.cookie, state, spec)
 
 
 def announce(connection: Connection, carrier: Carrier, said: Announcement, most_bytes: int) -> list[Kept]:
@@ -200,6 +204,13 @@ def get_artifact(connection: Connection, id: int) -> ArtifactView:
 def find_stored(connection: Connection, id: int) -> Stored:
     """Where an artifact's bytes are. Raises NotFound, ArtifactRemoved."""
     return _one(connection, _STORED.where(artifacts.c.id == id), id)
+
+
+def find_place(connection: Connection, id: int) -> tuple[int, str]:
+    """An artifact's attempt and path. Raises NotFound, ArtifactRemoved."""
+    path = find_stored(connection, id).path
+    attempt = select(artifacts.c.attempt_id).where(artifacts.c.id == id)
+    return connection.execute(attempt).scalar_one(), path
 
 
 def find_in_attempt(connection: Connection, attempt_id: int, path: str) -> Stored | None:
