@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import io
-import signal
+import json
 import zipfile
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
+import yaml
 
-from tests.support.house import House
+from tests.integration.test_commands import tailrace
+from tests.support.house import ADMIN_TOKEN, House
 from tests.support.waiting import wait_for
 
 BUILD = """
@@ -121,8 +124,6 @@ def test_html_is_shown_in_place_without_an_origin_and_without_a_session(
     answer = home.client.get(f"/api/artifacts/{built[1]['reports/index.html']['id']}/view")
     address = answer.headers["location"]
     assert answer.status_code == 307
-    import httpx2
-
     with httpx2.Client(base_url=home.url) as stranger:
         shown = stranger.get(address)
         assert shown.headers["content-type"] == "text/html; charset=utf-8"
@@ -141,3 +142,162 @@ def test_html_is_shown_in_place_without_an_origin_and_without_a_session(
         ):
             assert stranger.get(f"/artifacts/{token}/reports/index.html").status_code == 401
         assert stranger.get(f"/api/artifacts/{built[1]['reports/index.html']['id']}").status_code == 401
+
+
+def test_commands_list_and_get_artifacts(
+    home: House, built: tuple[int, dict[str, dict[str, Any]]], tmp_path: Path
+) -> None:
+    """By run and job, all or by pattern, as files or as a zip; a folder that is a link is not written through."""
+    run = str(built[0])
+    listed = json.loads(tailrace(home, "artifacts", "list", f"{run}/build", "--json").stdout)
+    assert [one["path"] for one in listed] == sorted(built[1])
+    done = tailrace(home, "artifacts", "get", run, "dist/**", "!dist/big.txt", "--to", str(tmp_path / "got"))
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "got" / "dist" / "deep" / "data.bin").read_text() == "deep"
+    assert (tmp_path / "got" / "dist" / "tool").stat().st_mode & 0o111
+    assert not (tmp_path / "got" / "dist" / "big.txt").exists()
+    assert tailrace(home, "artifacts", "get", run, "--zip", str(tmp_path / "all.zip")).returncode == 0
+    with zipfile.ZipFile(tmp_path / "all.zip") as whole:
+        assert len(whole.namelist()) == 6
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (tmp_path / "trap").mkdir()
+    (tmp_path / "trap" / "dist").symlink_to(outside)
+    trapped = tailrace(home, "artifacts", "get", run, "dist/app.whl", "--to", str(tmp_path / "trap"))
+    assert trapped.returncode == 2
+    assert "link" in trapped.stderr
+    assert list(outside.iterdir()) == []
+    assert tailrace(home, "artifacts", "get", run, "nothing/*").returncode == 2
+
+
+def job_plan(steps: list[Any], **job: Any) -> str:
+    return yaml.safe_dump({"jobs": {"job": {"checkout": False, "steps": steps, **job}}})
+
+
+def test_a_step_that_finds_nothing_fails_unless_it_may(home: House) -> None:
+    """The reason says so; what is optional passes, and says so in the log."""
+    run = home.run(home.plan(job_plan([{"artifacts": ["dist/*.whl"]}])))
+    shown = home.wait_state(run, "failed")
+    assert shown["reason"] == "artifacts.missing"
+    assert "no file matches dist/*.whl" in shown["detail"]
+    run = home.run(home.plan(job_plan([{"artifacts": {"paths": "dist/*.whl", "optional": True}}])))
+    home.wait_state(run, "passed")
+    assert b"nothing to keep" in home.output(home.wait_log(run)["log"], "system")
+
+
+def test_what_is_fetched_is_written_through_no_link(home: House, tmp_path: Path) -> None:
+    """A step before can leave a link where artifacts are to go: they do not go through it."""
+    definition = {
+        "jobs": {
+            "build": {
+                "checkout": False,
+                "steps": [{"run": "mkdir d; echo new > d/file"}, {"artifacts": ["d"]}],
+            },
+            "use": {
+                "checkout": False,
+                "needs": ["build"],
+                "steps": [{"run": f"ln -s {tmp_path} d"}, {"artifacts": {"from": "build"}}],
+            },
+        }
+    }
+    run = home.run(home.plan(yaml.safe_dump(definition)))
+    shown = home.wait_state(run, "failed")
+    assert shown["reason"] == "artifacts.unreadable"
+    assert "link" in shown["detail"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_token_is_good_for_its_attempt_while_it_runs(home: House) -> None:
+    """Another token, and an attempt that has ended, are refused; whoever asks learns nothing of attempts."""
+    run = home.run(home.plan(job_plan([{"run": "echo x > f"}, {"artifacts": ["f"]}])))
+    home.wait_state(run, "passed")
+    attempt = home.attempt(run)["id"]
+    with httpx2.Client(base_url=home.url) as stranger:
+        for number in (attempt, 10**9):
+            for headers in (
+                {},
+                {"Authorization": "Bearer " + "0" * 64},
+                {"Authorization": f"Bearer {ADMIN_TOKEN}"},
+            ):
+                answer = stranger.post(f"/agent/v1/artifacts/{number}", headers=headers, json={"files": []})
+                assert answer.status_code == 401
+            assert stranger.put(f"/agent/v1/artifacts/{number}/1", content=b"x").status_code == 401
+
+
+def test_a_run_waits_for_a_server_that_was_killed_while_it_kept_something(
+    house: House, tmp_path: Path
+) -> None:
+    """The runner tries again by itself, agent or no agent; every byte arrives, and the job passes."""
+    server, agent = house.server(), house.agent()
+    house.wait_agent()
+    gate = tmp_path / "gate"
+    script = (
+        f"head -c 50000000 /dev/urandom > big; sha256sum < big; until test -e {gate}; do sleep 0.01; done"
+    )
+    run = house.run(house.plan(job_plan([{"run": script}, {"artifacts": ["big"]}])))
+    house.wait_state(run, "running")
+    house.wait_output(run, b"  -\n")
+    agent.kill()
+    server.kill()
+    gate.touch()
+    (spool,) = (house.data / "agent" / "attempts").glob("*/spool")
+    wait_for(lambda: b"does not answer" in spool.read_bytes(), "the runner to miss the server")
+    house.server()
+    wait_for(lambda: b"kept 1 file" in spool.read_bytes(), "the file to be kept without an agent")
+    house.agent()
+    house.wait_state(run, "passed")
+    wanted = house.output(house.wait_log(run)["log"]).split()[0].decode()
+    (kept,) = artifacts_of(house, run).values()
+    assert kept["sha256"] == wanted
+    assert hashlib.sha256(house.client.get(f"/api/artifacts/{kept['id']}").content).hexdigest() == wanted
+
+
+def test_a_job_waits_for_an_archive_that_is_away_and_can_be_aborted_meanwhile(house: House) -> None:
+    """Nothing is lost by a folder that is not mounted; an abort does not wait for it."""
+    house.up()
+    mark = house.data / "archive" / "tailrace-archive"
+    wait_for(mark.exists, "the archive")
+    mark.rename(mark.with_name("elsewhere"))
+    plan = house.plan(job_plan([{"run": "echo x > f"}, {"artifacts": ["f"]}]))
+    waits, aborted = house.run(plan), house.run(plan)
+    for run in (waits, aborted):
+        house.wait_state(run, "running")
+        wait_for(
+            lambda run=run: b"trying again" in house.output(house.attempt(run)["log"], "system"), "it to wait"
+        )
+    house.post(f"/api/runs/{aborted}/abort")
+    house.wait_state(aborted, "aborted")
+    assert artifacts_of(house, waits) == {}
+    mark.with_name("elsewhere").rename(mark)
+    house.wait_state(waits, "passed")
+    assert list(artifacts_of(house, waits)) == ["f"]
+
+
+def test_retention_limits_and_removal(tmp_path: Path) -> None:
+    """What a plan keeps for a time, and what the settings allow; a removed artifact says why, and its object goes."""
+    with House(tmp_path, TAILRACE_ARTIFACT_LIMIT="1MiB") as house:
+        house.up()
+        steps = [
+            {"run": "echo short > short; echo long > long"},
+            {"artifacts": {"paths": "short", "keep": "1s"}},
+            {"artifacts": {"paths": "long", "keep": "30d"}},
+        ]
+        run = house.run(house.plan(job_plan(steps)))
+        house.wait_state(run, "passed")
+        kept = artifacts_of(house, run)
+        folder = house.data / "archive" / "artifacts" / str(run)
+        assert len(list(folder.iterdir())) == 2
+        taken = wait_for(
+            lambda: house.post("/api/retention", {"dry_run": True})["artifacts"], "the second to be over"
+        )
+        assert [one["path"] for one in taken] == ["short"]
+        house.post("/api/retention", {"dry_run": False})
+        gone = house.client.get(f"/api/artifacts/{kept['short']['id']}")
+        assert gone.status_code == 410
+        assert "its plan keeps it" in gone.json()["detail"]
+        assert list(artifacts_of(house, run)) == ["long"]
+        assert house.client.delete(f"/api/artifacts/{kept['long']['id']}").status_code == 204
+        assert "removed by admin" in house.client.get(f"/api/artifacts/{kept['long']['id']}").json()["detail"]
+        wait_for(lambda: not list(folder.iterdir()), "the objects to go")
+        large = house.run(house.plan(job_plan([{"run": "head -c 2M /dev/zero > f"}, {"artifacts": ["f"]}])))
+        assert house.wait_state(large, "failed")["reason"] == "artifacts.too_large"
