@@ -13,6 +13,8 @@ import httpx2
 import pytest
 import yaml
 
+from tailrace.domain.artifacts import upload_claim
+from tailrace.store.sealing import SealingKey
 from tests.integration.test_commands import tailrace
 from tests.support.house import ADMIN_TOKEN, House
 from tests.support.waiting import wait_for
@@ -271,6 +273,75 @@ def test_a_job_waits_for_an_archive_that_is_away_and_can_be_aborted_meanwhile(ho
     mark.with_name("elsewhere").rename(mark)
     house.wait_state(waits, "passed")
     assert list(artifacts_of(house, waits)) == ["f"]
+
+
+def test_bytes_that_are_not_what_was_announced_are_refused(home: House, tmp_path: Path) -> None:
+    """Fewer, more, others: none is kept, whatever the token. What was announced is kept once."""
+    gate = tmp_path / "gate"
+    run = home.run(
+        home.plan(job_plan([{"run": f"until test -e {gate}; do sleep 0.01; done"}, {"artifacts": ["f"]}]))
+    )
+    home.wait_state(run, "running")
+    id = home.attempt(run)["id"]
+    lease = next(
+        json.loads(path.read_text()) for path in (home.data / "agent" / "attempts").glob(f"{id}-*/lease.json")
+    )
+    key = SealingKey(bytes.fromhex((home.data / "secret-key").read_text().strip()))
+    (agent,) = home.get("/api/agents")["items"]
+    token = key.sign(upload_claim(id, lease["cookie"], agent["id"]))
+    path = f"/agent/v1/artifacts/{id}"
+    with httpx2.Client(base_url=home.url, headers={"Authorization": f"Bearer {token}"}) as runner:
+        file = {"path": "x", "size": 5, "sha256": hashlib.sha256(b"right").hexdigest()}
+        for bad in ({"path": "../x"}, {"path": "/x"}, {"size": -1}, {"sha256": "no"}):
+            answer = runner.post(path, json={"files": [file | bad]})
+            assert (answer.status_code, "cannot be understood" in answer.text) == (400, True)
+        (kept,) = runner.post(path, json={"files": [file]}).json()["files"]
+        for body in (b"", b"righ", b"wrong", b"right and more"):
+            assert runner.put(f"{path}/{kept['id']}", content=body).status_code == 422
+        assert artifacts_of(home, run) == {}
+        assert runner.put(f"{path}/{kept['id']}", content=b"right").status_code == 204
+        assert runner.put(f"{path}/{kept['id']}", content=b"right").status_code == 204
+        assert runner.put(f"{path}/{10**6}", content=b"x").status_code == 404
+        assert runner.get(f"{path}/of/other").status_code == 404
+        assert list(artifacts_of(home, run)) == ["x"]
+        assert len(list((home.data / "archive" / "artifacts" / str(run)).iterdir())) == 1
+        home.post(f"/api/runs/{run}/abort")
+        home.wait_state(run, "aborted")
+        assert runner.post(path, json={"files": []}).status_code == 409
+
+
+def test_an_artifact_that_is_damaged_in_the_archive_is_given_to_nobody(home: House, tmp_path: Path) -> None:
+    """A download breaks off before its end, a zip too, and a job that fetches it fails and says why."""
+    gate = tmp_path / "gate"
+    definition = {
+        "jobs": {
+            "build": {
+                "checkout": False,
+                "steps": [{"run": "head -c 2000000 /dev/zero > f"}, {"artifacts": ["f"]}],
+            },
+            "use": {
+                "checkout": False,
+                "needs": ["build"],
+                "steps": [
+                    {"run": f"echo ready; until test -e {gate}; do sleep 0.01; done"},
+                    {"artifacts": {"from": "build"}},
+                ],
+            },
+        }
+    }
+    run = home.run(home.plan(yaml.safe_dump(definition)))
+    home.wait_output(run, b"ready", job=1)
+    (kept,) = artifacts_of(home, run).values()
+    (file,) = (home.data / "archive" / "artifacts" / str(run)).iterdir()
+    file.write_bytes(b"x" + file.read_bytes()[1:])
+    gate.touch()
+    shown = home.wait_state(run, "failed")
+    assert shown["reason"] == "artifacts.damaged"
+    for path in (f"/api/artifacts/{kept['id']}", f"/api/runs/{run}/artifacts.zip"):
+        with pytest.raises(httpx2.HTTPError):
+            home.client.get(path)
+    file.unlink()
+    assert "missing" in home.client.get(f"/api/artifacts/{kept['id']}").json()["detail"]
 
 
 def test_retention_limits_and_removal(tmp_path: Path) -> None:

@@ -10,6 +10,8 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
+from pydantic import ValidationError
+
 from tailrace.domain.artifacts import (
     MAX_FILES,
     Announcement,
@@ -23,6 +25,7 @@ from tailrace.domain.artifacts import (
 from tailrace.domain.outcome import Reason
 from tailrace.domain.plan import ArtifactsStep, FetchStep
 from tailrace.domain.sizes import size_words
+from tailrace.domain.wire import faults_of
 from tailrace.inside import NotPlain, blocks, entries, reading, writing
 from tailrace.runner.calls import TOGETHER, CallCut, CallRefused, Calls
 from tailrace.runner.failure import failed, overdue
@@ -66,6 +69,9 @@ async def move_artifacts(
     except CallRefused as error:
         reason = _REFUSALS.get(error.status, Reason.ARTIFACTS_REFUSED)
         raise failed(reason, f"step '{step.name}': the server refused: {error}") from error
+    except ValidationError as error:
+        detail = f"step '{step.name}': the server's answer is not understood: {faults_of(error)}"
+        raise failed(Reason.ARTIFACTS_REFUSED, detail) from error
     return True
 
 
