@@ -177,7 +177,7 @@ async def test_a_server_cannot_name_a_path_outside_the_workspace(tmp_path: Path,
     workspace = tmp_path / "workspace"
     workspace.mkdir()
     async with server(lambda *_: (200, json.dumps({"files": [offered]}).encode())) as (access, asked):
-        with pytest.raises(StepFailed, match="leaves its folder|begins with /"):
+        with pytest.raises(StepFailed, match=r"leaves its folder|begins with /"):
             await moved(FETCH, ArtifactsPlace(workspace, 7, access))
     assert asked == ["GET /of/build"]
     assert list(tmp_path.rglob("*")) == [workspace]

@@ -30,7 +30,10 @@ def step_weight(step: StepSpec) -> int:
 
 
 class StepReader:
-    """Reads the steps of one job, which needs the jobs `needs`: `uses` collects the names that they use, `ids` holds those of the steps read so far."""
+    """Reads the steps of one job, which needs the jobs `needs`.
+
+    `uses` collects the names that they use, `ids` holds those of the steps read so far.
+    """
 
     def __init__(self, subject: str, needs: Collection[str], uses: Uses, problems: Problems) -> None:
         self._subject = subject
