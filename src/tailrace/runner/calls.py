@@ -53,11 +53,13 @@ class Calls:
     async def __aenter__(self) -> Self:
         import httpx2  # most attempts move no artifacts and need no room for it
 
+        server = httpx2.URL(self._access.server)
         self._http = httpx2.AsyncClient(
             headers={"Authorization": f"Bearer {self._access.token}"},
             timeout=httpx2.Timeout(PATIENCE_S, connect=10.0),
             limits=httpx2.Limits(max_connections=TOGETHER, max_keepalive_connections=TOGETHER),
-            trust_env=not _is_loopback(httpx2.URL(self._access.server).host),
+            verify=server.scheme == "https",  # else the machine's certificates would be read for nothing
+            trust_env=not _is_loopback(server.host),
         )
         return self
 

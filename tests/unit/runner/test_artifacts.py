@@ -65,6 +65,10 @@ async def moved(step: ArtifactsStep | FetchStep, place: ArtifactsPlace) -> tuple
     return await move_artifacts(step, place, Stop(), said.append), said
 
 
+def always(content: object) -> Answer:
+    return lambda _method, _path, _body: (200, json.dumps(content).encode())
+
+
 def all_wanted(body: bytes) -> bytes:
     files = json.loads(body)["files"]
     return json.dumps(
@@ -127,7 +131,7 @@ async def test_a_server_that_is_busy_is_asked_again_and_one_that_refuses_is_not(
     (tmp_path / "f").write_text("first")
     answers = [(503, b'{"detail": "the archive is away"}'), (401, b'{"detail": "this token is unknown"}')]
 
-    async with server(lambda *_: answers.pop(0)) as (access, _):
+    async with server(lambda _method, _path, _body: answers.pop(0)) as (access, _):
         said: list[str] = []
         with pytest.raises(StepFailed, match="the server refused: this token is unknown") as caught:
             await move_artifacts(KEEP, ArtifactsPlace(tmp_path, 7, access), Stop(), said.append)
@@ -176,7 +180,7 @@ async def test_a_server_cannot_name_a_path_outside_the_workspace(tmp_path: Path,
     offered = {"id": 3, "path": path, "size": 0, "sha256": "0" * 64}
     workspace = tmp_path / "workspace"
     workspace.mkdir()
-    async with server(lambda *_: (200, json.dumps({"files": [offered]}).encode())) as (access, asked):
+    async with server(always({"files": [offered]})) as (access, asked):
         with pytest.raises(StepFailed, match=r"leaves its folder|begins with /"):
             await moved(FETCH, ArtifactsPlace(workspace, 7, access))
     assert asked == ["GET /of/build"]
@@ -185,7 +189,7 @@ async def test_a_server_cannot_name_a_path_outside_the_workspace(tmp_path: Path,
 
 async def test_more_than_the_disk_holds_is_not_begun_with(tmp_path: Path) -> None:
     offered = {"id": 3, "path": "f", "size": 1 << 40, "sha256": "0" * 64}
-    async with server(lambda *_: (200, json.dumps({"files": [offered] * 1000}).encode())) as (access, asked):
+    async with server(always({"files": [offered] * 1000})) as (access, asked):
         with pytest.raises(StepFailed) as caught:
             await moved(FETCH, ArtifactsPlace(tmp_path, 7, access))
     assert caught.value.outcome.reason == Reason.OUT_OF_DISK
