@@ -187,6 +187,14 @@ def test_a_step_that_finds_nothing_fails_unless_it_may(home: House) -> None:
     assert b"nothing to keep" in home.output(home.wait_log(run)["log"], "system")
 
 
+def test_a_report_is_kept_after_a_failure(home: House) -> None:
+    """By its condition, and in `finally`; the job has failed all the same."""
+    steps = [{"run": "echo x > report; echo x > last; exit 3"}, {"artifacts": "report", "if": "always"}]
+    run = home.run(home.plan(job_plan(steps, **{"finally": [{"artifacts": "last"}]})))
+    assert home.wait_state(run, "failed")["reason"] == "exit_code"
+    assert sorted(artifacts_of(home, run)) == ["last", "report"]
+
+
 def test_what_is_fetched_is_written_through_no_link(home: House, tmp_path: Path) -> None:
     """A step before can leave a link where artifacts are to go: they do not go through it."""
     definition = {

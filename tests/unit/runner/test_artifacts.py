@@ -153,6 +153,14 @@ async def test_an_abort_is_heard_while_the_server_is_away(tmp_path: Path) -> Non
     assert "does not answer" in said[0]
 
 
+async def test_a_step_waits_no_longer_than_its_timeout(tmp_path: Path) -> None:
+    (tmp_path / "f").write_text("first")
+    place = ArtifactsPlace(tmp_path, 7, Access("http://127.0.0.1:9", "token"))
+    with pytest.raises(StepFailed) as caught:
+        await moved(KEEP.model_copy(update={"timeout_s": 1}), place)
+    assert caught.value.outcome.reason == Reason.TIMEOUT
+
+
 @pytest.mark.parametrize("sent", [b"", b"righ", b"wrong", b"right and more"])
 async def test_what_is_fetched_is_what_was_kept_or_nothing(tmp_path: Path, sent: bytes) -> None:
     """No part of a file is left in the workspace."""

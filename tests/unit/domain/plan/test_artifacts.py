@@ -82,6 +82,16 @@ def test_what_is_refused_of_a_job_with_needs(text: str, words: str) -> None:
     assert words in str(caught.value)
 
 
+def test_what_every_step_can_say_holds_for_artifacts_too() -> None:
+    """And what is for scripts alone is refused."""
+    text = "jobs: {a: {steps: [{run: x}, {artifacts: y, id: keep, if: always, timeout: 5m, continue_on_error: true}]}}"
+    step = parse_plan(text).jobs["a"].steps[1]
+    assert (step.id, step.condition, step.timeout_s, step.continue_on_error) == ("keep", "always", 300, True)
+    for key in ("env: {A: b}", "shell: sh", "working_directory: x", "pty: true"):
+        with pytest.raises(PlanInvalid, match='stands beside "artifacts"; it is for "run"'):
+            parse_plan(f"jobs: {{a: {{steps: [{{artifacts: y, {key}}}]}}}}")
+
+
 def test_a_step_does_one_thing() -> None:
     with pytest.raises(PlanInvalid, match="a step does one thing: make two"):
         parse_plan("jobs: {a: {steps: [{run: x, artifacts: [y]}]}}")
