@@ -20,11 +20,14 @@ import uvicorn
 from fastapi import FastAPI
 
 from tailrace.api.agent_socket import MAX_FRAME_BYTES, AgentSockets
-from tailrace.api.app import Parts, create_app
+from tailrace.api.app import ArtifactParts, Parts, create_app
 from tailrace.api.auth import hash_of, new_secret
 from tailrace.api.detach import DetachableHttp, DetachableWebSocket
 from tailrace.api.runs import Runs
 from tailrace.api.topics import Topics
+from tailrace.artifacts.keeping import Keeper
+from tailrace.artifacts.reading import Reader
+from tailrace.artifacts.retention import ArtifactRetention
 from tailrace.dispatch.dispatcher import Dispatcher
 from tailrace.dispatch.lapses import LapseKeeper
 from tailrace.domain.errors import Invalid, LogRemoved
@@ -50,6 +53,7 @@ from tailrace.settings import ADMIN_TOKEN_FILE, ServerSettings
 from tailrace.sources.mirror import Mirrors
 from tailrace.store import Store, open_store
 from tailrace.store.agents import add_agent_token
+from tailrace.store.artifact_retention import ArtifactRules
 from tailrace.store.identity import add_login_code, set_token
 from tailrace.store.logs import find_log, find_logs
 from tailrace.store.retention import Rules
@@ -241,6 +245,12 @@ async def _compose(
     planner = Planner(store, bus, Mirrors(data / "mirrors"))
     rules = Rules(settings.retention_days, settings.retention_runs, settings.retention_bytes)
     retention = Retention(store, rules, sealer.sweep_soon)
+    artifact_rules = ArtifactRules(settings.artifact_days, settings.artifact_bytes)
+    artifacts = ArtifactParts(
+        Keeper(store, archive, bus, settings.artifact_limit),
+        Reader(archive),
+        ArtifactRetention(store, bus, artifact_rules, sealer.sweep_soon),
+    )
     prover = Prover(tail, archive, segments, partial(store.read_now, find_sealed))
     search = LogSearch(logs)
     stack.callback(search.close)
@@ -257,6 +267,7 @@ async def _compose(
         sealer,
         retention,
         prover,
+        artifacts,
     )
     return parts, [
         dispatcher.run,
@@ -264,6 +275,7 @@ async def _compose(
         planner.run,
         sealer.run,
         retention.run,
+        artifacts.retention.run,
         Resync(hub, describe_all).run,
     ]
 

@@ -20,6 +20,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from tailrace.domain.artifacts import MAX_BYTES
 from tailrace.domain.errors import Invalid
 from tailrace.domain.plan.durations import DURATION_FORMS, parse_duration
 from tailrace.domain.plan.model import MAX_LOG_BYTES
@@ -106,7 +107,7 @@ class ServerSettings(_Settings):
     )
     archive_url: str | None = Field(
         None,
-        description="Where sealed logs are kept: `file:///FOLDER`; `archive` in the data directory if not set.",
+        description="Where sealed logs and artifacts are kept: `file:///FOLDER`; `archive` in the data directory if not set.",
     )
     retention_days: int = Field(
         0,
@@ -120,6 +121,22 @@ class ServerSettings(_Settings):
         0,
         ge=0,
         description="The most bytes of the archive (with KiB, MiB or GiB): logs of the oldest runs go first; 0 for no limit.",
+    )
+    artifact_days: int = Field(
+        0,
+        ge=0,
+        description="Artifacts of which their plan does not say it are removed after so many days; 0 keeps them for ever.",
+    )
+    artifact_bytes: Annotated[int, BeforeValidator(_size)] = Field(
+        0,
+        ge=0,
+        description="The most bytes of all artifacts (with KiB, MiB or GiB): those of the oldest runs go first; 0 for no limit.",
+    )
+    artifact_limit: Annotated[int, BeforeValidator(_size)] = Field(
+        10 * GIB,
+        gt=0,
+        le=MAX_BYTES,
+        description="The most bytes of artifacts that one attempt may keep (with KiB, MiB or GiB).",
     )
     lease_s: float = Field(
         30.0,

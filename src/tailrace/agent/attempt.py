@@ -89,7 +89,8 @@ class Attempt:
     @property
     def equipped(self) -> bool:
         """Whether we have what its runner must be handed."""
-        return not self.lease.job.secrets or self.secrets is not None
+        wanted = bool(self.lease.job.secrets) or self.lease.job.moves_artifacts
+        return not wanted or self.secrets is not None
 
     @property
     def hopeless(self) -> Outcome | None:

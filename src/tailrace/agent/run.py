@@ -83,6 +83,7 @@ class _Running:
             self._warm,
             describe(config.folder),
             most=1 if config.once else None,
+            server_url=config.server_url,
         )
         self._credentials = CredentialFile(config.folder)
         self._signals: asyncio.Queue[signal.Signals] = asyncio.Queue()

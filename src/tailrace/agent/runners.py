@@ -14,6 +14,7 @@ from tailrace.agent.attempt import Attempt
 from tailrace.domain.errors import Conflict
 from tailrace.runner.command import send_abort
 from tailrace.runner.folder import AttemptFolder
+from tailrace.runner.handover import Access, with_access
 from tailrace.runner.recover import finish_dead
 from tailrace.runner.trees import Undeletable
 from tailrace.runner.warm import RunnerNotStarted, WarmParent
@@ -34,9 +35,15 @@ class Runners:
     """
 
     def __init__(
-        self, warm: WarmParent, done: Callable[[Attempt], None], trouble: Callable[[str, Attempt], None]
+        self,
+        warm: WarmParent,
+        done: Callable[[Attempt], None],
+        trouble: Callable[[str, Attempt], None],
+        server_url: str = "",
     ) -> None:
+        """`server_url` is where runners call the server, with the token that came with the lease."""
         self._warm = warm
+        self._server_url = server_url
         self._done = done
         self._trouble = trouble
         self._tasks: set[asyncio.Task[None]] = set()
@@ -72,7 +79,7 @@ class Runners:
 
     async def _start(self, attempt: Attempt, folder: AttemptFolder) -> None:
         try:
-            pid = await self._warm.start(folder, attempt.secrets.values if attempt.secrets else None)
+            pid = await self._warm.start(folder, self._handed(attempt))
         except (RunnerNotStarted, OSError) as error:
             self._trouble(str(error), attempt)
             with suppress(OSError), folder.errors.open("a", encoding="utf-8") as file:
@@ -81,6 +88,14 @@ class Runners:
         else:
             attempt.secrets = None
             _log.info("started", attempt=folder.path.name, job=attempt.lease.job.name, pid=pid)
+
+    def _handed(self, attempt: Attempt) -> dict[str, str] | None:
+        if attempt.secrets is None:
+            return None
+        token = attempt.secrets.token
+        if token is None or not self._server_url:
+            return attempt.secrets.values
+        return with_access(attempt.secrets.values, Access(self._server_url, token))
 
     async def _finish(self, attempt: Attempt, folder: AttemptFolder) -> None:
         with suppress(Conflict):  # it lives after all

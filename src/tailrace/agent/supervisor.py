@@ -67,13 +67,14 @@ class Supervisor:
         warm: WarmParent,
         machine: MachineReport | None = None,
         most: int | None = None,
+        server_url: str = "",
     ) -> None:
         self._folder = folder
         self._machine = machine
         self._attempts = folder / "attempts"
         self._labels = labels
         self._capacity = capacity
-        self._runners = Runners(warm, self._advance, self._complain)
+        self._runners = Runners(warm, self._advance, self._complain, server_url)
         self._held: dict[int, Attempt] = {}
         self._dropped: list[Attempt] = []
         self._link: Link | None = None

@@ -12,9 +12,11 @@ from fastapi import APIRouter, FastAPI
 from starlette.responses import JSONResponse, Response
 
 from tailrace import __version__
+from tailrace.api.agent_artifacts import agent_artifacts_router
 from tailrace.api.agent_socket import AgentSockets, agent_router
 from tailrace.api.agents import agents_router
 from tailrace.api.archive import archive_router
+from tailrace.api.artifacts import artifacts_router
 from tailrace.api.auth import App, Gate
 from tailrace.api.deliveries import deliveries_router
 from tailrace.api.logs import logs_router
@@ -30,6 +32,9 @@ from tailrace.api.sessions import sessions_router
 from tailrace.api.watch_live import live_router
 from tailrace.api.watch_sse import describe_sse, sse_router
 from tailrace.api.webhooks import Inbox, webhooks_router
+from tailrace.artifacts.keeping import Keeper
+from tailrace.artifacts.reading import Reader
+from tailrace.artifacts.retention import ArtifactRetention
 from tailrace.ingest.desk import Desk
 from tailrace.live.hub import Describe
 from tailrace.live.topics import TopicHub
@@ -48,6 +53,15 @@ Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
 @dataclass(frozen=True)
+class ArtifactParts:
+    """What the routes of artifacts need."""
+
+    keeper: Keeper
+    reader: Reader
+    retention: ArtifactRetention
+
+
+@dataclass(frozen=True)
 class Parts:
     """What the routes need; `url` is the server's address for people, `deliveries` the folder of large webhook bodies."""
 
@@ -63,6 +77,7 @@ class Parts:
     sealer: Sealer
     retention: Retention
     prover: Prover
+    artifacts: ArtifactParts
 
 
 class _Described(FastAPI):
@@ -76,7 +91,7 @@ class _Described(FastAPI):
 
 def create_app(parts: Parts, lifespan: Lifespan) -> App:
     """The application, behind its gate."""
-    desk = parts.desk
+    desk, kept = parts.desk, parts.artifacts
     app = _Described(
         title="Tailrace",
         version=__version__,
@@ -96,14 +111,16 @@ def create_app(parts: Parts, lifespan: Lifespan) -> App:
         runs_router(parts.runs, desk.store),
         logs_router(desk.reader, parts.describe),
         search_router(desk.reader, parts.describe, desk.store, parts.search),
-        archive_router(desk.store, parts.sealer, parts.retention, parts.prover),
+        archive_router(desk.store, parts.sealer, parts.retention, kept.retention, parts.prover),
         sse_router(desk.hub),
         live_router(desk.hub, parts.topics),
         pauses_router(desk.store, desk.bus),
         agents_router(desk.store, desk.bus, desk.lease_ms),
         deliveries_router(desk.store),
         webhooks_router(inbox, {github.name: github}),
+        artifacts_router(desk.store, kept.reader, kept.retention, parts.key),
         agent_router(parts.sockets),
+        agent_artifacts_router(desk.store, kept.keeper, kept.reader, parts.key),
         _health_router(desk, parts.sealer),
     ):
         app.include_router(router)

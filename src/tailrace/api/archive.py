@@ -1,4 +1,4 @@
-"""The archive of sealed logs: its state, what retention takes, and the proof of a log."""
+"""The archive: its state, what retention takes of logs and artifacts, and the proof of a log."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict
 
 from tailrace.api.numbers import RowId
+from tailrace.artifacts.retention import ArtifactRetention
 from tailrace.domain.model import Time
 from tailrace.domain.states import LogState
 from tailrace.logs.proof import Prover
@@ -43,9 +44,22 @@ class RemovedLog(BaseModel):
     why: str
 
 
+class RemovedArtifact(BaseModel):
+    """`bytes` of the archive, `why` the rule that takes it."""
+
+    artifact: int
+    run: int
+    path: str
+    bytes: int
+    why: str
+
+
 class RetentionView(BaseModel):
+    """`removed` are logs; `bytes` is of logs and artifacts together."""
+
     dry_run: bool
     removed: list[RemovedLog]
+    artifacts: list[RemovedArtifact]
     bytes: int
 
 
@@ -71,7 +85,13 @@ class ProofView(BaseModel):
     detail: str
 
 
-def archive_router(store: Store, sealer: Sealer, retention: Retention, prover: Prover) -> APIRouter:
+def archive_router(
+    store: Store,
+    sealer: Sealer,
+    retention: Retention,
+    artifact_retention: ArtifactRetention,
+    prover: Prover,
+) -> APIRouter:
     """Routes for the archive."""
     router = APIRouter(tags=["archive"])
 
@@ -92,8 +112,18 @@ def archive_router(store: Store, sealer: Sealer, retention: Retention, prover: P
     async def remove(wish: RetentionWish) -> RetentionView:
         """What the rules of the settings take; without `dry_run` it is gone then."""
         taken = await (retention.look() if wish.dry_run else retention.apply())
-        removed = [RemovedLog(log=one.log_id, run=one.run_id, bytes=one.bytes, why=one.why) for one in taken]
-        return RetentionView(dry_run=wish.dry_run, removed=removed, bytes=sum(one.bytes for one in taken))
+        files = await (artifact_retention.look() if wish.dry_run else artifact_retention.apply())
+        return RetentionView(
+            dry_run=wish.dry_run,
+            removed=[
+                RemovedLog(log=one.log_id, run=one.run_id, bytes=one.bytes, why=one.why) for one in taken
+            ],
+            artifacts=[
+                RemovedArtifact(artifact=one.id, run=one.run_id, path=one.path, bytes=one.bytes, why=one.why)
+                for one in files
+            ],
+            bytes=sum(one.bytes for one in (*taken, *files)),
+        )
 
     @router.post("/api/logs/{log}/verify")
     async def verify(log: RowId) -> ProofView:

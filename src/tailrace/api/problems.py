@@ -15,15 +15,18 @@ from starlette.types import Scope, Send
 
 from tailrace.domain.errors import (
     ArchiveAway,
+    ArtifactRemoved,
     Conflict,
     Crowded,
     Invalid,
+    LeaseLost,
     LogRemoved,
     MoveRefused,
     NoRoom,
     NotFound,
     SourceUnreachable,
     TailraceError,
+    TooLarge,
     Unauthorised,
 )
 from tailrace.domain.plan import PlanInvalid
@@ -32,13 +35,16 @@ PLAN_ERRORS_SHOWN = 100
 
 _STATUS: tuple[tuple[type[TailraceError], int], ...] = (
     (LogRemoved, 410),
+    (ArtifactRemoved, 410),
     (NotFound, 404),
     (Conflict, 409),
     (MoveRefused, 409),
+    (LeaseLost, 409),
     (Unauthorised, 401),
     (SourceUnreachable, 502),
     (ArchiveAway, 503),
     (NoRoom, 503),
+    (TooLarge, 413),
     (Invalid, 400),
 )
 

@@ -61,6 +61,20 @@ class Client:
         except ValueError:
             raise CallFailed(f"{self.server} answers, but not as Tailrace does: is --server right?") from None
 
+    def blocks(self, path: str, **query: Any) -> Iterator[bytes]:
+        """The answer's body as it comes; raises CallFailed, also when it breaks off."""
+        import httpx2
+
+        wanted = {name: value for name, value in query.items() if value is not None}
+        try:
+            with self._http.stream("GET", path, params=wanted) as answer:
+                if not answer.is_success:
+                    answer.read()
+                    raise CallFailed(_detail(answer))
+                yield from answer.iter_raw()
+        except httpx2.HTTPError as error:
+            raise CallFailed(f"{self.server} does not answer, or not to the end ({error})") from None
+
     def call(
         self,
         method: str,

@@ -53,7 +53,7 @@ class ServerFlags:
     archive_url: Annotated[
         str | None,
         Parameter(
-            help="Where sealed logs are kept: `file:///FOLDER`; `archive` in the data directory if not set."
+            help="Where sealed logs and artifacts are kept: `file:///FOLDER`; `archive` in the data directory if not set."
         ),
     ] = None
     retention_days: Annotated[
@@ -69,6 +69,22 @@ class ServerFlags:
         Parameter(
             help="The most bytes of the archive (with KiB, MiB or GiB): logs of the oldest runs go first; 0 for no limit."
         ),
+    ] = None
+    artifact_days: Annotated[
+        int | None,
+        Parameter(
+            help="Artifacts of which their plan does not say it are removed after so many days; 0 keeps them for ever."
+        ),
+    ] = None
+    artifact_bytes: Annotated[
+        str | None,
+        Parameter(
+            help="The most bytes of all artifacts (with KiB, MiB or GiB): those of the oldest runs go first; 0 for no limit."
+        ),
+    ] = None
+    artifact_limit: Annotated[
+        str | None,
+        Parameter(help="The most bytes of artifacts that one attempt may keep (with KiB, MiB or GiB)."),
     ] = None
     lease_s: Annotated[
         float | None,

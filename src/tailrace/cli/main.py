@@ -20,6 +20,7 @@ from tailrace.cli.agents import (
     resume_agent,
     show_agent,
 )
+from tailrace.cli.artifacts import get_artifacts, list_artifacts
 from tailrace.cli.exec import exec_plan
 from tailrace.cli.login_link import login_link
 from tailrace.cli.logs import logs
@@ -66,6 +67,11 @@ agents.command(rename_agent, name="rename")
 agents.command(relabel_agent, name="relabel")
 agents.command(remove_agent, name="remove")
 app.command(agents)
+
+artifacts = App(name="artifacts", help="The files that jobs keep.")
+artifacts.command(list_artifacts, name="list")
+artifacts.command(get_artifacts, name="get")
+app.command(artifacts)
 
 queue = App(name="queue", help="The queue of attempts.")
 queue.command(pause_queue, name="pause")

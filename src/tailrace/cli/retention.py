@@ -1,4 +1,4 @@
-"""`tailrace retention`: removes logs that have been kept long enough."""
+"""`tailrace retention`: removes logs and artifacts that have been kept long enough."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tailrace.cli.flags import NO_CLIENT_FLAGS, ClientFlags
 
 
 def retention(*, dry_run: bool = False, json: bool = False, flags: ClientFlags = NO_CLIENT_FLAGS) -> int:
-    """Remove the logs that the server's retention settings take, now; the server does it by itself every hour.
+    """Remove the logs and artifacts that plans and settings take, now; the server does it by itself every hour.
 
     Parameters
     ----------
@@ -23,6 +23,10 @@ def retention(*, dry_run: bool = False, json: bool = False, flags: ClientFlags =
     if done["removed"]:
         columns = {"LOG": "log", "RUN": "run", "BYTES": "bytes", "WHY": "why"}
         show(done["removed"], as_json=False, columns=columns)
+    if done["artifacts"]:
+        columns = {"ARTIFACT": "artifact", "RUN": "run", "PATH": "path", "BYTES": "bytes", "WHY": "why"}
+        show(done["artifacts"], as_json=False, columns=columns)
     would = "would be removed" if dry_run else "removed"
-    print(f"{len(done['removed'])} logs {would}, {done['bytes']} bytes of the archive")
+    counts = f"{len(done['removed'])} logs and {len(done['artifacts'])} artifacts"
+    print(f"{counts} {would}, {done['bytes']} bytes of the archive")
     return 0

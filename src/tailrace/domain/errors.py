@@ -12,7 +12,10 @@ TailraceError
 ├── NoRoom              the database's disk is full: nothing was changed
 ├── LogMismatch         a log whose size or checksum differs from what its writer declared
 ├── LogRemoved          a log that retention took (a NotFound)
-├── ArchiveAway         the archive of sealed logs cannot be reached, written or read
+├── ArtifactRemoved     an artifact that retention or a person took (a NotFound)
+├── TooLarge            more bytes or files than may be kept (an Invalid)
+├── ArtifactDamaged     an artifact whose bytes are missing, or are not what was kept
+├── ArchiveAway         the archive cannot be reached, written or read
 ├── SegmentDamaged      an object of the archive is missing or is not what was put there
 ├── SourceUnreachable   a repository that does not answer, or refuses us
 └── RevisionNotFound    a repository that answers, but has no such revision
@@ -120,8 +123,31 @@ class LogRemoved(NotFound):
         self.why = why
 
 
+class ArtifactRemoved(NotFound):
+    """An artifact that was removed; `at` in ms since the epoch, `why` the rule or the person that took it."""
+
+    def __init__(self, id: int, path: str, at: int, why: str) -> None:
+        super().__init__("artifact", id)
+        day = datetime.fromtimestamp(at / 1000, UTC).strftime("%Y-%m-%d")
+        self.args = (f"artifact {id} ({path}) was removed on {day}: {why}",)
+        self.at = at
+        self.why = why
+
+
+class TooLarge(Invalid):
+    """More bytes or files than may be kept."""
+
+
+class ArtifactDamaged(TailraceError, OSError):
+    """An artifact whose bytes in the archive are missing, or are not what was kept."""
+
+    def __init__(self, id: int, path: str, key: str, cause: str) -> None:
+        super().__init__(f"artifact {id} ({path}; {key} in the archive): {cause}")
+        self.id = id
+
+
 class ArchiveAway(TailraceError, OSError):
-    """The archive of sealed logs cannot be reached, written or read; it may come back."""
+    """The archive cannot be reached, written or read; it may come back."""
 
     def __init__(self, url: str, cause: str) -> None:
         super().__init__(f"the archive {url} is away: {cause}")

@@ -140,7 +140,7 @@ class AttemptView(Model):
 
 
 class JobView(Model):
-    """A job of a run; `why` says what it waits for, while it waits."""
+    """A job of a run; `why` says what it waits for, while it waits; `artifacts` is how many files it kept."""
 
     id: int
     run: int
@@ -156,6 +156,24 @@ class JobView(Model):
     started_at: Time | None
     finished_at: Time | None
     attempts: tuple[AttemptView, ...]
+    artifacts: int = 0
+
+
+class ArtifactView(Model):
+    """A file that a job kept; `path` is below the job's workspace, `attempt` a number, `keep_until` when it goes (null: the
+    settings say)."""
+
+    id: int
+    run: int
+    job: int
+    job_name: str
+    attempt: int
+    path: str
+    size: int
+    sha256: str
+    executable: bool
+    created_at: Time
+    keep_until: Time | None
 
 
 class RunView(RunSummary):

@@ -30,6 +30,13 @@ class Reason(StrEnum):
     CONDITION_NOT_MET = "condition_not_met"
     PLAN_INVALID = "plan_invalid"
     SOURCE_UNREACHABLE = "source_unreachable"
+    ARTIFACTS_MISSING = "artifacts.missing"  # no file that the step means, or no artifact
+    ARTIFACTS_UNREADABLE = "artifacts.unreadable"  # a file that cannot be kept as it is
+    ARTIFACTS_TOO_LARGE = "artifacts.too_large"
+    ARTIFACTS_REFUSED = "artifacts.refused"
+    ARTIFACTS_DAMAGED = (
+        "artifacts.damaged"  # bytes that are not those that were announced, however often they came
+    )
     PLAN_MISSING = "plan_missing"  # the repository has no plan file at that revision: the run is skipped
 
 

@@ -128,11 +128,13 @@ class Welcome(_Message):
 class JobSecrets(_Message):
     """The secrets that a job wants, by name; or why it cannot have them (`refused`): then the agent ends it as `setup_failed`.
 
-    For the agent's memory alone: no representation shows the values.
+    `token` lets the attempt's runner keep and fetch artifacts, where its job does. For the agent's memory alone: no
+    representation shows the values.
     """
 
     values: dict[str, str] = Field(default={}, repr=False)
     refused: Text | None = None
+    token: str | None = Field(default=None, repr=False)
 
 
 class Leased(_Message):

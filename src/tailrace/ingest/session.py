@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import structlog
 
+from tailrace.domain.artifacts import upload_claim
 from tailrace.domain.errors import Invalid, LeaseLost, LogMismatch, NoRoom, NotFound, OffsetMismatch
 from tailrace.domain.lease import Lease
 from tailrace.domain.report import Load
@@ -99,7 +100,7 @@ class Session:
         """Hand the agent new work."""
         lease = handover.lease
         self._adopt(lease.attempt, lease.log)
-        secrets = open_secrets(self._desk.key, lease, handover.sealed)
+        secrets = self._open(handover)
         self._send(Leased(lease=_capped(lease, self._desk.max_log), secrets=secrets))
 
     async def tell_untold(self) -> None:
@@ -383,7 +384,15 @@ class Session:
     async def _secrets_of(self, attempt_id: int) -> JobSecrets:
         """An agent that was restarted before the attempt began has forgotten them: they are on no disk."""
         (handover,) = await self._desk.store.read(read_handovers, [attempt_id])
-        return open_secrets(self._desk.key, *handover)
+        return self._open(handover)
+
+    def _open(self, handover: Handover) -> JobSecrets:
+        lease = handover.lease
+        secrets = open_secrets(self._desk.key, lease, handover.sealed)
+        if not lease.job.moves_artifacts:
+            return secrets
+        token = self._desk.key.sign(upload_claim(lease.attempt, lease.cookie, self._agent_id))
+        return secrets.model_copy(update={"token": token})
 
     async def _settle_old(self, held: Held) -> None:
         """An attempt that the store does not count as held: it ended, or it is not this agent's (any more)."""

@@ -6,8 +6,9 @@ import hashlib
 import os
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from fsspec.core import url_to_fs  # pyright: ignore[reportMissingTypeStubs, reportUnknownVariableType]
 from fsspec.implementations.local import LocalFileSystem  # pyright: ignore[reportMissingTypeStubs]
@@ -19,6 +20,8 @@ MARK = "tailrace-archive"
 
 _DRAFT = ".part"
 _BLOCK = 4 * 1024 * 1024
+_PART = 16 * 1024 * 1024
+"""Object stores take 10,000 parts: enough for an object of 160 GB."""
 
 
 class ObjectMissing(Exception):
@@ -80,6 +83,30 @@ class Archive:
             raise ArchiveAway(self.url, f"{key} came back different from what was put there")
         self._check_mount()
 
+    def begin(self, key: str) -> ArchiveWriter:
+        """Begin an object that is too large for the memory."""
+        self._check_mount()
+        try:
+            return ArchiveWriter(self, key, self._open(key))
+        except Exception as error:
+            raise ArchiveAway(self.url, _words(error)) from error
+
+    def end(self, writer: ArchiveWriter) -> None:
+        """Keep what was written: when this returns it is there for good, read back and compared."""
+        key = writer.key
+        try:
+            writer.file.end()
+            held = self.sha256(key)
+        except ArchiveAway:
+            raise
+        except ObjectMissing as error:
+            raise ArchiveAway(self.url, f"{error}, although it was just put there") from error
+        except Exception as error:
+            raise ArchiveAway(self.url, _words(error)) from error
+        if held != writer.sha256:
+            raise ArchiveAway(self.url, f"{key} came back different from what was put there")
+        self._check_mount()
+
     def read(self, key: str, start: int, stop: int) -> bytes:
         """The bytes [start, stop) of an object, as far as it has them. Raises ObjectMissing."""
         try:
@@ -130,7 +157,56 @@ class Archive:
         if not self._is_folder:
             self._files.pipe_file(path, data)  # an object store shows an object when it is whole
             return
-        _write_file(Path(path), data)
+        file = _LocalObject(Path(path))
+        try:
+            file.write(data)
+            file.end()
+        finally:
+            file.discard()
+
+    def _open(self, key: str) -> _Object:
+        path = self._path(key)
+        return _LocalObject(Path(path)) if self._is_folder else _RemoteObject(self._files, path)
+
+
+class ArchiveWriter:
+    """An object on its way into the archive: written block after block, then ended by `Archive.end`, or discarded.
+
+    `size` and `sha256` are of what was written so far.
+    """
+
+    def __init__(self, archive: Archive, key: str, file: _Object) -> None:
+        self.key = key
+        self.size = 0
+        self.file = file
+        self._archive = archive
+        self._digest = hashlib.sha256()
+
+    @property
+    def sha256(self) -> str:
+        return self._digest.hexdigest()
+
+    def write(self, block: bytes) -> None:
+        """Raises ArchiveAway."""
+        self._digest.update(block)
+        self.size += len(block)
+        try:
+            self.file.write(block)
+        except Exception as error:
+            raise ArchiveAway(self._archive.url, _words(error)) from error
+
+    def discard(self) -> None:
+        """Leave nothing of what was not ended; harmless afterwards. What cannot be removed is an orphan."""
+        with suppress(Exception):
+            self.file.discard()
+
+
+class _Object(Protocol):
+    def write(self, block: bytes) -> None: ...
+
+    def end(self) -> None: ...
+
+    def discard(self) -> None: ...
 
 
 def shown(url: str) -> str:
@@ -142,20 +218,50 @@ def _words(error: Exception) -> str:
     return str(error) or repr(error)
 
 
-def _write_file(path: Path, data: bytes) -> None:
-    """Make a file, whole and for good: fsspec would leave it to a power loss, which the row in the store survives."""
-    _make_folder(path.parent)
-    draft = path.with_name(path.name + _DRAFT)
-    try:
-        with draft.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.rename(path)
-    except BaseException:
-        draft.unlink(missing_ok=True)
-        raise
-    _sync_folder(path.parent)
+class _LocalObject:
+    """A file, made whole and for good: fsspec would leave it to a power loss, which the row in the store survives."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._draft = path.with_name(path.name + _DRAFT)
+        _make_folder(path.parent)
+        self._file = self._draft.open("wb")
+
+    def write(self, block: bytes) -> None:
+        self._file.write(block)
+
+    def end(self) -> None:
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+        self._draft.rename(self._path)
+        _sync_folder(self._path.parent)
+
+    def discard(self) -> None:
+        with suppress(OSError):  # what is buffered may find no room
+            self._file.close()
+        self._draft.unlink(missing_ok=True)
+
+
+class _RemoteObject:
+    """An object of a store, which shows it when it is whole."""
+
+    def __init__(self, files: Any, path: str) -> None:
+        self._file = files.open(path, "wb", block_size=_PART)
+        self._ended = False
+
+    def write(self, block: bytes) -> None:
+        self._file.write(block)
+
+    def end(self) -> None:
+        self._file.close()
+        self._ended = True
+
+    def discard(self) -> None:
+        if not self._ended:
+            self._ended = True
+            self._file.discard()
+            self._file.closed = True  # nothing is to be sent when it is collected
 
 
 def _make_folder(folder: Path) -> None:

@@ -24,12 +24,12 @@ from tailrace.store.segments import (
     SealWork,
     SegmentRow,
     add_segment,
+    archive_in_use,
     claim_ended,
     claim_growing,
     find_orphans,
     finish_sealing,
     forget_orphans,
-    has_segments,
     release_seal_claims,
     renew_seal_claims,
     sealed_among,
@@ -242,7 +242,7 @@ class Sealer:
     async def _sweep(self) -> bool:
         """Look after the archive: its mark, and objects that have to go. False when it is away."""
         try:
-            begun = await self._store.read(has_segments)
+            begun = await self._store.read(archive_in_use)
             await self._in_thread(self._check, not begun)
             while keys := await self._store.read(find_orphans, 100, ORPHAN_MS):
                 await self._in_thread(self._archive.remove, keys)

@@ -8,19 +8,22 @@ import traceback
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from functools import partial
 
 from tailrace.domain.errors import Invalid
 from tailrace.domain.facts import Started, StepBegan, StepEnded
 from tailrace.domain.lease import Lease
 from tailrace.domain.outcome import Outcome, Reason
-from tailrace.domain.plan import StepSpec
+from tailrace.domain.plan import RunStep, StepSpec
 from tailrace.domain.states import AttemptState, StepState
+from tailrace.runner.artifacts import ArtifactsPlace, move_artifacts
 from tailrace.runner.checkout import check_out
 from tailrace.runner.children import Children
 from tailrace.runner.execute import Executor
 from tailrace.runner.failure import StepFailed, cannot_start, ended_badly, failed, overdue
 from tailrace.runner.family import Family
 from tailrace.runner.folder import AttemptFolder
+from tailrace.runner.handover import Access
 from tailrace.runner.machine import this_machine
 from tailrace.runner.mirrors import Mirror
 from tailrace.runner.output import now_ms
@@ -46,10 +49,13 @@ class Attempt:
         children: Children,
         stop: Stop,
         secrets: Mapping[str, str],
+        access: Access | None = None,
     ) -> None:
+        """`access` is the way to the server, for steps that move artifacts; None where there is no server."""
         self._folder = folder
         self._lease = lease
         self._secrets = secrets
+        self._access = access
         self._record = record
         self._output = record.output
         self._children = children
@@ -172,6 +178,10 @@ class Attempt:
         """The step's exit code, None when it was stopped without one; raises StepFailed."""
         if step is None:
             return await self._check_out(index, name)
+        if not isinstance(step, RunStep):
+            place = ArtifactsPlace(self._folder.workspace, self._lease.attempt, self._access)
+            moved = await move_artifacts(step, place, self._stop, partial(self._output.say, index))
+            return 0 if moved else None
         lease, course, host = self._lease, self._course, self._machine.host
         shell = step.shell or lease.job.shell or self._machine.shell
         folder = step.working_directory or lease.job.working_directory or ""

@@ -1,4 +1,6 @@
-"""Handing secrets to a runner: through a pipe, whose reading end goes from process to process as a file descriptor.
+"""Handing secrets, and the way to the server, to a runner.
+
+It is done through a pipe, whose reading end goes from process to process as a file descriptor.
 
 The pipe holds all of them before its end is passed on, so that nobody waits for anybody and no runner gets a part. What is in a
 pipe is on no disk, in no process's arguments or environment, and goes when the last who has it open does.
@@ -9,10 +11,32 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from tailrace.domain.errors import Invalid
 
 _BLOCK = 1 << 20
+# No secret can have a name that begins so.
+_SERVER, _TOKEN = "TAILRACE_ACCESS_SERVER", "TAILRACE_ACCESS_TOKEN"
+
+
+class Access(NamedTuple):
+    """How a runner calls the server about its attempt's artifacts: its address, and a token for this attempt alone."""
+
+    server: str
+    token: str
+
+
+def with_access(secrets: Mapping[str, str], access: Access) -> dict[str, str]:
+    """What is handed to a runner that may call the server."""
+    return {**secrets, _SERVER: access.server, _TOKEN: access.token}
+
+
+def split_access(handed: Mapping[str, str]) -> tuple[dict[str, str], Access | None]:
+    """The job's secrets, and the runner's own access, which no step gets."""
+    secrets = dict(handed)
+    server, token = secrets.pop(_SERVER, None), secrets.pop(_TOKEN, None)
+    return secrets, Access(server, token) if server and token else None
 
 
 def put_into_pipe(secrets: Mapping[str, str]) -> int:

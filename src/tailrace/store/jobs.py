@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, insert, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, func, insert, select
 
 from tailrace.domain.errors import NotFound
 from tailrace.domain.model import AttemptView, JobView, StepView
@@ -18,6 +18,8 @@ from tailrace.store.clock import now_ms, read_clock
 from tailrace.store.moves import move, move_all
 from tailrace.store.outputs import values_for
 from tailrace.store.tables import agent as agents
+from tailrace.store.tables import artifact as artifacts
+from tailrace.store.tables import artifact_kept
 from tailrace.store.tables import attempt as attempts
 from tailrace.store.tables import job as jobs
 from tailrace.store.tables import log as logs
@@ -175,15 +177,18 @@ def queue_attempt(
 
 
 class _Showing(NamedTuple):
-    """What shows jobs: three queries, whatever their number."""
+    """What shows jobs: four queries, whatever their number."""
 
     jobs: Select[*tuple[object, ...]]
     attempts: Select[*tuple[object, ...]]
     steps: Select[*tuple[object, ...]]
+    artifacts: Select[Any, int]
 
     @classmethod
-    def of(cls, of_job: ColumnElement[bool], of_attempt: ColumnElement[bool]) -> _Showing:
-        """Both conditions take the parameter `id`."""
+    def of(
+        cls, of_job: ColumnElement[bool], of_attempt: ColumnElement[bool], of_artifact: ColumnElement[bool]
+    ) -> _Showing:
+        """The conditions take the parameter `id`."""
         return cls(
             select(jobs).where(of_job).order_by(jobs.c.position),
             select(
@@ -203,11 +208,23 @@ class _Showing(NamedTuple):
             .join(attempts, attempts.c.id == steps.c.attempt_id)
             .where(of_attempt)
             .order_by(steps.c.attempt_id, steps.c.position),
+            select(artifacts.c.job_id, func.count().label("kept"))
+            .where(artifact_kept, of_artifact)
+            .group_by(artifacts.c.job_id),
         )
 
 
-_OF_RUN = _Showing.of(jobs.c.run_id == bindparam("id"), attempts.c.run_id == bindparam("id"))
-_OF_JOB = _Showing.of(jobs.c.id == bindparam("id"), attempts.c.job_id == bindparam("id"))
+_OF_RUN = _Showing.of(
+    jobs.c.run_id == bindparam("id"),
+    attempts.c.run_id == bindparam("id"),
+    artifacts.c.run_id == bindparam("id"),
+)
+_RUN_OF_JOB = select(jobs.c.run_id).where(jobs.c.id == bindparam("id")).scalar_subquery()
+_OF_JOB = _Showing.of(
+    jobs.c.id == bindparam("id"),
+    attempts.c.job_id == bindparam("id"),
+    (artifacts.c.run_id == _RUN_OF_JOB) & (artifacts.c.job_id == bindparam("id")),
+)
 
 
 def jobs_of_run(connection: Connection, run_id: int) -> tuple[JobView, ...]:
@@ -225,6 +242,7 @@ def get_job(connection: Connection, id: int) -> JobView:
 
 def _jobs(connection: Connection, showing: _Showing, id: int) -> tuple[JobView, ...]:
     tries = _attempts(connection, showing, id)
+    kept = {row.job_id: row.kept for row in connection.execute(showing.artifacts, {"id": id})}
     rows = connection.execute(showing.jobs, {"id": id})
     views: list[JobView] = []
     for row in rows:
@@ -244,6 +262,7 @@ def _jobs(connection: Connection, showing: _Showing, id: int) -> tuple[JobView, 
                 started_at=row.started_at,
                 finished_at=row.finished_at,
                 attempts=own,
+                artifacts=kept.get(row.id, 0),
             )
         )
     return tuple(views)

@@ -22,8 +22,9 @@ from sqlalchemy import (
 
 from tailrace.domain.states import LOG, LogState
 from tailrace.store.clock import now_ms, read_clock
+from tailrace.store.tables import artifact as artifacts
+from tailrace.store.tables import artifact_kept, log_unsealed
 from tailrace.store.tables import log as logs
-from tailrace.store.tables import log_unsealed
 from tailrace.store.tables import orphan as orphans
 from tailrace.store.tables import segment as segments
 
@@ -178,20 +179,20 @@ def add_segment(connection: Connection, server: str, log_id: int, row: SegmentRo
 
     Returns what is left to do; None when the claim was lost or the log began anew: then nothing has changed.
     """
-    if connection.execute(_DROP_ORPHAN, {"the_key": row.key}).rowcount == 0:
+    if not claim_orphan(connection, row.key):
         return None  # it took so long that the object was taken away as nobody's
     moved = connection.execute(
         _MOVE_SEALED, {"log": log_id, "server": server, "start": row.start, "stop": row.stop}
     ).first()
     if moved is None:
-        _add_orphans(connection, [row.key], at=0)
+        add_orphans(connection, [row.key], at=0)
         return None
     connection.execute(_ADD_SEGMENT, {"log_id": log_id, **row._asdict()})
     left = SealWork(log_id, moved.size, row.stop, row, _new_key(log_id, row.number + 1))
     if left.whole:
         finish_sealing(connection, server, log_id)
     else:
-        _add_orphans(connection, [left.key], at=read_clock(connection))
+        add_orphans(connection, [left.key], at=read_clock(connection))
     return left
 
 
@@ -214,9 +215,20 @@ def forget_segments(connection: Connection, log_id: int) -> bool:
     """Delete a log's segments; their objects become orphans. False when it had none."""
     of_log = segments.c.log_id == log_id
     keys = list(connection.execute(select(segments.c.key).where(of_log)).scalars())
-    _add_orphans(connection, keys, at=0)
+    add_orphans(connection, keys, at=0)
     connection.execute(delete(segments).where(of_log))
     return bool(keys)
+
+
+def touch_orphan(connection: Connection, key: str) -> bool:
+    """Its object is still being put there; False when it was taken away as nobody's."""
+    fresh = update(orphans).where(orphans.c.key == key).values(created_at=read_clock(connection))
+    return connection.execute(fresh).rowcount > 0
+
+
+def claim_orphan(connection: Connection, key: str) -> bool:
+    """Something names it from now on; False when it was taken away as nobody's."""
+    return connection.execute(_DROP_ORPHAN, {"the_key": key}).rowcount > 0
 
 
 def find_orphans(connection: Connection, limit: int, age_ms: int) -> list[str]:
@@ -231,9 +243,10 @@ def forget_orphans(connection: Connection, keys: Sequence[str]) -> None:
     connection.execute(delete(orphans).where(orphans.c.key.in_(keys)))
 
 
-def has_segments(connection: Connection) -> bool:
+def archive_in_use(connection: Connection) -> bool:
     """Whether the archive must hold anything."""
-    return connection.execute(select(segments.c.log_id).limit(1)).first() is not None
+    held = (select(segments.c.log_id), select(artifacts.c.id).where(artifact_kept))
+    return any(connection.execute(query.limit(1)).first() is not None for query in held)
 
 
 def count_waiting(connection: Connection) -> Waiting:
@@ -280,7 +293,7 @@ def _claim(
         last = None if row.number is None else SegmentRow._make(tuple(row)[3:])
         key = _new_key(row.log, 0 if last is None else last.number + 1)
         claimed.append(SealWork(row.log, row.log_size, row.sealed, last, key))
-    _add_orphans(connection, [work.key for work in claimed if not work.whole], at=now)
+    add_orphans(connection, [work.key for work in claimed if not work.whole], at=now)
     return claimed
 
 
@@ -288,6 +301,7 @@ def _new_key(log_id: int, number: int) -> str:
     return f"{log_id // 1000}/{log_id}-{number:05}-{secrets.token_hex(4)}.zst"
 
 
-def _add_orphans(connection: Connection, keys: Sequence[str], at: int) -> None:
+def add_orphans(connection: Connection, keys: Sequence[str], at: int) -> None:
+    """Objects that have to go unless something names them: at once (`at` 0), or when they have waited since `at` (ms) too long."""
     if keys:
         connection.execute(insert(orphans), [{"key": key, "created_at": at} for key in keys])

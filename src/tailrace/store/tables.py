@@ -427,6 +427,44 @@ step = Table(
     sqlite_with_rowid=False,
 )
 
+artifact = Table(
+    "artifact",
+    metadata,
+    row_id(),
+    reference("run_id", "run", nullable=False),
+    reference("job_id", "job", nullable=False),
+    reference("attempt_id", "attempt", nullable=False),
+    Column("path", Text, nullable=False, comment="below the workspace"),
+    Column("size", BigInteger, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("executable", Boolean, nullable=False),
+    Column("key", Text, comment="its path in the archive; null: the archive does not hold it"),
+    Column("keep_until", Ms, comment="what the plan says; null: the settings do"),
+    Column("created_at", Ms, nullable=False),
+    Column("stored_at", Ms, comment="when the archive held it; null: it was announced and has not come"),
+    Column("removed_at", Ms),
+    Column("removed_why", Text),
+    CheckConstraint("(key IS NOT NULL) = (stored_at IS NOT NULL AND removed_at IS NULL)", name="key"),
+    Index(
+        "uq_artifact_attempt_id_path",
+        "attempt_id",
+        "path",
+        unique=True,
+        sqlite_where=text("removed_at IS NULL"),
+        postgresql_where=text("removed_at IS NULL"),
+    ),
+    Index(
+        "ix_artifact_run_id",
+        "run_id",
+        "job_id",
+        "attempt_id",
+        "path",
+        sqlite_where=text("key IS NOT NULL"),
+        postgresql_where=text("key IS NOT NULL"),
+    ),
+    sqlite_autoincrement=True,
+)
+
 # The conditions of partial indexes: in these words, because SQLite uses none of them for a state that is a parameter.
 run_in_turn = run.c.concurrency.is_not(None) & run.c.finished_at.is_(None)
 run_planning = run.c.state == literal_column("'planning'")
@@ -434,3 +472,4 @@ attempt_pending = attempt.c.state == literal_column("'pending'")
 log_unsealed = log.c.sealed_at.is_(None)
 attempt_may_be_late = attempt_pending & attempt.c.start_by.is_not(None)
 attempt_held = attempt.c.lease_until.is_not(None)  # leased or running, says a CHECK
+artifact_kept = artifact.c.key.is_not(None)

@@ -37,7 +37,7 @@ each_machine = pytest.mark.parametrize(
 
 def _rows(section: str) -> list[tuple[str, str]]:
     """The table of a section: words and what they mean."""
-    return re.findall(r"^\| `(\w+)` \| (.+) \|$", SECTIONS[section], re.MULTILINE)
+    return re.findall(r"^\| `([\w.]+)` \| (.+) \|$", SECTIONS[section], re.MULTILINE)
 
 
 def _arrows(section: str) -> list[tuple[str, str, str]]:

@@ -121,3 +121,34 @@ def test_an_address_that_nobody_knows_is_refused_with_what_is_allowed() -> None:
         Invalid, match=r"archive_url \(TAILRACE_ARCHIVE_URL\): nothing://host/x cannot be used.*file://"
     ):
         Archive("nothing://user:secret@host/x")
+
+
+@pytest.mark.parametrize("kind", ["file", "memory"])
+def test_an_object_is_written_block_by_block(tmp_path: Path, kind: str) -> None:
+    """In a folder and in what is none; it is read back when it ends, and what was discarded was never there."""
+    archive = Archive(f"file://{tmp_path}/archive" if kind == "file" else "memory://archive")
+    archive.check(begin=True)
+    writer = archive.begin("artifacts/1/a")
+    for start in range(0, len(DATA), 3000):
+        writer.write(DATA[start : start + 3000])
+    if kind == "file":
+        with pytest.raises(ObjectMissing):
+            archive.read("artifacts/1/a", 0, 1)
+    archive.end(writer)
+    writer.discard()
+    assert (writer.size, writer.sha256, archive.sha256("artifacts/1/a")) == (len(DATA), SHA, SHA)
+    if kind == "file":  # a store of the memory shows what is being written
+        other = archive.begin("artifacts/1/b")
+        other.write(DATA)
+        other.discard()
+        with pytest.raises(ObjectMissing):
+            archive.read("artifacts/1/b", 0, 1)
+        assert [path.name for path in (tmp_path / "archive" / "artifacts" / "1").iterdir()] == ["a"]
+
+
+def test_an_object_that_changed_on_its_way_is_not_kept(archive: Archive, folder: Path) -> None:
+    writer = archive.begin("artifacts/1/a")
+    writer.write(DATA)
+    (folder / "artifacts" / "1" / "a.part").write_bytes(b"other")
+    with pytest.raises(ArchiveAway, match="came back different"):
+        archive.end(writer)

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from tailrace.domain.facts import Fact, Finished, StepBegan, StepEnded
 from tailrace.domain.lease import Lease, Need
-from tailrace.domain.plan import JobSpec, RunStep, Submodules
+from tailrace.domain.plan import JobSpec, RunStep, StepSpec, Submodules
 from tailrace.domain.plan.model import LogSpec
 from tailrace.domain.spans import Span, Stream, spans_within
 from tailrace.runner.family import Family
@@ -127,8 +127,8 @@ class Bench:
         secrets: tuple[str, ...] = (),
         names: tuple[str, ...] = ("one", "two", "three", "four", "five"),
         log: LogSpec | None = None,
-        steps: tuple[RunStep, ...] = (),
-        last: tuple[RunStep, ...] = (),
+        steps: tuple[StepSpec, ...] = (),
+        last: tuple[StepSpec, ...] = (),
         last_timeout_s: int = 300,
         idle_timeout_s: int | None = None,
         outputs: dict[str, str] | None = None,

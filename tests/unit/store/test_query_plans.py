@@ -15,6 +15,7 @@ from tailrace.domain.outcome import Outcome
 from tailrace.domain.states import AttemptState, RunState, StepState
 from tailrace.store.aborts import abort_run, attempts_to_abort
 from tailrace.store.agents import held_attempts, list_agents
+from tailrace.store.artifacts import list_artifacts
 from tailrace.store.deliveries import find_delivery, list_deliveries
 from tailrace.store.facts import apply_fact
 from tailrace.store.jobs import get_job, jobs_of_run
@@ -407,6 +408,7 @@ PER_PAGE: dict[str, Callable[[World], Callable[[Connection], Any]]] = {
     "list_deliveries before": lambda w: lambda c: list_deliveries(c, before=2000),
     "list_deliveries of a project": lambda w: lambda c: list_deliveries(c, w.project, before=2000),
     "list_agents": lambda w: lambda c: list_agents(c, 1000),
+    "list_artifacts": lambda w: lambda c: list_artifacts(c, 17, after=9),
     "count_waiting": lambda w: count_waiting,
 }
 

@@ -13,6 +13,7 @@ from tailrace.store.segments import (
     SealWork,
     SegmentRow,
     add_segment,
+    archive_in_use,
     claim_ended,
     claim_growing,
     count_waiting,
@@ -20,7 +21,6 @@ from tailrace.store.segments import (
     find_sealed,
     finish_sealing,
     forget_orphans,
-    has_segments,
     release_seal_claims,
     renew_seal_claims,
     sealed_among,
@@ -150,9 +150,9 @@ def test_a_log_that_begins_anew_has_no_segments_and_no_claim(connection: Connect
     (work,) = claim_growing(connection, "a", LONG, [log])
     left = add_segment(connection, "a", log, next_row(work, 60))
     assert left is not None
-    assert has_segments(connection)
+    assert archive_in_use(connection)
     unseal(connection, log)
-    assert not has_segments(connection)
+    assert not archive_in_use(connection)
     assert find_orphans(connection, 10, LONG) == [work.key]
     assert add_segment(connection, "a", log, next_row(left, 90)) is None
     (work,) = claim_growing(connection, "b", LONG, [log])

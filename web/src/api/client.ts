@@ -2,6 +2,7 @@ import { readLines } from "./ndjson";
 import { Problem } from "./problem";
 import type {
   Archive,
+  Artifact,
   Cursor,
   Hit,
   Page,
@@ -75,6 +76,12 @@ export class Api {
   startRun = (draft: RunDraft): Promise<Run> => this.json("POST", "/api/runs", draft);
   abortRun = (id: number): Promise<Run> => this.json("POST", `/api/runs/${id}/abort`);
   rerun = (id: number): Promise<Run> => this.json("POST", `/api/runs/${id}/rerun`);
+
+  artifacts = (run: number): Promise<Artifact[]> => this.all(`/api/runs/${run}/artifacts`);
+  /** Where a person downloads an artifact, sees it in place, and downloads all of a run. */
+  artifactUrl = (id: number): string => `${this.base}/api/artifacts/${id}`;
+  artifactViewUrl = (id: number): string => `${this.base}/api/artifacts/${id}/view`;
+  artifactsZipUrl = (run: number): string => `${this.base}/api/runs/${run}/artifacts.zip`;
 
   secrets = (project?: number): Promise<Secret[]> => this.all("/api/secrets", { project });
   setSecret = (draft: SecretDraft): Promise<Secret> => this.json("POST", "/api/secrets", draft);

@@ -108,6 +108,25 @@ export interface Job {
   started_at: string | null;
   finished_at: string | null;
   attempts: Attempt[];
+  /** How many files it kept; not told by older servers. */
+  artifacts?: number;
+}
+
+/** A file that a job kept. */
+export interface Artifact {
+  id: number;
+  run: number;
+  job: number;
+  job_name: string;
+  /** The attempt's number. */
+  attempt: number;
+  path: string;
+  size: number;
+  sha256: string;
+  executable: boolean;
+  created_at: string;
+  /** Null: as long as the server's settings say. */
+  keep_until: string | null;
 }
 
 export interface Attempt {

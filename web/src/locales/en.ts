@@ -59,6 +59,13 @@ const en = {
     condition_not_met: "Condition not met",
     plan_invalid: "Plan invalid",
     source_unreachable: "Source unreachable",
+    artifacts: {
+      missing: "No artifact",
+      unreadable: "Artifact unreadable",
+      too_large: "Artifacts too large",
+      refused: "Artifacts refused",
+      damaged: "Artifact damaged",
+    },
   },
   trigger: {
     webhook: "Webhook",
@@ -117,6 +124,12 @@ const en = {
     missing: "There is no run {id}.",
     stateNow: "Run {number}: {state}",
     jobNow: "Job {job}: {state}",
+  },
+  artifacts: {
+    title: "Artifacts",
+    download: "Download {path}",
+    zip: "Download all as a zip",
+    until: "until {date}",
   },
   console: {
     label: "Log of {job}",

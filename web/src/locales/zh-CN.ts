@@ -61,6 +61,13 @@ const zhCN: Messages = {
     condition_not_met: "条件不满足",
     plan_invalid: "计划无效",
     source_unreachable: "无法访问代码仓库",
+    artifacts: {
+      missing: "没有产物",
+      unreadable: "产物无法读取",
+      too_large: "产物过大",
+      refused: "产物被拒绝",
+      damaged: "产物已损坏",
+    },
   },
   trigger: {
     webhook: "Webhook",
@@ -119,6 +126,12 @@ const zhCN: Messages = {
     missing: "没有运行 {id}。",
     stateNow: "运行 {number}：{state}",
     jobNow: "作业 {job}：{state}",
+  },
+  artifacts: {
+    title: "产物",
+    download: "下载 {path}",
+    zip: "全部下载为 zip",
+    until: "保留至 {date}",
   },
   console: {
     label: "{job} 的日志",

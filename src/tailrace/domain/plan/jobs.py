@@ -64,7 +64,7 @@ def read_job(entry: Entry, plan: OfPlan, problems: Problems) -> ReadJob:
     seconds = _seconds(entries, "timeout", subject, problems)
     checkout, depth, submodules = read_checkout(entries.get("checkout"), subject, problems)
     uses = Uses(problems)
-    reader = StepReader(subject, uses, problems)
+    reader = StepReader(subject, needs, uses, problems)
     steps = reader.steps(entry.place, entries.get("steps"))
     outputs = _outputs(entries.get("outputs"), subject, tuple(reader.ids), uses, problems)
     finally_steps, finally_timeout_s = reader.last_steps(entries.get("finally"))

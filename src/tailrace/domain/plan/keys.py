@@ -42,15 +42,15 @@ JOB_KEYS = Keys(
         timeout variables working_directory"""
     ),
     not_yet=_words(
-        """allow_failure artifacts concurrency continue_on_error defaults encoding environment environments limits
+        """allow_failure concurrency continue_on_error defaults encoding environment environments limits
         matrix max_parallel output parameters priority pty user workspace"""
     ),
 )
 STEP_KEYS = Keys(
     level="a step",
-    allowed=_in_order("continue_on_error env id if name pty run shell timeout working_directory"),
+    allowed=_in_order("artifacts continue_on_error env id if name pty run shell timeout working_directory"),
     not_yet=_words(
-        """allow_failure artifacts deploy encoding finally group
+        """allow_failure deploy encoding finally group
         idle_timeout image output retry secrets user workspace"""
     ),
 )
@@ -61,6 +61,11 @@ CONCURRENCY_KEYS = Keys(
 RETRY_KEYS = Keys(level="a retry", allowed=("max", "on"), not_yet=_words("delay"))
 FINALLY_KEYS = Keys(level='"finally"', allowed=("steps", "timeout"), not_yet=frozenset())
 LOG_KEYS = Keys(level='"log"', allowed=("limit", "when_full"), not_yet=frozenset())
+ARTIFACTS_KEYS = Keys(
+    level='"artifacts"',
+    allowed=("from", "keep", "optional", "paths", "to"),
+    not_yet=frozenset(),
+)
 _MANY_PROBLEMS = 100
 _LEVELS = (
     PLAN_KEYS,
@@ -71,6 +76,7 @@ _LEVELS = (
     RETRY_KEYS,
     FINALLY_KEYS,
     LOG_KEYS,
+    ARTIFACTS_KEYS,
 )
 
 # What other systems call the same thing: too far apart for a comparison of letters.

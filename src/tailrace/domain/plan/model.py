@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from tailrace.domain.artifacts import MAX_KEEP_S
 
 DEFAULT_TIMEOUT_S = 3600
 MAX_TIMEOUT_S = 7 * 24 * 3600
@@ -62,7 +64,30 @@ class RunStep(Step):
         return tuple(self.env.values())
 
 
-StepSpec = RunStep  # what one step of a job does; `kind` will tell the others apart
+class ArtifactsStep(Step):
+    """Files of the workspace that are kept in the server; `paths` are patterns, see `tailrace.steps.artifacts`.
+
+    `keep_s` is for how many seconds; None: as long as the server's settings say. `optional`: there may be none.
+    """
+
+    kind: Literal["artifacts"] = "artifacts"
+    paths: tuple[str, ...]
+    keep_s: int | None = Field(default=None, gt=0, le=MAX_KEEP_S)
+    optional: bool = False
+
+
+class FetchStep(Step):
+    """Artifacts of a needed job that are brought into the workspace, below its folder `to`; all, where `paths` is empty."""
+
+    kind: Literal["fetch"] = "fetch"
+    job: str
+    paths: tuple[str, ...] = ()
+    to: str = ""
+    optional: bool = False
+
+
+StepSpec = Annotated[RunStep | ArtifactsStep | FetchStep, Field(discriminator="kind")]
+"""What one step of a job does."""
 
 
 class Retry(_Value):
@@ -113,6 +138,11 @@ class JobSpec(_Value):
     def all_steps(self) -> tuple[StepSpec, ...]:
         """The steps in their order, those of `finally` last."""
         return self.steps + self.finally_steps
+
+    @property
+    def moves_artifacts(self) -> bool:
+        """Whether a step keeps or fetches artifacts: then its runner calls the server."""
+        return any(isinstance(step, ArtifactsStep | FetchStep) for step in self.all_steps)
 
 
 class Concurrency(_Value):

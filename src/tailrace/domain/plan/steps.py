@@ -3,32 +3,41 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import TypedDict
 
-from tailrace.domain.plan.errors import Place, Problems, shown
+from tailrace.domain.plan.artifacts import read_artifacts
+from tailrace.domain.plan.errors import Place, Problems, listed, shown
 from tailrace.domain.plan.keys import FINALLY_KEYS, STEP_KEYS, known_entries
 from tailrace.domain.plan.model import DEFAULT_FINALLY_TIMEOUT_S, RunStep, StepSpec
 from tailrace.domain.plan.nodes import Entry, Items, Mapping, Node, Scalar, describe
 from tailrace.domain.plan.shells import read_shell, read_working_directory
 from tailrace.domain.plan.uses import Uses
-from tailrace.domain.plan.values import read_boolean, read_duration, read_text, read_variables
+from tailrace.domain.plan.values import derived_name, read_boolean, read_duration, read_text, read_variables
 
 MAX_STEPS = 200
 MAX_NAME = 100  # characters of a step's name
-MAX_DERIVED_NAME = 60  # characters of a step's name that is taken from its script
+_ACTS = ("run", "artifacts")
+_OF_RUN = ("env", "pty", "shell", "working_directory")
 _ID = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,99}")
 
 
 def step_weight(step: StepSpec) -> int:
     """Characters of text that a step holds."""
+    if not isinstance(step, RunStep):
+        return len(step.name) + sum(map(len, step.paths))
     return len(step.name) + len(step.run) + sum(len(name) + len(value) for name, value in step.env.items())
 
 
 class StepReader:
-    """Reads the steps of one job: `uses` collects the names that they use, `ids` holds those of the steps read so far."""
+    """Reads the steps of one job, which needs the jobs `needs`.
 
-    def __init__(self, subject: str, uses: Uses, problems: Problems) -> None:
+    `uses` collects the names that they use, `ids` holds those of the steps read so far.
+    """
+
+    def __init__(self, subject: str, needs: Collection[str], uses: Uses, problems: Problems) -> None:
         self._subject = subject
+        self._needs = needs
         self._uses = uses
         self._problems = problems
         self.ids: dict[str, Place] = {}
@@ -85,11 +94,30 @@ class StepReader:
         entries = known_entries(node, STEP_KEYS, subject, problems)
         name = _step_name(entries["name"].value, subject, problems) if "name" in entries else None
         common = self._common(entries, subject)
-        if "run" not in entries:
+        acts = [key for key in _ACTS if key in entries]
+        if not acts:
             if len(entries) == len(node.entries):  # else the key that it has instead was named already
-                problems.add(node.place, f'{subject} has no "run"; it must say what to run')
+                problems.add(node.place, f'{subject} has no "run" (or "artifacts"); it must say what to do')
             return None
+        if len(acts) > 1:
+            place = entries[acts[1]].place
+            problems.add(place, f"{subject} has {listed(acts)}; a step does one thing: make two")
+            return None
+        if "artifacts" in entries:
+            return self._artifacts_step(entries, name, common, subject)
         return self._run_step(entries, name, common, subject)
+
+    def _artifacts_step(
+        self, entries: dict[str, Entry], name: str | None, common: _Common, subject: str
+    ) -> StepSpec | None:
+        for key in _OF_RUN:
+            if key in entries:
+                place = entries[key].place
+                self._problems.add(
+                    place, f'{shown(key)} in {subject} stands beside "artifacts"; it is for "run"'
+                )
+        read = read_artifacts(entries["artifacts"], name, subject, self._needs, self._problems)
+        return None if read is None else read.model_copy(update=dict(common))
 
     def _run_step(
         self, entries: dict[str, Entry], name: str | None, common: _Common, subject: str
@@ -110,7 +138,7 @@ class StepReader:
         if script is None:
             return None
         return RunStep(
-            name=name or _derived_name(script),
+            name=name or derived_name(script),
             run=script,
             shell=shell,
             working_directory=folder,
@@ -190,11 +218,3 @@ def _step_name(node: Node, subject: str, problems: Problems) -> str | None:
             f'"name" of {subject} must be one line of 1 to {MAX_NAME} printable characters; found {shown(name)}',
         )
     return name
-
-
-def _derived_name(script: str) -> str:
-    """Return the script's first line that is not blank, shortened, without what cannot be printed."""
-    line = next(line for line in script.splitlines() if line.strip())
-    name = "".join(c if c.isprintable() else " " for c in line).strip()
-    name = " ".join(name.split()) or "run"
-    return name if len(name) <= MAX_DERIVED_NAME else name[: MAX_DERIVED_NAME - 1] + "…"

@@ -12,6 +12,7 @@ from tailrace.domain.plan.nodes import Items, Mapping, Node, Scalar, describe
 # Linux passes no longer string to a program (MAX_ARG_STRLEN), NAME=value and its closing NUL counted.
 MAX_VARIABLE_BYTES = 128 * 1024
 MAX_VARIABLES = 1000  # of the plan, and of each job
+MAX_DERIVED_NAME = 60  # characters of a name that is taken from what it names
 _VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _RESERVED_PREFIX = "TAILRACE_"
 # YAML 1.2 knows these and no others; YAML 1.1 would also take yes, no, on and off.
@@ -121,3 +122,11 @@ def read_variables(node: Node, subject: str, problems: Problems) -> dict[str, st
             else:
                 variables[name] = text
     return variables
+
+
+def derived_name(text: str) -> str:
+    """The first line of `text` that is not blank, shortened, without what cannot be printed."""
+    line = next(line for line in text.splitlines() if line.strip())
+    name = "".join(c if c.isprintable() else " " for c in line).strip()
+    name = " ".join(name.split()) or "run"
+    return name if len(name) <= MAX_DERIVED_NAME else name[: MAX_DERIVED_NAME - 1] + "…"

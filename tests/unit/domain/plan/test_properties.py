@@ -148,7 +148,9 @@ def written(plan: Plan) -> dict[str, Any]:
                 "variables": {k: v for k, v in job.variables.items() if plan.variables.get(k) != v},
                 "timeout": job.timeout_s,
                 "checkout": job.checkout,
-                "steps": [{"name": step.name, "run": step.run} for step in job.steps],
+                "steps": [
+                    {"name": step.name, "run": step.run} for step in job.steps if isinstance(step, RunStep)
+                ],
             }
             for name, job in plan.jobs.items()
         },
