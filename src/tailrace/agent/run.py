@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
-import os
 import signal
 from collections.abc import Coroutine
 from dataclasses import dataclass
@@ -20,6 +18,7 @@ from tailrace.agent.lock import hold_folder
 from tailrace.agent.machine import describe
 from tailrace.agent.supervisor import Supervisor
 from tailrace.domain.errors import TailraceError, Unauthorised
+from tailrace.prctl import die_with_parent
 from tailrace.runner.mirrors import remove_unused
 from tailrace.runner.strays import end_strays
 from tailrace.runner.warm import RunnerNotStarted, WarmParent
@@ -31,7 +30,6 @@ HURRY_S = 2.0
 TIDY_S = 3600.0
 """How often what nobody uses any more is removed."""
 DAY_S = 86_400.0
-_PR_SET_PDEATHSIG = 1
 _log = structlog.get_logger("agent")
 
 
@@ -64,7 +62,7 @@ async def run_agent(config: AgentConfig) -> int:
     """
     try:
         if config.follow_parent:
-            _follow_parent()
+            die_with_parent(signal.SIGTERM)
         with hold_folder(config.folder):
             return await _Running(config).run()
     except (TailraceError, OSError) as error:
@@ -198,14 +196,3 @@ class _Running:
 
 def _came_to_its_end(over: asyncio.Task[str]) -> bool:
     return over.done() and not over.cancelled() and over.exception() is None
-
-
-def _follow_parent() -> None:
-    """Get SIGTERM when the parent dies (`PR_SET_PDEATHSIG`)."""
-    parent = os.getppid()
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0) != 0:
-        error = ctypes.get_errno()
-        raise OSError(error, f"prctl(PR_SET_PDEATHSIG): {os.strerror(error)}")
-    if os.getppid() != parent:  # it died before
-        os.kill(os.getpid(), signal.SIGTERM)

@@ -23,8 +23,10 @@ def agent(
     from tailrace.agent.labels import machine_labels
     from tailrace.agent.run import AgentConfig, run_agent
     from tailrace.cli.messages import configure_messages
+    from tailrace.prctl import hide_memory
     from tailrace.settings import load_agent
 
+    hide_memory()
     settings = load_agent(**given(flags))
     configure_messages(settings.log_level)
     token = settings.agent_token

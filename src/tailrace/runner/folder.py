@@ -87,6 +87,11 @@ class AttemptFolder:
         return self.path / "command.sock"
 
     @property
+    def groups(self) -> Path:
+        """The paths of the control groups that the runner made for its processes, a line each."""
+        return self.path / "groups"
+
+    @property
     def errors(self) -> Path:
         """What the runner itself printed: nothing, unless it is broken."""
         return self.path / "runner.err"
