@@ -13,11 +13,13 @@ import structlog
 
 from tailrace.agent.connection import Connection, socket_url
 from tailrace.agent.credential import Credential, CredentialFile, register
+from tailrace.agent.job_users import JobUsers
 from tailrace.agent.lifetime import until_over
 from tailrace.agent.lock import hold_folder
 from tailrace.agent.machine import describe
 from tailrace.agent.supervisor import Supervisor
 from tailrace.domain.errors import TailraceError, Unauthorised
+from tailrace.domain.plan.model import NO_LIMITS, LimitsSpec
 from tailrace.prctl import die_with_parent
 from tailrace.runner.mirrors import remove_unused
 from tailrace.runner.strays import end_strays
@@ -37,7 +39,8 @@ _log = structlog.get_logger("agent")
 class AgentConfig:
     """What an agent needs to know. `folder` is its alone; `token` is needed until it is registered; `follow_parent` lets it
     detach when the process that started it dies. With `once` it takes one attempt and ends; `idle_timeout_s` without one also
-    end it. `warm_service`: its warm parent is a service of its own."""
+    end it. `warm_service`: its warm parent is a service of its own. `limits` are those of any of its jobs; `job_users` are those as
+    whom jobs run, its own user where there are none."""
 
     folder: Path
     server_url: str
@@ -51,6 +54,8 @@ class AgentConfig:
     once: bool = False
     idle_timeout_s: float | None = None
     warm_service: bool = False
+    limits: LimitsSpec = NO_LIMITS
+    job_users: tuple[str, ...] = ()
 
 
 async def run_agent(config: AgentConfig) -> int:
@@ -81,6 +86,8 @@ class _Running:
             self._warm,
             describe(config.folder),
             most=1 if config.once else None,
+            limits=config.limits,
+            users=JobUsers.named(config.job_users, config.capacity, config.folder),
         )
         self._credentials = CredentialFile(config.folder)
         self._signals: asyncio.Queue[signal.Signals] = asyncio.Queue()

@@ -6,7 +6,6 @@ import os
 import pwd
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from tailrace.domain.errors import Invalid
 
@@ -30,20 +29,12 @@ class Account:
             raise Invalid(f"there is no user {name!r} on {os.uname().nodename}") from None
 
     @classmethod
-    def owning(cls, path: Path) -> Account | None:
-        """The user that a file or folder belongs to, None when that is this process's own.
-
-        Raises Invalid when the user is not known any more, OSError when there is no such file.
-        """
-        uid = path.stat().st_uid
-        if uid == os.geteuid():
-            return None
+    def numbered(cls, uid: int) -> Account:
+        """The user of this id; raises Invalid when there is none."""
         try:
             return _account(pwd.getpwuid(uid))
         except KeyError:
-            raise Invalid(
-                f"{path} belongs to user {uid}, which {os.uname().nodename} does not know"
-            ) from None
+            raise Invalid(f"there is no user with the id {uid} on {os.uname().nodename}") from None
 
     def environment(self, env: Mapping[str, str]) -> dict[str, str]:
         """These variables for this user: a home that is the agent's own is not, and its files are closed to others."""

@@ -52,8 +52,9 @@ async def carry(
         masker = Masker(secrets.values())
         limit = LogLimit(lease.job.log, stop.fill_log)
         with Record.begin(folder, masker, limit) as record, _group(groups, folder, lease) as group:
-            account = Account.owning(folder.workspace)
-            family = Family(lease.cookie, os.getpid(), group, account.uid if account else None)
+            user = folder.user
+            account = None if user is None else Account.numbered(user)
+            family = Family(lease.cookie, os.getpid(), group, user)
             with Children(group, account) as children:
                 async with take_commands(folder, stop):
                     stop.limit(lease.job.timeout_s)

@@ -101,6 +101,15 @@ class AttemptFolder:
         return self.path / "workspace"
 
     @property
+    def user(self) -> int | None:
+        """The id of the user to whom the workspace was given, None where it is this process's own or gone."""
+        try:
+            uid = self.workspace.stat().st_uid
+        except OSError:
+            return None
+        return uid if uid != os.geteuid() else None
+
+    @property
     def tmp(self) -> Path:
         return self.path / "tmp"
 

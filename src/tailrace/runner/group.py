@@ -8,13 +8,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple, Self
 
-from tailrace.domain.plan.model import LimitsSpec
+from tailrace.domain.plan.model import NO_LIMITS, LimitsSpec
 from tailrace.domain.sizes import size_words
 from tailrace.runner.cgroup import Branch, ControlGroups
 from tailrace.runner.folder import AttemptFolder
 from tailrace.runner.leaf import Leaf
 
-NO_LIMITS = LimitsSpec()
 _PAGE = 4096
 _BATCH = 1 << 20  # the kernel counts in larger steps than pages
 

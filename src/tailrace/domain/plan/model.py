@@ -104,6 +104,9 @@ class LimitsSpec(_Value):
         )
 
 
+NO_LIMITS = LimitsSpec()
+
+
 class JobSpec(_Value):
     """One job of a plan; `variables` holds the plan's variables under the job's own; times are in seconds.
 
@@ -126,7 +129,7 @@ class JobSpec(_Value):
     retry: Retry | None = None
     secrets: tuple[str, ...] = ()
     log: LogSpec = LogSpec()
-    limits: LimitsSpec = LimitsSpec()
+    limits: LimitsSpec = NO_LIMITS
     shell: str | None = None
     working_directory: str | None = None
     idle_timeout_s: int | None = Field(default=None, gt=0, le=MAX_TIMEOUT_S)
