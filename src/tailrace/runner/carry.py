@@ -74,5 +74,8 @@ def _group(groups: ControlGroups, folder: AttemptFolder, lease: Lease) -> Genera
     group = Group.make(groups, folder, lease.job.limits)
     try:
         yield group
+    except BaseException:
+        group.kill()
+        raise
     finally:
         group.remove()

@@ -9,8 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-REMOVE_PATIENCE_S = 1.0
-"""A group whose processes have ended can be removed a moment later."""
+REMOVE_PATIENCE_S = 5.0
+"""A group can be removed when its processes are gone, a moment after SIGKILL, or later on a busy machine."""
 PERIOD_US = 100_000
 _NO_LIMIT = 1 << 62  # version 1 has no word for it
 _READ_BACK = {
