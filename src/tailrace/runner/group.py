@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Collection, Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple, Self
@@ -86,13 +86,15 @@ class Group:
         ]
         used = used or list(groups.branches[:1])
         places = {branch: branch.path / folder.path.name for branch in used}
-        if places:
-            with folder.groups.open("w", encoding="utf-8", errors="surrogateescape") as file:
-                file.writelines(f"{place}\n" for place in places.values())
         leaves: list[Leaf] = []
         doors: list[Door] = []
         held: dict[str, float] = {}
         causes = dict(groups.missing)
+        try:
+            _note(folder, places.values())
+        except OSError as error:  # a group that nobody could find would outlive its runner
+            causes |= dict.fromkeys(wanted, f"{folder.groups} cannot be written: {error.strerror}")
+            places = {}
         for branch, place in places.items():
             leaf = Leaf(place, branch.home)
             try:
@@ -185,6 +187,12 @@ class Group:
     def _enter(self) -> None:
         for door in self._doors:
             door.enter()
+
+
+def _note(folder: AttemptFolder, places: Collection[Path]) -> None:
+    if places:
+        with folder.groups.open("w", encoding="utf-8", errors="surrogateescape") as file:
+            file.writelines(f"{place}\n" for place in places)
 
 
 def _limit(leaf: Leaf, branch: Branch, wanted: dict[str, float], causes: dict[str, str]) -> dict[str, float]:
