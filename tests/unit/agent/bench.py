@@ -38,13 +38,13 @@ class Bench:
         folder: Path,
         peer: Peer,
         capacity: int = 2,
-        most: LimitsSpec = NO_LIMITS,
+        limits: LimitsSpec = NO_LIMITS,
         users: tuple[str, ...] = (),
     ) -> None:
         self.folder = folder
         self.peer = peer
         self.capacity = capacity
-        self.most = most
+        self.limits = limits
         self.users = users
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -62,7 +62,7 @@ class Bench:
         self.warm = WarmParent(self.folder)
         users = JobUsers.named(self.users, self.capacity, self.folder)
         self.supervisor = Supervisor(
-            self.folder, ("linux",), self.capacity, self.warm, most=self.most, users=users
+            self.folder, ("linux",), self.capacity, self.warm, limits=self.limits, users=users
         )
         self.supervisor.adopt()
         connection = Connection(self.peer.url, self.peer.identity, self.supervisor)

@@ -383,7 +383,7 @@ async def test_the_agents_own_limits_hold_where_they_are_lower(tmp_path: Path, p
     """For a job without limits too; the lease that the runner reads has them."""
     most = LimitsSpec(memory=64 << 20, processes=100)
     job = JobSpec(name="job", checkout=False, limits=LimitsSpec(memory=32 << 20, cpu=2))
-    async with Bench(tmp_path / "agent", peer, most=most) as bench:
+    async with Bench(tmp_path / "agent", peer, limits=most) as bench:
         gate = tmp_path / "gate"
         steps = (RunStep(name="wait", run=gated(gate)),)
         held = await peer.lease(lease_of(1, job=job.model_copy(update={"steps": steps})))
