@@ -33,6 +33,18 @@ class Branch:
     controllers: frozenset[str]
     version: int
 
+    def make(self, name: str) -> Path:
+        """Make a group in it; raises OSError. Another warm parent of this agent may have removed the folder when it left."""
+        place = self.path / name
+        try:
+            place.mkdir(exist_ok=True)
+        except FileNotFoundError:
+            self.path.mkdir(exist_ok=True)
+            for controller in self.controllers if self.version == 2 else ():
+                _write(self.path / "cgroup.subtree_control", f"+{controller}")
+            place.mkdir(exist_ok=True)
+        return place
+
 
 @dataclass(frozen=True)
 class ControlGroups:
@@ -122,6 +134,10 @@ class _Unified:
     def __init__(self, home: Path, name: str) -> None:
         self._home = home
         self._root = home.parent if _is_delegated(home.parent) else home
+        if (
+            home == home.parents[1] / name / _ASIDE
+        ):  # where the warm parent stepped aside that started this one
+            self._root = home.parents[1]
         self._path = self._root / name
 
     def grow(self) -> tuple[Branch, dict[str, str]]:

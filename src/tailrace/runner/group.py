@@ -98,7 +98,7 @@ class Group:
         for branch, place in places.items():
             leaf = Leaf(place, branch.home)
             try:
-                place.mkdir(exist_ok=True)
+                branch.make(place.name)
                 doors.append(Door(leaf))
             except OSError as error:
                 causes |= dict.fromkeys(branch.controllers, f"{place} cannot be used: {error.strerror}")

@@ -79,6 +79,24 @@ def test_one_hierarchy_for_everything(machine: Machine) -> None:
         assert "+cpu" in (place / "cgroup.subtree_control").read_text()
 
 
+def test_the_next_warm_parent_of_a_unit_uses_the_same_folder(machine: Machine) -> None:
+    """It is started by the one before, in the group into which that one has stepped aside."""
+    home = machine.mount("fs", "cgroup2") / "ci" / "agent"
+    branch = unit(home, machine.agent, "memory")
+    (branch / "warm").mkdir()
+    found = machine.found(f"0::/ci/agent/{branch.name}/warm\n")
+    assert [(one.path, one.home) for one in found.branches] == [(branch, branch / "warm")]
+    assert found.branches[0].controllers == {"memory"}
+
+
+def test_a_folder_that_another_warm_parent_removed_is_made_again(machine: Machine) -> None:
+    """When it left: it saw no attempt in it."""
+    (machine.mount("memory", "cgroup", "rw,memory") / "ci" / "agent").mkdir(parents=True)
+    (branch,) = machine.found(GROUPS["v1"]).branches
+    branch.path.rmdir()
+    assert branch.make("7-ab").is_dir()
+
+
 def test_limits_of_one_hierarchy_and_killing_of_the_other(machine: Machine) -> None:
     """Both versions, as many machines have them: the one that ends groups comes first."""
     for name, options, inner in (
