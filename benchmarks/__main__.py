@@ -15,11 +15,13 @@ from pathlib import Path
 from types import FrameType
 
 from benchmarks import (
+    abort,
     big_log,
     fanout,
     latency,
     leases,
     masking,
+    memory,
     no_op,
     output_100mb,
     output_lines,
@@ -32,6 +34,8 @@ from benchmarks.table import as_json, table, this_machine
 BENCHMARKS: dict[str, Measure] = {
     "leases": leases.measure,
     "no_op": no_op.measure,
+    "abort": abort.measure,
+    "memory": memory.measure,
     "output_100mb": output_100mb.measure,
     "output_lines": output_lines.measure,
     "latency": latency.measure,

@@ -27,6 +27,21 @@ def peak_rss_bytes(pid: int) -> int:
     return _status(pid, "VmHWM")
 
 
+def unique_bytes(pid: int) -> int:
+    """Memory that no other process shares: what would be free if it ended. Of another user's process, or of one that hides its
+    memory, only root may know; raises PermissionError."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Private_"))
+
+
+def has_ended(pid: int) -> bool:
+    """Whether it is gone, or only its parent has not heard yet."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b") ")[2][:1] in (b"Z", b"X")
+    except OSError:
+        return True
+
+
 def _status(pid: int, name: str) -> int:
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith(f"{name}:"):

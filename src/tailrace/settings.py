@@ -11,7 +11,7 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, ValidationError, field_validator
+from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -23,7 +23,15 @@ from pydantic_settings import (
 from tailrace.domain.artifacts import MAX_BYTES
 from tailrace.domain.errors import Invalid
 from tailrace.domain.plan.durations import DURATION_FORMS, parse_duration
-from tailrace.domain.plan.model import MAX_LOG_BYTES
+from tailrace.domain.plan.model import (
+    LEAST_CPU,
+    LEAST_MEMORY_BYTES,
+    LEAST_PROCESSES,
+    MAX_CPU,
+    MAX_LOG_BYTES,
+    MAX_MEMORY_BYTES,
+    MAX_PROCESSES,
+)
 from tailrace.domain.sizes import GIB, SIZE_FORMS, parse_size
 
 CONFIG_VARIABLE = "TAILRACE_CONFIG"
@@ -232,9 +240,45 @@ class AgentSettings(_Settings):
         False,
         description="Whether the warm parent is a service of its own, which the agent finds, and never starts itself.",
     )
+    max_memory: Annotated[int, BeforeValidator(_size)] = Field(
+        0,
+        ge=0,
+        le=MAX_MEMORY_BYTES,
+        description="The most bytes of memory that a job may take (with KiB, MiB or GiB; 4MiB or more); 0 for no limit.",
+    )
+    max_processes: int = Field(
+        0,
+        ge=0,
+        le=MAX_PROCESSES,
+        description="The most processes and threads that a job may have at a time (4 or more); 0 for no limit.",
+    )
+    max_cpu: float = Field(
+        0,
+        ge=0,
+        le=MAX_CPU,
+        description="The most processors that a job may use, such as 1.5; 0 for no limit.",
+    )
+    job_users: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = Field(
+        (),
+        description="Users, separated by commas, as whom jobs run, each job as another: only where the agent runs as root.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="The least level of the agent's own messages."
     )
+
+    @field_validator("max_memory", "max_processes", "max_cpu")
+    @classmethod
+    def _enough(cls, value: float, field: ValidationInfo) -> float:
+        least = {"max_memory": LEAST_MEMORY_BYTES, "max_processes": LEAST_PROCESSES, "max_cpu": LEAST_CPU}
+        if 0 < value < least[field.field_name or ""]:
+            raise ValueError(f"expected at least {least[field.field_name or '']}, or 0 for no limit")
+        return value
+
+    @property
+    def places(self) -> int:
+        """How many attempts at once: where only users are named, as many as those."""
+        named = bool(self.job_users) and "capacity" not in self.model_fields_set
+        return len(self.job_users) if named else self.capacity
 
 
 class ClientSettings(_Settings):

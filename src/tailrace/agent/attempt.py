@@ -26,6 +26,7 @@ class Attempt:
     of a trouble with it. `unreadable`: why its spool could not be read the last time. `secrets`: what its job gets, from the
     server's word until its runner has started; on no disk, so that an agent which was restarted meanwhile waits for the server
     to say it again.
+    `user` is the id of the user as whom its steps run, None for the agent's own.
     `freeable`: its disk can give back a part of a file. `hush_until`: no fact is said before it. `stalled` is why its runner
     cannot write, last said at `stalled_at`; `told_stalled` is what this connection's server was told of that. Times are seconds
     of the loop's clock.
@@ -46,6 +47,7 @@ class Attempt:
     complained: bool = False
     unreadable: OSError | None = None
     secrets: JobSecrets | None = field(default=None, repr=False)
+    user: int | None = None
     freeable: bool = True
     hush_until: float = 0.0
     stalled: str | None = None

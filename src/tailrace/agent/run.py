@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
-import os
 import signal
 from collections.abc import Coroutine
 from dataclasses import dataclass
@@ -15,11 +13,14 @@ import structlog
 
 from tailrace.agent.connection import Connection, socket_url
 from tailrace.agent.credential import Credential, CredentialFile, register
+from tailrace.agent.job_users import JobUsers
 from tailrace.agent.lifetime import until_over
 from tailrace.agent.lock import hold_folder
 from tailrace.agent.machine import describe
 from tailrace.agent.supervisor import Supervisor
 from tailrace.domain.errors import TailraceError, Unauthorised
+from tailrace.domain.plan.model import NO_LIMITS, LimitsSpec
+from tailrace.prctl import die_with_parent
 from tailrace.runner.mirrors import remove_unused
 from tailrace.runner.strays import end_strays
 from tailrace.runner.warm import RunnerNotStarted, WarmParent
@@ -31,7 +32,6 @@ HURRY_S = 2.0
 TIDY_S = 3600.0
 """How often what nobody uses any more is removed."""
 DAY_S = 86_400.0
-_PR_SET_PDEATHSIG = 1
 _log = structlog.get_logger("agent")
 
 
@@ -39,7 +39,8 @@ _log = structlog.get_logger("agent")
 class AgentConfig:
     """What an agent needs to know. `folder` is its alone; `token` is needed until it is registered; `follow_parent` lets it
     detach when the process that started it dies. With `once` it takes one attempt and ends; `idle_timeout_s` without one also
-    end it. `warm_service`: its warm parent is a service of its own."""
+    end it. `warm_service`: its warm parent is a service of its own. `limits` are those of any of its jobs; `job_users` are those as
+    whom jobs run, its own user where there are none."""
 
     folder: Path
     server_url: str
@@ -53,6 +54,8 @@ class AgentConfig:
     once: bool = False
     idle_timeout_s: float | None = None
     warm_service: bool = False
+    limits: LimitsSpec = NO_LIMITS
+    job_users: tuple[str, ...] = ()
 
 
 async def run_agent(config: AgentConfig) -> int:
@@ -64,7 +67,7 @@ async def run_agent(config: AgentConfig) -> int:
     """
     try:
         if config.follow_parent:
-            _follow_parent()
+            die_with_parent(signal.SIGTERM)
         with hold_folder(config.folder):
             return await _Running(config).run()
     except (TailraceError, OSError) as error:
@@ -84,6 +87,8 @@ class _Running:
             describe(config.folder),
             most=1 if config.once else None,
             server_url=config.server_url,
+            limits=config.limits,
+            users=JobUsers.named(config.job_users, config.capacity, config.folder),
         )
         self._credentials = CredentialFile(config.folder)
         self._signals: asyncio.Queue[signal.Signals] = asyncio.Queue()
@@ -199,14 +204,3 @@ class _Running:
 
 def _came_to_its_end(over: asyncio.Task[str]) -> bool:
     return over.done() and not over.cancelled() and over.exception() is None
-
-
-def _follow_parent() -> None:
-    """Get SIGTERM when the parent dies (`PR_SET_PDEATHSIG`)."""
-    parent = os.getppid()
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0) != 0:
-        error = ctypes.get_errno()
-        raise OSError(error, f"prctl(PR_SET_PDEATHSIG): {os.strerror(error)}")
-    if os.getppid() != parent:  # it died before
-        os.kill(os.getpid(), signal.SIGTERM)

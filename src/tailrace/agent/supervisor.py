@@ -10,6 +10,7 @@ import structlog
 
 from tailrace import __version__
 from tailrace.agent.attempt import Attempt
+from tailrace.agent.job_users import NO_USERS, JobUsers
 from tailrace.agent.link import Link
 from tailrace.agent.machine import load
 from tailrace.agent.report import report
@@ -18,6 +19,7 @@ from tailrace.agent.wake import wakes
 from tailrace.domain.errors import Conflict, Invalid
 from tailrace.domain.lease import Lease
 from tailrace.domain.outcome import Outcome, Reason
+from tailrace.domain.plan.model import NO_LIMITS, LimitsSpec
 from tailrace.domain.report import Load, MachineReport
 from tailrace.domain.states import AttemptState
 from tailrace.domain.wire import (
@@ -68,12 +70,16 @@ class Supervisor:
         machine: MachineReport | None = None,
         most: int | None = None,
         server_url: str = "",
+        limits: LimitsSpec = NO_LIMITS,
+        users: JobUsers = NO_USERS,
     ) -> None:
         self._folder = folder
         self._machine = machine
         self._attempts = folder / "attempts"
         self._labels = labels
         self._capacity = capacity
+        self._limits = limits
+        self._users = users
         self._runners = Runners(warm, self._advance, self._complain, server_url)
         self._held: dict[int, Attempt] = {}
         self._dropped: list[Attempt] = []
@@ -98,6 +104,7 @@ class Supervisor:
                 )
                 continue
             attempt.runner = attempt.begun or attempt.alive
+            attempt.user = folder.user
             self._take(attempt)
             _log.info("taking up", attempt=folder.path.name, alive=attempt.alive)
 
@@ -232,6 +239,7 @@ class Supervisor:
                 pass
 
     def _lease(self, lease: Lease, secrets: JobSecrets) -> None:
+        lease = self._limited(lease)
         known = self._held.get(lease.attempt)
         if known is not None and known.lease.cookie == lease.cookie:
             known.secrets = secrets
@@ -248,6 +256,11 @@ class Supervisor:
         attempt.secrets = secrets
         self._take(attempt)
         self._go_on(attempt, 0)
+
+    def _limited(self, lease: Lease) -> Lease:
+        """With the agent's own limits, where they are lower."""
+        limits = lease.job.limits.capped(self._limits)
+        return lease.model_copy(update={"job": lease.job.model_copy(update={"limits": limits})})
 
     def _resume(self, message: Resume) -> None:
         attempt = self._held.get(message.attempt)
@@ -427,10 +440,22 @@ class Supervisor:
                 continue
             ours = attempt.resumed and attempt.equipped and attempt.hopeless is None
             if ours and not self._stopping and self._running() < self._capacity:
-                self._runners.start(attempt, attempt.folder)
+                self._start(attempt, attempt.folder)
+
+    def _start(self, attempt: Attempt, folder: AttemptFolder) -> None:
+        taken = {one.user for one in self._carried() if one.user is not None}
+        try:
+            attempt.user = self._users.give(folder, taken)
+        except OSError as error:
+            self._complain(f"attempt {attempt.lease.folder}: {error}; trying again", attempt)
+            return
+        self._runners.start(attempt, folder)
+
+    def _carried(self) -> list[Attempt]:
+        return [one for one in (*self._held.values(), *self._dropped) if one.runner and one.finished is None]
 
     def _running(self) -> int:
-        return sum(one.runner and one.finished is None for one in (*self._held.values(), *self._dropped))
+        return len(self._carried())
 
     def _tell_free(self) -> None:
         waiting = sum(one.finished is None and not one.runner for one in self._held.values())

@@ -23,8 +23,11 @@ def agent(
     from tailrace.agent.labels import machine_labels
     from tailrace.agent.run import AgentConfig, run_agent
     from tailrace.cli.messages import configure_messages
+    from tailrace.domain.plan.model import LimitsSpec
+    from tailrace.prctl import hide_memory
     from tailrace.settings import load_agent
 
+    hide_memory()
     settings = load_agent(**given(flags))
     configure_messages(settings.log_level)
     token = settings.agent_token
@@ -34,9 +37,15 @@ def agent(
         name=settings.agent_name,
         token=sys.stdin.readline().strip() if token == "-" else token,
         labels=tuple(sorted({*machine_labels(), *settings.labels})),
-        capacity=1 if settings.once else settings.capacity,
+        capacity=1 if settings.once else settings.places,
         mirror_days=settings.mirror_days,
         mirror_gib=settings.mirror_gib,
+        limits=LimitsSpec(
+            memory=settings.max_memory or None,
+            processes=settings.max_processes or None,
+            cpu=settings.max_cpu or None,
+        ),
+        job_users=settings.job_users,
         follow_parent=follow_parent,
         once=settings.once,
         idle_timeout_s=settings.idle_timeout,

@@ -69,6 +69,7 @@ def exec_plan(
     """
     from tailrace.cli.messages import configure_messages
     from tailrace.cli.secret_files import read_secrets
+    from tailrace.prctl import hide_memory
 
     configure_messages("warning")
     if capacity is not None and capacity < 1:
@@ -76,6 +77,7 @@ def exec_plan(
     path, plan = _read_plan(plan_file)
     jobs = _chosen(plan, job, with_needs=needs)
     variables = dict(map(_variable, var))
+    hide_memory()
     secrets = read_secrets(secret, secret_file)
     for warning in secrets.warnings:
         print(f"tailrace: {warning}", file=sys.stderr)

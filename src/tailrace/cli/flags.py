@@ -157,6 +157,28 @@ class AgentFlags:
             help="Whether the warm parent is a service of its own, which the agent finds, and never starts itself.",
         ),
     ] = None
+    max_memory: Annotated[
+        str | None,
+        Parameter(
+            help="The most bytes of memory that a job may take (with KiB, MiB or GiB; 4MiB or more); 0 for no limit."
+        ),
+    ] = None
+    max_processes: Annotated[
+        int | None,
+        Parameter(
+            help="The most processes and threads that a job may have at a time (4 or more); 0 for no limit."
+        ),
+    ] = None
+    max_cpu: Annotated[
+        float | None,
+        Parameter(help="The most processors that a job may use, such as 1.5; 0 for no limit."),
+    ] = None
+    job_users: Annotated[
+        str | None,
+        Parameter(
+            help="Users, separated by commas, as whom jobs run, each job as another: only where the agent runs as root."
+        ),
+    ] = None
     data_dir: Annotated[Path | None, Parameter(help=DATA_DIR)] = None
     log_level: Annotated[str | None, Parameter(help=LOG_LEVEL.format("agent"))] = None
 

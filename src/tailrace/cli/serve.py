@@ -12,9 +12,11 @@ def server(*, flags: ServerFlags = NO_SERVER_FLAGS) -> int:
     import uvloop
 
     from tailrace.cli.messages import configure_messages
+    from tailrace.prctl import hide_memory
     from tailrace.server import RunningServer, serve
     from tailrace.settings import load_server
 
+    hide_memory()
     settings = load_server(**given(flags))
     configure_messages(settings.log_level)
 

@@ -38,9 +38,11 @@ def up(
     import uvloop
 
     from tailrace.cli.messages import configure_messages
+    from tailrace.prctl import hide_memory
     from tailrace.server import serve
     from tailrace.settings import load_agent, load_server
 
+    hide_memory()
     settings = load_server(**given(flags))
     load_agent(capacity=capacity, data_dir=flags.data_dir, log_level=flags.log_level)
     configure_messages(settings.log_level)

@@ -16,6 +16,7 @@ from tailrace.domain.lease import Lease
 from tailrace.domain.outcome import Outcome, Reason
 from tailrace.domain.plan import RunStep, StepSpec
 from tailrace.domain.states import AttemptState, StepState
+from tailrace.runner.account import Account
 from tailrace.runner.artifacts import ArtifactsPlace, move_artifacts
 from tailrace.runner.checkout import check_out
 from tailrace.runner.children import Children
@@ -30,6 +31,7 @@ from tailrace.runner.output import now_ms
 from tailrace.runner.record import Record
 from tailrace.runner.scripts import folder_within, read_outputs
 from tailrace.runner.stop import Stop
+from tailrace.runner.strain import StrainedStep
 from tailrace.runner.trees import Undeletable, remove_tree
 from tailrace.steps.checkout import Checkout, git_environment
 from tailrace.steps.command import Place
@@ -47,8 +49,10 @@ class Attempt:
         lease: Lease,
         record: Record,
         children: Children,
+        family: Family,
         stop: Stop,
         secrets: Mapping[str, str],
+        account: Account | None,
         access: Access | None = None,
     ) -> None:
         """`access` is the way to the server, for steps that move artifacts; None where there is no server."""
@@ -60,11 +64,12 @@ class Attempt:
         self._output = record.output
         self._children = children
         self._stop = stop
-        self._family = Family(lease.cookie, os.getpid())
+        self._family = family
+        self._account = account
         self._executor = Executor(
             self._output, children, self._family, stop, lease.grace_s, lease.job.idle_timeout_s
         )
-        self._machine = this_machine()
+        self._machine = this_machine(account)
         self._place = Place(folder.workspace, folder.tmp)
         self._mirror = Mirror(folder.mirrors, lease.repository)
         self._course = Course(lease)
@@ -83,6 +88,7 @@ class Attempt:
             0,
             f"run {lease.run_number}, job {job.name}, attempt {lease.number} on {self._machine.host}",
         )
+        self._say_limits()
         missing = [name for name in job.secrets if name not in self._secrets]
         if missing:
             detail = f"the agent handed over no {', '.join(missing)}"
@@ -105,9 +111,16 @@ class Attempt:
             course.turn(Outcome(state=AttemptState.FAILED, reason=Reason.OUTPUT_INVALID, detail=str(error)))
         return course.outcome
 
+    def _say_limits(self) -> None:
+        group = self._family.group
+        if group.words:
+            self._output.say(0, f"limits: {group.words}")
+        for lacking in group.lacking:
+            self._output.say(0, lacking)
+
     async def leave_nobody(self) -> None:
         """End what the steps left running."""
-        if not self._children.any_left():
+        if not self._children.any_left() and not self._family.group.members():
             return  # orphans are our children: without a child there is no descendant either
         left = self._family.members()
         if left:
@@ -153,10 +166,13 @@ class Attempt:
         self._step = index
         await self._record.write(StepBegan(time=now_ms(), step=index, name=name))
         outcome, exit_code, forgiven = Outcome(state=AttemptState.PASSED), None, False
+        strain = StrainedStep(name, self._family.group)
         try:
             exit_code = await self._execute(index, name, step)
+            if strain.notice:
+                self._output.say(index, strain.notice)
         except StepFailed as failure:
-            outcome, exit_code = failure.outcome, failure.outcome.exit_code
+            outcome, exit_code = strain.explain(failure.outcome), failure.outcome.exit_code
             forgiven = step is not None and step.continue_on_error
         except Exception as error:  # ours: the log and the outcome say so, the trace is for us
             print(self._record.masked(traceback.format_exc()), file=sys.stderr)

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
-from collections.abc import Mapping
-from contextlib import nullcontext
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager, nullcontext
 
+from tailrace.domain.lease import Lease
 from tailrace.domain.outcome import Outcome
+from tailrace.prctl import adopt_orphans
+from tailrace.runner.account import Account
 from tailrace.runner.attempt import Attempt, clean
+from tailrace.runner.cgroup import NO_CONTROL_GROUPS, ControlGroups
 from tailrace.runner.children import Children
 from tailrace.runner.command import take_commands
-from tailrace.runner.family import adopt_orphans
+from tailrace.runner.family import Family
 from tailrace.runner.folder import AttemptFolder, RunnerLock
+from tailrace.runner.group import Group
 from tailrace.runner.handover import split_access
 from tailrace.runner.limit import LogLimit
 from tailrace.runner.masking import Masker
@@ -21,13 +27,17 @@ from tailrace.runner.stop import Stop
 
 
 async def carry(
-    folder: AttemptFolder, lock: RunnerLock | None = None, secrets: Mapping[str, str] | None = None
+    folder: AttemptFolder,
+    lock: RunnerLock | None = None,
+    secrets: Mapping[str, str] | None = None,
+    groups: ControlGroups = NO_CONTROL_GROUPS,
 ) -> Outcome:
     """Execute the folder's lease; returns when its end is on disk and its processes are gone.
 
     Needs a process of its own: it adopts, reaps and in the end kills every descendant of this process. `lock` is the folder's
     lock where the caller holds it, who then also releases it. `secrets` are those that the lease's job wants, with the access to
-    the server (`handover.with_access`) where its steps move artifacts.
+    the server (`handover.with_access`) where its steps move artifacts. `groups` is where the attempt gets its control group.
+    Where the workspace belongs to another user, the job's processes run as that one.
 
     Raises Conflict when another runner carries the attempt or did, Invalid for a folder without a lease and for secrets that
     cannot be masked: these leave no `Finished`, see `tailrace.runner.recover`.
@@ -43,14 +53,31 @@ async def carry(
         secrets, access = split_access(secrets or {})
         masker = Masker(secrets.values())
         limit = LogLimit(lease.job.log, stop.fill_log)
-        with Record.begin(folder, masker, limit) as record, Children() as children:
-            async with take_commands(folder, stop):
-                stop.limit(lease.job.timeout_s)
-                attempt = Attempt(folder, lease, record, children, stop, secrets, access)
-                with attempt.borrowing():
-                    outcome = await attempt.run()
-                    await attempt.leave_nobody()
-                stop.close()
+        with Record.begin(folder, masker, limit) as record, _group(groups, folder, lease) as group:
+            user = folder.user
+            account = None if user is None else Account.numbered(user)
+            family = Family(lease.cookie, os.getpid(), group, user)
+            with Children(group, account) as children:
+                async with take_commands(folder, stop):
+                    stop.limit(lease.job.timeout_s)
+                    attempt = Attempt(folder, lease, record, children, family, stop, secrets, account, access)
+                    with attempt.borrowing():
+                        outcome = await attempt.run()
+                        await attempt.leave_nobody()
+                    stop.close()
             await attempt.finish(outcome)
         clean(folder)
     return outcome
+
+
+@contextmanager
+def _group(groups: ControlGroups, folder: AttemptFolder, lease: Lease) -> Generator[Group]:
+    """The attempt's control group, while it is carried."""
+    group = Group.make(groups, folder, lease.job.limits)
+    try:
+        yield group
+    except BaseException:
+        group.kill()
+        raise
+    finally:
+        group.remove()

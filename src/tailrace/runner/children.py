@@ -6,8 +6,11 @@ import asyncio
 import os
 import signal
 import subprocess
+from collections.abc import Callable
 from typing import Self
 
+from tailrace.runner.account import Account
+from tailrace.runner.group import NO_GROUP, Group
 from tailrace.runner.terminal import control_terminal
 from tailrace.steps.command import Command
 
@@ -41,9 +44,14 @@ class Child:
 
 
 class Children:
-    """Starts processes and reaps every child of this process, which must therefore be the attempt's own."""
+    """Starts processes and reaps every child of this process, which must therefore be the attempt's own.
 
-    def __init__(self) -> None:
+    They begin in `group`, and as `account` where that is given.
+    """
+
+    def __init__(self, group: Group = NO_GROUP, account: Account | None = None) -> None:
+        self._group = group
+        self._account = account
         self._loop = asyncio.get_running_loop()
         self._exits: dict[int, asyncio.Future[int]] = {}
 
@@ -59,20 +67,42 @@ class Children:
 
         Raises OSError or ValueError when it cannot be started.
         """
-        process = subprocess.Popen(
-            command.argv,
-            env=dict(command.env),
-            cwd=command.cwd,
-            stdin=stdout if command.terminal else subprocess.DEVNULL,
-            stdout=stdout,
-            stderr=stderr,
-            start_new_session=True,
-            preexec_fn=control_terminal if command.terminal else None,
-        )
+        account = None if command.as_agent else self._account
+        if account is not None:
+            for pipe in (stdout, stderr):
+                os.fchown(pipe, account.uid, account.gid)  # so that /dev/stdout can be opened
+        with self._group.starting():
+            process = subprocess.Popen(
+                command.argv,
+                env=account.environment(command.env) if account else dict(command.env),
+                cwd=command.cwd,
+                stdin=stdout if command.terminal else subprocess.DEVNULL,
+                stdout=stdout,
+                stderr=stderr,
+                start_new_session=True,
+                preexec_fn=self._before(command),
+                user=account.uid if account else None,
+                group=account.gid if account else None,
+                extra_groups=account.groups if account else None,
+            )
         process.returncode = 0  # reaped here, not by Popen
         exited: asyncio.Future[int] = self._loop.create_future()
         self._exits[process.pid] = exited
         return Child(process.pid, exited)
+
+    def _before(self, command: Command) -> Callable[[], None] | None:
+        """What a new process does before it executes its program."""
+        enter = self._group.entry
+        if not command.terminal:
+            return enter
+        if enter is None:
+            return control_terminal
+
+        def both() -> None:
+            enter()
+            control_terminal()
+
+        return both
 
     def any_left(self) -> bool:
         """Whether any child, adopted ones included, still runs."""

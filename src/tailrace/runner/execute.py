@@ -16,6 +16,7 @@ from tailrace.runner.family import Family
 from tailrace.runner.output import Output, Pipe
 from tailrace.runner.stop import Stop
 from tailrace.runner.terminal import open_terminal
+from tailrace.runner.trees import write_for_owner
 from tailrace.steps.command import Command
 
 LINGER_S = 1.0
@@ -99,9 +100,7 @@ class Executor:
     ) -> Ended:
         """Execute it to its end, or for `timeout_s`; raises OSError or ValueError when it cannot be started."""
         for path, content in command.files:
-            fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-            with os.fdopen(fd, "wb") as file:
-                file.write(content)
+            write_for_owner(path, content)
         pipes = _pipes(command, self._output, step, stdout, stderr)
         end = _End(self._stop, timeout_s)
         try:

@@ -47,4 +47,11 @@ def cannot_start(name: str, program: str, host: str, error: OSError | ValueError
         return failed(Reason.SETUP_FAILED, f"step '{name}' needs {program}, which is not installed on {host}")
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return failed(Reason.OUT_OF_DISK, f"step '{name}' could not be started on {host}: the disk is full")
+    if isinstance(error, OSError) and error.errno == errno.EAGAIN:
+        refused = "the kernel refused its user another process"
+        return failed(Reason.OUT_OF_PROCESSES, f"step '{name}' could not be started on {host}: {refused}")
+    if isinstance(error, OSError) and error.errno == errno.ENOMEM:
+        return failed(
+            Reason.OUT_OF_MEMORY, f"step '{name}' could not be started on {host}: no memory is left"
+        )
     return failed(Reason.SETUP_FAILED, f"step '{name}' could not be started on {host}: {error}")

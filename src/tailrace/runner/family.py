@@ -1,12 +1,13 @@
-"""An attempt's processes: all that carry its cookie in their environment, and all that descend from its runner.
+"""An attempt's processes: all in its control group, all that carry its cookie, and all that descend from its runner.
 
-Either alone is not enough: a daemon may overwrite its environment, and a dead runner's orphans descend from somebody else.
+None alone is enough: not every machine has control groups, a daemon may overwrite its environment, and a dead runner's orphans
+descend from somebody else. A process carries the cookie in its environment, or, as an orphan, works in the attempt's folder, whose
+name has it.
 """
 
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import os
 import signal
 import time
@@ -15,36 +16,32 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from tailrace.runner.group import NO_GROUP, Group
 from tailrace.steps.environment import COOKIE
-
-_PR_SET_CHILD_SUBREAPER = 36
-_libc = ctypes.CDLL(None, use_errno=True)
-
-
-def adopt_orphans() -> None:
-    """Become the parent of every descendant whose own parent ends (`PR_SET_CHILD_SUBREAPER`)."""
-    if _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
-        error = ctypes.get_errno()
-        raise OSError(error, f"prctl(PR_SET_CHILD_SUBREAPER): {os.strerror(error)}")
 
 
 @dataclass(frozen=True)
 class Family:
-    """The processes of one attempt; `runner` is the process id of its living runner, None when it is dead."""
+    """The processes of one attempt; `runner` is the process id of its living runner, None when it is dead.
+
+    `user` is the id of the user that the attempt has to itself, None where it shares one with others.
+    """
 
     cookie: str
     runner: int | None
+    group: Group = NO_GROUP
+    user: int | None = None
 
     def members(self) -> list[int]:
         """The process ids of all that live now, without the runner and this process."""
         mark = f"{COOKIE}={self.cookie}".encode()
         parents: dict[int, int] = {}
-        marked: set[int] = set()
+        marked = self.group.members()
         for pid, (state, parent) in _processes():
             if state in "ZX":
                 continue
             parents[pid] = parent
-            if mark in _environment(pid):
+            if mark in _environment(pid) or self._works_alone(pid, parent) or self._owns(pid):
                 marked.add(pid)
         found = {pid for pid in parents if pid in marked or self._descends(pid, parents)}
         return sorted(found - {self.runner, os.getpid()})
@@ -55,6 +52,7 @@ class Family:
 
     def kill(self) -> bool:
         """SIGKILL to all; False when nobody was left to kill."""
+        self.group.kill()
         members = self.members()
         for pid in members:
             with suppress(ProcessLookupError, PermissionError):
@@ -75,6 +73,18 @@ class Family:
             time.sleep(0.005)
         return self.members() if time.monotonic() >= deadline else []
 
+    def _works_alone(self, pid: int, parent: int) -> bool:
+        """Whether it works in a dead runner's folder and nobody is its parent: no person's shell."""
+        return self.runner is None and parent == 1 and bool(self.cookie) and f"-{self.cookie}" in _folder(pid)
+
+    def _owns(self, pid: int) -> bool:
+        if self.user is None:
+            return False
+        try:
+            return Path(f"/proc/{pid}").stat().st_uid == self.user
+        except OSError:
+            return False
+
     def _descends(self, pid: int, parents: dict[int, int]) -> bool:
         if self.runner is None:
             return False
@@ -83,6 +93,15 @@ class Family:
             if pid == self.runner:
                 return True
         return False
+
+
+def children_of(parent: int) -> set[int]:
+    """The process ids of its children."""
+    with suppress(OSError):  # a kernel may come without this file, but not without the others
+        return set(
+            map(int, Path(f"/proc/{parent}/task/{parent}/children").read_text(encoding="ascii").split())
+        )
+    return {pid for pid, (state, of) in _processes() if of == parent and state not in "ZX"}
 
 
 def _processes() -> Iterator[tuple[int, tuple[str, int]]]:
@@ -100,6 +119,14 @@ def _environment(pid: int) -> list[bytes]:
         return Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
     except OSError:
         return []  # gone, or another user's
+
+
+def _folder(pid: int) -> str:
+    """Where it works."""
+    try:
+        return str(Path(f"/proc/{pid}/cwd").readlink())
+    except OSError:
+        return ""
 
 
 def _open_files(pid: int) -> set[str]:

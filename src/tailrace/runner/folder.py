@@ -87,6 +87,11 @@ class AttemptFolder:
         return self.path / "command.sock"
 
     @property
+    def groups(self) -> Path:
+        """The paths of the control groups that the runner made for its processes, a line each."""
+        return self.path / "groups"
+
+    @property
     def errors(self) -> Path:
         """What the runner itself printed: nothing, unless it is broken."""
         return self.path / "runner.err"
@@ -94,6 +99,15 @@ class AttemptFolder:
     @property
     def workspace(self) -> Path:
         return self.path / "workspace"
+
+    @property
+    def user(self) -> int | None:
+        """The id of the user to whom the workspace was given, None where it is this process's own or gone."""
+        try:
+            uid = self.workspace.stat().st_uid
+        except OSError:
+            return None
+        return uid if uid != os.geteuid() else None
 
     @property
     def tmp(self) -> Path:

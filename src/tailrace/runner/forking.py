@@ -22,9 +22,10 @@ from typing import NoReturn
 from tailrace.domain.errors import TailraceError
 from tailrace.domain.lease import Lease
 from tailrace.domain.plan import JobSpec, RunStep
+from tailrace.prctl import adopt_orphans, hide_memory
 from tailrace.runner.carry import carry
+from tailrace.runner.cgroup import ControlGroups
 from tailrace.runner.edition import this_edition
-from tailrace.runner.family import adopt_orphans
 from tailrace.runner.folder import AttemptFolder
 from tailrace.runner.handover import take_from_pipe
 from tailrace.runner.masking import Masker
@@ -41,11 +42,23 @@ def run(agent_folder: Path, service: Service | None = None, *, follows: bool = F
     `follows`: runners do not outlive their agent.
     """
     edition = this_edition()
-    path = agent_folder.absolute() / "warm.sock"
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    agent_folder = agent_folder.absolute()
+    agent_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     os.chdir("/")
     adopt_orphans()  # those of a runner that was killed
-    _rehearse(path.parent)  # first: a loop that closes resets the signals that it used
+
+    def lives(name: str) -> bool:
+        return AttemptFolder(agent_folder / "attempts" / name).is_alive()
+
+    with ControlGroups.of_agent(agent_folder, lives) as groups:
+        _rehearse(agent_folder, groups)  # first: a loop that closes resets the signals that it used
+        forked = _serve(agent_folder / "warm.sock", edition, service, follows)
+        if forked is not None:
+            _become_runner(forked, groups)
+
+
+def _serve(path: Path, edition: str, service: Service | None, follows: bool) -> Forked | None:
+    """Fork runners; in a forked child: what it is to do."""
     for number in (signal.SIGHUP, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)  # its end is when nobody needs it, not when a terminal closes
     signal.signal(signal.SIGCHLD, _noticed)
@@ -55,11 +68,10 @@ def run(agent_folder: Path, service: Service | None = None, *, follows: bool = F
     with ExitStack() as stack:
         forked = Parent(path, stack, edition, service, follows=follows).serve()
         signal.set_wakeup_fd(-1)
-    if forked is not None:
-        _become_runner(forked)
+    return forked
 
 
-def _rehearse(agent_folder: Path) -> None:
+def _rehearse(agent_folder: Path, groups: ControlGroups) -> None:
     """Carry an attempt that does nothing, so that whatever is made on first use is made once, before every fork.
 
     A parent that is killed meanwhile leaves its stage behind, which the next one removes.
@@ -73,14 +85,14 @@ def _rehearse(agent_folder: Path) -> None:
             attempt=0, number=0, cookie=os.urandom(16).hex(), log=0, run=0, run_number=0, project="", plan="",
             repository="", job=job,
         )  # fmt: skip
-        asyncio.run(carry(AttemptFolder.create(Path(place) / "attempts", lease)))
+        asyncio.run(carry(AttemptFolder.create(Path(place) / "attempts", lease), groups=groups))
 
 
 def _noticed(_number: int, _frame: FrameType | None) -> None:
     """A handler, so that the signal reaches the wake-up descriptor."""
 
 
-def _become_runner(forked: Forked) -> NoReturn:
+def _become_runner(forked: Forked, groups: ControlGroups) -> NoReturn:
     """In the forked child: leave everything of the parent behind and carry the attempt."""
     status = 1
     secrets: dict[str, str] = {}
@@ -91,9 +103,10 @@ def _become_runner(forked: Forked) -> NoReturn:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         _redirect(forked.folder.errors)
         gc.enable()
+        hide_memory()
         if forked.secrets is not None:
             secrets = take_from_pipe(forked.secrets)
-        asyncio.run(carry(forked.folder, forked.lock, secrets))
+        asyncio.run(carry(forked.folder, forked.lock, secrets, groups))
         status = 0
     except BaseException as error:
         _confess(error, secrets)

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 from tailrace.domain.address import folder_name
-from tailrace.runner.trees import Undeletable, remove_tree
+from tailrace.runner.trees import Undeletable, give_to_owner, remove_tree
 
 PACKS = 40
 """So many packs slow every look down: then they become one."""
@@ -101,6 +101,7 @@ class Mirror:
         (git / "objects/info/alternates").write_text(f"{self.path}/objects\n", encoding="utf-8")
         with suppress(FileNotFoundError):
             (git / "shallow").write_bytes((self.path / "shallow").read_bytes())
+        give_to_owner(workspace)
 
     def _unlock_git(self) -> None:
         """Remove locks of a git that was killed: who holds our lock is alone."""

@@ -22,6 +22,7 @@ from types import FrameType
 from typing import cast
 
 from tailrace.domain.errors import TailraceError
+from tailrace.runner.family import children_of
 from tailrace.runner.folder import AttemptFolder, RunnerLock
 from tailrace.runner.service import END, HAS_PLACE, Service, start_successor
 from tailrace.runner.sockets import listen
@@ -113,6 +114,7 @@ class Parent:
         stack.callback(self.close_server)
         self._agents: dict[int, Agent] = {}
         self._runners: set[int] = set()
+        self._successors: set[int] = set()
         self._met = service is not None
         if service is not None:
             signal.signal(signal.SIGTERM, self._told_to_end)
@@ -257,6 +259,7 @@ class Parent:
         except OSError as error:
             agent.answer(error=f"cannot start another warm parent: {error}")
             return
+        self._successors.add(pid)
         if self._after is not None:
             self._forget(self._after)
         self._after = self._stack.enter_context(line)
@@ -301,14 +304,20 @@ class Parent:
                 self._path.unlink()
 
     def _reap(self) -> None:
-        while True:
-            try:
-                pid, _ = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
-                return
-            if pid == 0:
-                return
-            self._runners.discard(pid)
+        reaped = False
+        with suppress(ChildProcessError):
+            while pid := os.waitpid(-1, os.WNOHANG)[0]:
+                self._runners.discard(pid)
+                self._successors.discard(pid)
+                reaped = True
+        if reaped:
+            self._end_orphans()
+
+    def _end_orphans(self) -> None:
+        """Kill what a dead runner left: who is our child, and nobody that we started. Each that dies leaves its own children."""
+        for pid in children_of(os.getpid()) - self._runners - self._successors:
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
 
 
 def _take_place(path: Path) -> socket.socket:

@@ -9,6 +9,7 @@ from tailrace.domain.spans import Stream
 from tailrace.domain.states import AttemptState, StepState
 from tailrace.runner.family import Family
 from tailrace.runner.folder import AttemptFolder
+from tailrace.runner.group import Group
 from tailrace.runner.journal import JournalReader, JournalWriter
 from tailrace.runner.spool import SpoolWriter
 
@@ -23,7 +24,9 @@ def finish_dead(folder: AttemptFolder, now_ms: int) -> Finished:
         facts = JournalReader(folder).read(0)
         if facts and isinstance(facts[-1], Finished):
             return facts[-1]
-        Family(folder.cookie, None).end_now()
+        group = Group.left_in(folder)
+        Family(folder.cookie, None, group, folder.user).end_now()
+        group.remove()
         outcome = _outcome(folder, facts)
         spool, journal = SpoolWriter.open(folder), JournalWriter.open(folder)
         try:

@@ -68,6 +68,27 @@ def empty_tree(path: Path, but: tuple[str, ...] = ()) -> None:
         os.close(fd)
 
 
+def give_to_owner(folder: Path) -> None:
+    """Let all that is in a folder belong to whom the folder does, where that is not this process's user; links are not followed."""
+    owner = folder.stat()
+    if owner.st_uid == os.geteuid():
+        return
+    for _, folders, files, fd in os.fwalk(folder):
+        for name in (*folders, *files):
+            os.chown(name, owner.st_uid, owner.st_gid, dir_fd=fd, follow_symlinks=False)
+
+
+def write_for_owner(path: Path, content: bytes) -> None:
+    """Make a new file (mode 0600) that belongs to whom its folder does; what has its name is replaced, a link not followed."""
+    path.unlink(missing_ok=True)
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    with os.fdopen(fd, "wb") as file:
+        owner = path.parent.stat()
+        if owner.st_uid != os.geteuid():
+            os.fchown(fd, owner.st_uid, owner.st_gid)
+        file.write(content)
+
+
 def _open_up(path: Path) -> None:
     """Give the owner all rights on every folder, from the top, so that what lies below can be listed."""
     if path.is_symlink():  # what it leads to is not ours

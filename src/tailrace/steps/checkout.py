@@ -186,7 +186,8 @@ class Checkout:
 
     def _git(self, folder: Path, *arguments: str) -> Command:
         options = tuple(part for option in _OPTIONS for part in ("-c", option))
-        return Command(("git", *options, *arguments), self.env, folder)
+        as_agent = folder != self.place.workspace  # the mirror is shared
+        return Command(("git", *options, *arguments), self.env, folder, as_agent=as_agent)
 
 
 def _deepen(shallow: bool) -> tuple[str, ...]:

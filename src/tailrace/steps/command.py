@@ -31,6 +31,7 @@ class Command:
     """A process to start; `files` are written first (mode 0600), each a path and its bytes.
 
     `terminal`: it gets a terminal, and nobody who types; its output is one stream then.
+    `as_agent`: it is executed as the agent's user, also where jobs run as users of their own.
     """
 
     argv: tuple[str, ...]
@@ -38,3 +39,4 @@ class Command:
     cwd: Path
     files: tuple[tuple[Path, bytes], ...] = field(default=())
     terminal: bool = False
+    as_agent: bool = False

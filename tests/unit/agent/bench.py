@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Self
 
 from tailrace.agent.connection import Connection
+from tailrace.agent.job_users import JobUsers
 from tailrace.agent.supervisor import Supervisor
 from tailrace.domain.lease import Lease
+from tailrace.domain.plan.model import NO_LIMITS, LimitsSpec
 from tailrace.runner.family import Family
 from tailrace.runner.folder import AttemptFolder
 from tailrace.runner.warm import WarmParent
@@ -31,10 +33,19 @@ def end_runners(agent_folder: Path) -> None:
 class Bench:
     """One agent at a time in `folder`, connected to `peer`."""
 
-    def __init__(self, folder: Path, peer: Peer, capacity: int = 2) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        peer: Peer,
+        capacity: int = 2,
+        limits: LimitsSpec = NO_LIMITS,
+        users: tuple[str, ...] = (),
+    ) -> None:
         self.folder = folder
         self.peer = peer
         self.capacity = capacity
+        self.limits = limits
+        self.users = users
         self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
@@ -49,7 +60,10 @@ class Bench:
         """A new agent; it is connected."""
         self.folder.mkdir(exist_ok=True)
         self.warm = WarmParent(self.folder)
-        self.supervisor = Supervisor(self.folder, ("linux",), self.capacity, self.warm)
+        users = JobUsers.named(self.users, self.capacity, self.folder)
+        self.supervisor = Supervisor(
+            self.folder, ("linux",), self.capacity, self.warm, limits=self.limits, users=users
+        )
         self.supervisor.adopt()
         connection = Connection(self.peer.url, self.peer.identity, self.supervisor)
         self._tasks = [asyncio.create_task(self.supervisor.run()), asyncio.create_task(connection.run())]

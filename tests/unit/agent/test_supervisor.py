@@ -10,7 +10,8 @@ import pytest
 from tailrace.domain.facts import Finished
 from tailrace.domain.lease import Lease
 from tailrace.domain.outcome import Reason
-from tailrace.domain.plan import RunStep
+from tailrace.domain.plan import JobSpec, RunStep
+from tailrace.domain.plan.model import LimitsSpec
 from tailrace.domain.spans import Stream
 from tailrace.domain.states import AttemptState
 from tailrace.domain.wire import Leased
@@ -376,3 +377,18 @@ async def test_a_spool_that_the_disk_changed_is_sent_twice_and_no_more(bench: Be
     assert held.mismatches == 1
     await until(lambda: peer.troubles, "the trouble to be told")
     assert "damaged" in peer.troubles[0].message
+
+
+async def test_the_agents_own_limits_hold_where_they_are_lower(tmp_path: Path, peer: Peer) -> None:
+    """For a job without limits too; the lease that the runner reads has them."""
+    most = LimitsSpec(memory=64 << 20, processes=100)
+    job = JobSpec(name="job", checkout=False, limits=LimitsSpec(memory=32 << 20, cpu=2))
+    async with Bench(tmp_path / "agent", peer, limits=most) as bench:
+        gate = tmp_path / "gate"
+        steps = (RunStep(name="wait", run=gated(gate)),)
+        held = await peer.lease(lease_of(1, job=job.model_copy(update={"steps": steps})))
+        await until(lambda: held.output(Stream.STDOUT), "the job to begin")
+        limits = bench.folder_of(held.lease).lease().job.limits
+        assert limits == LimitsSpec(memory=32 << 20, processes=100, cpu=2)
+        gate.touch()
+        await completed(held)

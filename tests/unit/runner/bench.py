@@ -14,7 +14,7 @@ from typing import TypeVar
 from tailrace.domain.facts import Fact, Finished, StepBegan, StepEnded
 from tailrace.domain.lease import Lease, Need
 from tailrace.domain.plan import JobSpec, RunStep, StepSpec, Submodules
-from tailrace.domain.plan.model import LogSpec
+from tailrace.domain.plan.model import LimitsSpec, LogSpec
 from tailrace.domain.spans import Span, Stream, spans_within
 from tailrace.runner.family import Family
 from tailrace.runner.folder import AttemptFolder
@@ -133,6 +133,7 @@ class Bench:
         idle_timeout_s: int | None = None,
         outputs: dict[str, str] | None = None,
         needs: dict[str, Need] | None = None,
+        limits: LimitsSpec | None = None,
     ) -> Carried:
         """An attempt whose steps are these scripts, named `one`, `two` and so on, then `steps`; `last` are those of `finally`."""
         number = next(self._numbers)
@@ -155,6 +156,7 @@ class Bench:
                 submodules=submodules,
                 timeout_s=timeout_s,
                 log=log or LogSpec(),
+                limits=limits or LimitsSpec(),
                 variables=job_variables or {},
                 secrets=secrets,
                 steps=(
@@ -201,6 +203,12 @@ class Bench:
 
 def kill(pid: int) -> None:
     os.kill(pid, signal.SIGKILL)
+
+
+def inside(attempt: Carried) -> set[int]:
+    """Who is in the attempt's groups, by the kernel's own files."""
+    paths = attempt.folder.groups.read_text().splitlines()
+    return {int(pid) for path in paths for pid in Path(path, "cgroup.procs").read_text().split()}
 
 
 def git(folder: Path, *arguments: str) -> str:

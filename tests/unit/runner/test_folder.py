@@ -83,7 +83,7 @@ def test_read_only_folders_are_removed(tmp_path: Path) -> None:
         folder = AttemptFolder.create(place, LEASE)
         _fill(folder.workspace)
         for name in (place, *place.rglob("*")):
-            os.chown(name, 65534, 65534)
+            os.lchown(name, 65534, 65534)  # not what a link names
         code = (
             "import os, sys; from pathlib import Path; from tailrace.runner.folder import AttemptFolder;"
             "os.setgid(65534); os.setuid(65534); AttemptFolder(Path(sys.argv[1])).remove()"

@@ -35,9 +35,9 @@ async def test_a_killed_runner(bench: Bench) -> None:
     attempt = bench.attempt("true", "setsid sleep 1000 & printf 'half a line'; sleep 1000", "echo never")
     pid = await bench.start(attempt)
     await until(lambda: attempt.stdout == b"half a line")
+    assert len(attempt.processes) >= 2
     kill(pid)
     await until(lambda: not attempt.folder.is_alive())
-    assert len(attempt.processes) >= 2
     check(attempt)
     assert attempt.stdout == b"half a line"
     assert [step[:2] for step in attempt.steps] == [

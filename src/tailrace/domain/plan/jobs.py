@@ -10,8 +10,9 @@ from tailrace.domain.conditions import parse_condition
 from tailrace.domain.plan.checkout import read_checkout
 from tailrace.domain.plan.errors import Place, Problems, shown
 from tailrace.domain.plan.keys import JOB_KEYS, known_entries
+from tailrace.domain.plan.limits import read_limits
 from tailrace.domain.plan.log_limits import read_log
-from tailrace.domain.plan.model import DEFAULT_TIMEOUT_S, JobSpec, LogSpec
+from tailrace.domain.plan.model import DEFAULT_TIMEOUT_S, JobSpec, LimitsSpec, LogSpec
 from tailrace.domain.plan.nodes import Entry, Mapping, describe
 from tailrace.domain.plan.shells import read_shell, read_working_directory
 from tailrace.domain.plan.steps import StepReader
@@ -43,6 +44,7 @@ class OfPlan:
 
     variables: dict[str, str]
     log: LogSpec
+    limits: LimitsSpec
     shell: str | None
 
 
@@ -82,6 +84,7 @@ def read_job(entry: Entry, plan: OfPlan, problems: Problems) -> ReadJob:
         retry=read_retry(entries["retry"], subject, problems) if "retry" in entries else None,
         secrets=_secrets(entries, subject, problems),
         log=read_log(entries.get("log"), subject, plan.log, problems),
+        limits=read_limits(entries.get("limits"), subject, plan.limits, problems),
         shell=read_shell(entries.get("shell"), subject, problems) or plan.shell,
         working_directory=read_working_directory(entries.get("working_directory"), subject, problems),
         idle_timeout_s=_seconds(entries, "idle_timeout", subject, problems),

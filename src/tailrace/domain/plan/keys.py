@@ -29,7 +29,7 @@ def _words(text: str) -> frozenset[str]:
 
 PLAN_KEYS = Keys(
     level="the plan",
-    allowed=_in_order("concurrency jobs log max_parallel priority shell variables"),
+    allowed=_in_order("concurrency jobs limits log max_parallel priority shell variables"),
     not_yet=_words(
         """defaults encoding environment environments finally matrix
         notify on output parameters retry secrets workspace"""
@@ -38,11 +38,11 @@ PLAN_KEYS = Keys(
 JOB_KEYS = Keys(
     level="a job",
     allowed=_in_order(
-        """checkout finally idle_timeout if labels log needs outputs retry secrets shell start_timeout steps
+        """checkout finally idle_timeout if labels limits log needs outputs retry secrets shell start_timeout steps
         timeout variables working_directory"""
     ),
     not_yet=_words(
-        """allow_failure concurrency continue_on_error defaults encoding environment environments limits
+        """allow_failure concurrency continue_on_error defaults encoding environment environments
         matrix max_parallel output parameters priority pty user workspace"""
     ),
 )
@@ -66,6 +66,7 @@ ARTIFACTS_KEYS = Keys(
     allowed=("from", "keep", "optional", "paths", "to"),
     not_yet=frozenset(),
 )
+LIMITS_KEYS = Keys(level='"limits"', allowed=("cpu", "memory", "processes"), not_yet=_words("disk"))
 _MANY_PROBLEMS = 100
 _LEVELS = (
     PLAN_KEYS,
@@ -77,6 +78,7 @@ _LEVELS = (
     FINALLY_KEYS,
     LOG_KEYS,
     ARTIFACTS_KEYS,
+    LIMITS_KEYS,
 )
 
 # What other systems call the same thing: too far apart for a comparison of letters.

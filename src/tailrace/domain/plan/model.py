@@ -13,6 +13,12 @@ MAX_TIMEOUT_S = 7 * 24 * 3600
 DEFAULT_FINALLY_TIMEOUT_S = 300
 DEFAULT_LOG_BYTES = 1 << 30
 MAX_LOG_BYTES = 1 << 40
+LEAST_MEMORY_BYTES = 4 << 20
+MAX_MEMORY_BYTES = 1 << 50
+LEAST_PROCESSES = 4
+MAX_PROCESSES = 4_194_304
+LEAST_CPU = 0.01
+MAX_CPU = 10_000
 
 
 Submodules = Literal["none", "direct", "recursive"]
@@ -104,6 +110,28 @@ class LogSpec(_Value):
     when_full: Literal["fail", "drop"] = "fail"
 
 
+class LimitsSpec(_Value):
+    """The most that all processes of a job may take together; None for no limit.
+
+    `memory` is in bytes, `processes` counts threads as well, `cpu` is in processors (1.5 is one and a half).
+    """
+
+    memory: int | None = Field(default=None, ge=LEAST_MEMORY_BYTES, le=MAX_MEMORY_BYTES)
+    processes: int | None = Field(default=None, ge=LEAST_PROCESSES, le=MAX_PROCESSES)
+    cpu: float | None = Field(default=None, ge=LEAST_CPU, le=MAX_CPU)
+
+    def capped(self, most: LimitsSpec) -> LimitsSpec:
+        """The lower of each two limits; any limit is lower than none."""
+        return LimitsSpec(
+            memory=min((one for one in (self.memory, most.memory) if one is not None), default=None),
+            processes=min((one for one in (self.processes, most.processes) if one is not None), default=None),
+            cpu=min((one for one in (self.cpu, most.cpu) if one is not None), default=None),
+        )
+
+
+NO_LIMITS = LimitsSpec()
+
+
 class JobSpec(_Value):
     """One job of a plan; `variables` holds the plan's variables under the job's own; times are in seconds.
 
@@ -126,6 +154,7 @@ class JobSpec(_Value):
     retry: Retry | None = None
     secrets: tuple[str, ...] = ()
     log: LogSpec = LogSpec()
+    limits: LimitsSpec = NO_LIMITS
     shell: str | None = None
     working_directory: str | None = None
     idle_timeout_s: int | None = Field(default=None, gt=0, le=MAX_TIMEOUT_S)

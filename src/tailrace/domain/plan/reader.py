@@ -6,8 +6,9 @@ from tailrace.domain.plan.errors import Place, PlanInvalid, Problems, Unreadable
 from tailrace.domain.plan.graph import find_cycles
 from tailrace.domain.plan.jobs import OfPlan, ReadJob, read_job, variables_of
 from tailrace.domain.plan.keys import PLAN_KEYS, did_you_mean, known_entries
+from tailrace.domain.plan.limits import read_limits
 from tailrace.domain.plan.log_limits import read_log
-from tailrace.domain.plan.model import LogSpec, Plan
+from tailrace.domain.plan.model import NO_LIMITS, LogSpec, Plan
 from tailrace.domain.plan.nodes import Entry, Mapping, Node, Scalar, describe, read_nodes
 from tailrace.domain.plan.shells import read_shell
 from tailrace.domain.plan.source import read_source
@@ -53,6 +54,7 @@ def _read_plan(root: Node | None, problems: Problems) -> Plan:
     entries = known_entries(root, PLAN_KEYS, "the plan", problems)
     variables = variables_of(entries, "the plan", problems)
     log = read_log(entries.get("log"), "the plan", LogSpec(), problems)
+    limits = read_limits(entries.get("limits"), "the plan", NO_LIMITS, problems)
     shell = read_shell(entries.get("shell"), "the plan", problems)
     group = read_concurrency(entries["concurrency"], problems) if "concurrency" in entries else None
     priority = _whole(entries, "priority", -MAX_PRIORITY, MAX_PRIORITY, problems)
@@ -65,7 +67,7 @@ def _read_plan(root: Node | None, problems: Problems) -> Plan:
     if "jobs" not in entries:
         problems.add(root.place, 'the plan has no "jobs"; it must name at least one job')
         return Plan()
-    jobs = _read_jobs(entries["jobs"], OfPlan(variables, log, shell), problems)
+    jobs = _read_jobs(entries["jobs"], OfPlan(variables, log, limits, shell), problems)
     return Plan(
         variables=variables,
         priority=priority or 0,

@@ -19,6 +19,8 @@ RETRIED = tuple(
         Reason.EXIT_CODE,
         Reason.IDLE_TIMEOUT,
         Reason.OUT_OF_DISK,
+        Reason.OUT_OF_MEMORY,
+        Reason.OUT_OF_PROCESSES,
         Reason.RUNNER_DIED,
         Reason.SETUP_FAILED,
         Reason.SIGNAL,

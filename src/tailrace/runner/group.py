@@ -1,0 +1,240 @@
+"""An attempt's control group: its limits, its processes however they hid, and what the kernel did to them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection, Generator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import NamedTuple, Self
+
+from tailrace.domain.plan.model import NO_LIMITS, LimitsSpec
+from tailrace.domain.sizes import size_words
+from tailrace.runner.cgroup import Branch, ControlGroups
+from tailrace.runner.folder import AttemptFolder
+from tailrace.runner.leaf import Leaf
+
+_PAGE = 4096
+_BATCH = 1 << 20  # the kernel counts in larger steps than pages
+
+
+class Strain(NamedTuple):
+    """How many processes of an attempt the kernel killed for lack of memory, and how many it refused to start."""
+
+    killed: int = 0
+    refused: int = 0
+
+    def since(self, before: Strain) -> Strain:
+        """What has happened since then."""
+        return Strain(*(now - then for now, then in zip(self, before, strict=True)))
+
+
+class Door:
+    """The way into a group and back, for this process and those that it starts.
+
+    Both ends are opened once and by this process: the kernel asks who opened them, and a job's own user may not.
+    """
+
+    def __init__(self, leaf: Leaf) -> None:
+        self._in = os.open(leaf.path / "cgroup.procs", os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            self._out = os.open(leaf.home / "cgroup.procs", os.O_WRONLY | os.O_CLOEXEC)
+        except OSError:
+            os.close(self._in)
+            raise
+
+    def enter(self) -> None:
+        """The calling process goes in."""
+        os.write(self._in, b"0")
+
+    def leave(self) -> None:
+        """The calling process goes home."""
+        os.write(self._out, b"0")
+
+    def close(self) -> None:
+        """Nobody goes in any more."""
+        for file in (self._in, self._out):
+            os.close(file)
+
+
+class Group:
+    """The groups of one attempt, one in each hierarchy that has a use for it; none where the machine offers none.
+
+    `held` are the limits that hold, as the kernel reads them back; `lacking` says what could not be set, and why.
+    """
+
+    def __init__(
+        self,
+        leaves: tuple[Leaf, ...] = (),
+        doors: tuple[Door, ...] = (),
+        held: LimitsSpec = NO_LIMITS,
+        lacking: tuple[str, ...] = (),
+    ) -> None:
+        self._leaves = leaves
+        self._doors = doors
+        self._by_child = held != NO_LIMITS
+        self.held = held
+        self.lacking = lacking
+
+    @classmethod
+    def make(cls, groups: ControlGroups, folder: AttemptFolder, limits: LimitsSpec) -> Self:
+        """Make them, and note where, so that whoever finishes a dead runner's attempt finds them."""
+        wanted = {"memory": limits.memory, "pids": limits.processes, "cpu": limits.cpu}
+        wanted = {controller: value for controller, value in wanted.items() if value is not None}
+        used = [
+            branch for branch in groups.branches if branch.version == 2 or branch.controllers & wanted.keys()
+        ]
+        used = used or list(groups.branches[:1])
+        places = {branch: branch.path / folder.path.name for branch in used}
+        leaves: list[Leaf] = []
+        doors: list[Door] = []
+        held: dict[str, float] = {}
+        causes = dict(groups.missing)
+        try:
+            _note(folder, places.values())
+        except OSError as error:  # a group that nobody could find would outlive its runner
+            causes |= dict.fromkeys(wanted, f"{folder.groups} cannot be written: {error.strerror}")
+            places = {}
+        for branch, place in places.items():
+            leaf = Leaf(place, branch.home)
+            try:
+                branch.make(place.name)
+                doors.append(Door(leaf))
+            except OSError as error:
+                causes |= dict.fromkeys(branch.controllers, f"{place} cannot be used: {error.strerror}")
+                leaf.remove()
+                continue
+            leaves.append(leaf)
+            held |= _limit(leaf, branch, wanted, causes)
+        lacking = [
+            f"no limit of {_words(controller, value)} could be set, the job runs without it: {causes.get(controller)}"
+            for controller, value in wanted.items()
+            if controller not in held
+        ]
+        return cls(tuple(leaves), tuple(doors), _spec(held), tuple(lacking))
+
+    @classmethod
+    def left_in(cls, folder: AttemptFolder) -> Self:
+        """Those that a dead runner made, as far as they are still there."""
+        paths: list[Path] = []
+        with suppress(OSError):
+            text = folder.groups.read_text(encoding="utf-8", errors="surrogateescape")
+            paths = [Path(line) for line in text.splitlines()]
+        ours = (
+            path
+            for path in paths
+            if path.name == folder.path.name and path.parent.name.startswith("tailrace-")
+        )
+        return cls(tuple(Leaf(path, path.parent.parent) for path in ours if path.exists()))
+
+    @property
+    def words(self) -> str:
+        """The limits that hold, for people; empty where there is none."""
+        held = {"memory": self.held.memory, "pids": self.held.processes, "cpu": self.held.cpu}
+        return ", ".join(_words(name, value) for name, value in held.items() if value is not None)
+
+    @property
+    def entry(self) -> Callable[[], None] | None:
+        """What a new process must call before it executes its program, where it has to enter by itself.
+
+        A process in a group with limits may be killed or refused at any moment: the runner itself must not be in one.
+        """
+        return self._enter if self._by_child else None
+
+    @contextmanager
+    def starting(self) -> Generator[None]:
+        """While this lasts, processes that this one starts begin in the group, where they do not enter by themselves."""
+        if self._by_child:
+            yield
+            return
+        try:
+            self._enter()
+            yield
+        finally:
+            for door in self._doors:
+                door.leave()
+
+    def members(self) -> set[int]:
+        """The process ids of all that are in it."""
+        return {pid for leaf in self._leaves for pid in leaf.members()}
+
+    def kill(self) -> None:
+        """SIGKILL to all of them."""
+        for leaf in self._leaves:
+            leaf.kill()
+
+    def remove(self) -> list[Path]:
+        """Remove them; returns those in which something lives on. Nothing can be started in them any more."""
+        for door in self._doors:
+            door.close()
+        self._doors = ()
+        return [leaf.path for leaf in self._leaves if not leaf.remove()]
+
+    def strain(self) -> Strain:
+        """What the kernel has refused so far."""
+        counts = Strain()
+        for leaf in self._leaves:
+            killed = leaf.count("memory.events", "oom_kill") + leaf.count("memory.oom_control", "oom_kill")
+            counts = Strain(counts.killed + killed, counts.refused + leaf.count("pids.events", "max"))
+        return counts
+
+    @property
+    def filled(self) -> bool:
+        """Whether the attempt has ever had all the memory that it may have."""
+        limit = self.held.memory
+        return limit is not None and any(leaf.most_memory() > limit - _BATCH for leaf in self._leaves)
+
+    def _enter(self) -> None:
+        for door in self._doors:
+            door.enter()
+
+
+def _note(folder: AttemptFolder, places: Collection[Path]) -> None:
+    if places:
+        with folder.groups.open("w", encoding="utf-8", errors="surrogateescape") as file:
+            file.writelines(f"{place}\n" for place in places)
+
+
+def _limit(leaf: Leaf, branch: Branch, wanted: dict[str, float], causes: dict[str, str]) -> dict[str, float]:
+    """Set what this branch can limit; what holds then. `causes` gets why something does not."""
+    held: dict[str, float] = {}
+    for controller in branch.controllers & wanted.keys():
+        try:
+            leaf.limit(controller, wanted[controller], branch.version)
+        except OSError as error:
+            causes[controller] = f"{leaf.path} does not take it: {error.strerror}"
+            continue
+        value = leaf.limited(controller, branch.version)
+        if value is None:
+            causes[controller] = f"{leaf.path} has none after it was set"
+        else:
+            held[controller] = wanted[controller] if _same(controller, value, wanted[controller]) else value
+    return held
+
+
+def _same(controller: str, value: float, wanted: float) -> bool:
+    """Whether what the kernel made of a limit is what was meant: whole pages, whole microseconds."""
+    return abs(value - wanted) < (_PAGE if controller == "memory" else 0.001)
+
+
+def _spec(held: dict[str, float]) -> LimitsSpec:
+    memory, processes = held.get("memory"), held.get("pids")
+    return LimitsSpec.model_construct(
+        memory=None if memory is None else int(memory),
+        processes=None if processes is None else int(processes),
+        cpu=held.get("cpu"),
+    )
+
+
+def _words(controller: str, value: float) -> str:
+    match controller:
+        case "memory":
+            return f"{size_words(int(value))} of memory"
+        case "pids":
+            return f"{int(value):,} processes"
+        case _:
+            return f"{value:g} processors"
+
+
+NO_GROUP = Group()
+"""For attempts on machines without control groups."""
