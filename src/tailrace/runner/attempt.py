@@ -32,7 +32,7 @@ from tailrace.runner.record import Record
 from tailrace.runner.scripts import folder_within, read_outputs
 from tailrace.runner.stop import Stop
 from tailrace.runner.strain import StrainedStep
-from tailrace.runner.trees import Undeletable, remove_tree
+from tailrace.runner.trees import Undeletable, give_to_owner, remove_tree
 from tailrace.steps.checkout import Checkout, git_environment
 from tailrace.steps.command import Place
 from tailrace.steps.course import Course, Skip
@@ -52,7 +52,7 @@ class Attempt:
         family: Family,
         stop: Stop,
         secrets: Mapping[str, str],
-        account: Account | None,
+        account: Account | None = None,
         access: Access | None = None,
     ) -> None:
         """`access` is the way to the server, for steps that move artifacts; None where there is no server."""
@@ -65,7 +65,6 @@ class Attempt:
         self._children = children
         self._stop = stop
         self._family = family
-        self._account = account
         self._executor = Executor(
             self._output, children, self._family, stop, lease.grace_s, lease.job.idle_timeout_s
         )
@@ -197,6 +196,7 @@ class Attempt:
         if not isinstance(step, RunStep):
             place = ArtifactsPlace(self._folder.workspace, self._lease.attempt, self._access)
             moved = await move_artifacts(step, place, self._stop, partial(self._output.say, index))
+            give_to_owner(self._folder.workspace)
             return 0 if moved else None
         lease, course, host = self._lease, self._course, self._machine.host
         shell = step.shell or lease.job.shell or self._machine.shell
