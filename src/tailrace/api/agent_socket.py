@@ -134,12 +134,13 @@ class AgentSocket:
             version=hello.version,
             address=self._address,
             machine=hello.machine,
+            projects=hello.projects,
         )
         self._say(Welcome(version=__version__, agent=self._agent_id, beat_s=self._desk.lease_ms / 6000))
         await self._session.begin(hello.holds)
         await self._session.renew()
         self._desk.bus.publish(AGENTS)
-        seat = self._dispatcher.sit(self._agent_id, standing.labels, self._session.deliver)
+        seat = self._dispatcher.sit(self._agent_id, standing.taker, self._session.deliver)
         seat.stand(standing)
         unsubscribe = self._desk.bus.subscribe(
             agent_scope(self._agent_id), lambda _note: self._check_soon(seat)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, select
 
+from tailrace.domain.trust import Taker
 from tailrace.store.leases import Offer, lease_attempts
 from tailrace.store.pauses import QUEUE, list_pauses, pause, resume
 from tailrace.store.runs import create_run
@@ -21,7 +22,7 @@ def queue(connection: Connection, plan: int, *labels: str, priority: int = 0) ->
 def order(connection: Connection, agent: int, *labels: str) -> list[int]:
     """The attempts in the order in which an agent gets them one by one."""
     found: list[int] = []
-    while granted := lease_attempts(connection, [Offer(agent, frozenset(labels), 1)], LEASE_MS):
+    while granted := lease_attempts(connection, [Offer(agent, Taker(frozenset(labels)), 1)], LEASE_MS):
         found.append(granted[0].lease.attempt)
     return found
 
@@ -49,7 +50,7 @@ def test_a_share_is_fair_within_one_lease_of_many_too(connection: Connection) ->
     busy, quiet = (a_plan(connection, a_project(connection)) for _ in range(2))
     many = [queue(connection, busy) for _ in range(4)]
     one = queue(connection, quiet)
-    granted = lease_attempts(connection, [Offer(an_agent(connection), frozenset(), 3)], LEASE_MS)
+    granted = lease_attempts(connection, [Offer(an_agent(connection), Taker(frozenset()), 3)], LEASE_MS)
     assert {grant.lease.attempt for grant in granted} == {many[0], many[1], one}
 
 
