@@ -1,12 +1,12 @@
-"""Runs and jobs: started, listed, shown, aborted, run again."""
+"""Runs and jobs: started, listed, shown, aborted, run again, tried again."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Annotated
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from tailrace.api.lists import Cursor, Limit, Page, page
@@ -22,6 +22,7 @@ from tailrace.store import Store
 from tailrace.store.aborts import abort_run
 from tailrace.store.agents import list_agents
 from tailrace.store.jobs import get_job
+from tailrace.store.reopening import retry_failed, retry_job
 from tailrace.store.runs import RunFilter, get_run, list_runs
 from tailrace.triggers.manual import start_again, start_manual
 
@@ -49,6 +50,13 @@ class RunWish(BaseModel):
                     f"the value of {name} has a NUL or 128 KiB and more: no environment can hold it"
                 )
         return value
+
+
+class RerunWish(BaseModel):
+    """`all` jobs in a new run, or those that `failed` or were aborted, once more in this one."""
+
+    model_config = ConfigDict(extra="forbid")
+    jobs: Literal["all", "failed"] = "all"
 
 
 class Runs:
@@ -89,6 +97,16 @@ class Runs:
     async def start_again(self, id: int, by: str) -> RunView:
         """The same once more."""
         return await self._begun(await self._store.write(start_again, id, by=by))
+
+    async def retry_failed(self, id: int) -> RunView:
+        """Another attempt at each job that failed or was aborted. Raises NotFound, MoveRefused, Conflict."""
+        await self._store.write(retry_failed, id)
+        return await self._begun(id)
+
+    async def retry_job(self, id: int) -> JobView:
+        """Another attempt at a job that failed or was aborted. Raises NotFound, MoveRefused."""
+        await self._begun(await self._store.write(retry_job, id))
+        return await self.show_job(id)
 
     async def abort(self, id: int, by: str) -> RunView:
         """End a run before its time. Raises NotFound, or MoveRefused when it has ended."""
@@ -159,12 +177,22 @@ def runs_router(runs: Runs, store: Store) -> APIRouter:
         return await runs.abort(id, request.state.name)
 
     @router.post("/api/runs/{id}/rerun", status_code=201)
-    async def rerun(id: RowId, request: Request) -> RunView:
-        return await runs.start_again(id, request.state.name)
+    async def rerun(
+        id: RowId, request: Request, response: Response, wish: RerunWish | None = None
+    ) -> RunView:
+        """201 and a new run; or 200 and this one, which goes on with what failed."""
+        if wish is None or wish.jobs == "all":
+            return await runs.start_again(id, request.state.name)
+        response.status_code = 200
+        return await runs.retry_failed(id)
 
     @router.get("/api/jobs/{id}")
     async def show_job(id: RowId) -> JobView:
         return await runs.show_job(id)
+
+    @router.post("/api/jobs/{id}/retry")
+    async def retry_job(id: RowId) -> JobView:
+        return await runs.retry_job(id)
 
     return router
 

@@ -78,7 +78,7 @@ class TriggerView(Model):
 
 
 class RunSummary(Model):
-    """A run as lists show it."""
+    """A run as lists show it; `from_fork` says that its commit is a stranger's."""
 
     id: int
     number: int
@@ -95,6 +95,7 @@ class RunSummary(Model):
     ref: str | None
     title: str | None
     author: str | None
+    from_fork: bool = False
     trigger: TriggerView
     agents: tuple[str, ...]
     created_at: Time

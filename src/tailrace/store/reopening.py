@@ -44,7 +44,7 @@ def retry_job(connection: Connection, job_id: int) -> int:
     jobs = _jobs(connection, run_id)
     (name,) = (name for name, one in jobs.items() if one.id == job_id)
     if jobs[name].state not in _AGAIN:
-        raise MoveRefused(f"job {job_id}", jobs[name].state, REOPEN)
+        raise MoveRefused(f"job {job_id}", jobs[name].state, "be tried again")
     _reopen(connection, run_id, state, jobs, {name})
     return run_id
 
@@ -56,7 +56,7 @@ def retry_failed(connection: Connection, run_id: int) -> None:
     """
     state = lock_run(connection, run_id)
     if state not in (RunState.FAILED, RunState.ABORTED):
-        raise MoveRefused(f"run {run_id}", state, REOPEN)
+        raise MoveRefused(f"run {run_id}", state, "be tried again")
     jobs = _jobs(connection, run_id)
     again = {name for name, one in jobs.items() if one.state in _AGAIN}
     if not again:

@@ -199,6 +199,7 @@ def _summary(row: Row[*tuple[object, ...]], names: tuple[str, ...]) -> RunSummar
         ref=row.ref,
         title=row.title,
         author=row.author,
+        from_fork=row.from_fork,
         trigger=TriggerView(
             kind=row.trigger_kind, by=row.trigger_by, event=row.trigger_event, delivery=row.delivery_id
         ),
