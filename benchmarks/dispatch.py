@@ -1,6 +1,6 @@
 """Dispatch through a real server: how fast pending jobs reach many agents, and what agents cost that only wait.
 
-The agents are simulated (`benchmarks.agents`). The baseline of leases is the same with a queue a tenth as long, which shows
+The agents are simulated (`benchmarks.agents`). The baseline of leases is the same with a short queue, which shows
 what the queue's length costs; that of idle agents is a server that only reads the same beats and answers the same pings.
 """
 
@@ -25,7 +25,7 @@ BEAT_S = 3.75
 
 async def measure(folder: Path, quick: bool) -> Report:
     """Two hundred agents and 10,000 pending jobs; a thousand agents with nothing to do."""
-    crowd, long, short, leases = (4, 100, 50, 20) if quick else (200, 10_000, 1_000, 800)
+    crowd, long, short, leases = (4, 100, 50, 20) if quick else (200, 10_000, 2_000, 800)
     idle, seconds = (10, 1.0) if quick else (1000, 16.0)
     full = [await _leases(folder / f"full-{size}", crowd, size, leases) for size in (long, short)]
     ours, notes = await _idle(folder / "idle", idle, seconds)

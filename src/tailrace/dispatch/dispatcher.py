@@ -42,9 +42,10 @@ class Seat:
 
     def stand(self, standing: Standing) -> None:
         """People may have changed what it is for."""
+        before = (self.taker, self.active)
         self.taker = standing.taker
         self.active = standing.mode is AgentMode.ACTIVE
-        if self.active and self.free > 0:
+        if before != (self.taker, self.active) and self.active and self.free > 0:
             self._ask()
 
     def offer(self, free: int) -> None:

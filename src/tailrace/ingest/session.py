@@ -243,6 +243,16 @@ class Session:
         """The agent was heard of: renew all its leases; `load` is what it said last of its machine."""
         await self._desk.store.write(renew_leases, self._agent_id, self._desk.lease_ms, load)
 
+    @property
+    def unsynced(self) -> bool:
+        """Whether something arrived that is not durable yet."""
+        return bool(self._dirty)
+
+    @property
+    def holds(self) -> bool:
+        """Whether the agent was given attempts that it has not settled."""
+        return bool(self._attempts)
+
     async def sync(self) -> None:
         """Make what arrived durable, and tell the agent that it may free it. Raises OSError when all were tried."""
         trouble: OSError | None = None

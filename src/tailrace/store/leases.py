@@ -54,6 +54,13 @@ class Handover(NamedTuple):
     sealed: tuple[SealedSecret, ...] = ()
 
 
+class HeardOf(NamedTuple):
+    """An agent that is alive; `load` is what it said last of its machine."""
+
+    agent_id: int
+    load: Load | None = None
+
+
 class Lapsed(NamedTuple):
     """An attempt whose agent has been away for longer than its lease."""
 
@@ -104,7 +111,7 @@ _LEASES = (
 )
 _RENEW = (
     update(attempts)
-    .where(attempts.c.agent_id == bindparam("agent"), attempt_held)
+    .where(attempts.c.agent_id.in_(bindparam("agents", expanding=True)), attempt_held)
     .values(lease_until=bindparam("until"))
 )
 _SEEN = (
@@ -210,10 +217,24 @@ def read_leases(connection: Connection, ids: Sequence[int]) -> list[Lease]:
 
 def renew_leases(connection: Connection, agent_id: int, lease_ms: int, load: Load | None = None) -> None:
     """The agent is alive: all that it holds is its own for `lease_ms` more. `load` is what it said last of its machine."""
+    renew_all(connection, [HeardOf(agent_id, load)], lease_ms)
+
+
+def renew_all(connection: Connection, heard: Sequence[HeardOf], lease_ms: int) -> None:
+    """These agents are alive, likewise."""
     now = read_clock(connection)
-    connection.execute(_RENEW, {"agent": agent_id, "until": now + lease_ms})
-    said = None if load is None else load.model_dump(mode="json")
-    connection.execute(_SEEN, {"agent": agent_id, "at": now, "load": said})
+    connection.execute(_RENEW, {"agents": [one.agent_id for one in heard], "until": now + lease_ms})
+    seen = [
+        {
+            "agent": one.agent_id,
+            "at": now,
+            "load": None if one.load is None else one.load.model_dump(mode="json"),
+        }
+        for one in sorted(
+            heard, key=lambda one: one.agent_id
+        )  # so that two servers do not wait for each other
+    ]
+    connection.execute(_SEEN, seen)
 
 
 def find_lapsed(connection: Connection) -> list[Lapsed]:
