@@ -153,8 +153,15 @@ class AgentSocket:
                     if binary:
                         await self._session.chunks(cast("list[bytes]", list(messages)))
                         continue
-                    for text in messages:
-                        await self._apply(AGENT_MESSAGE.validate_json(text), kept)
+                    words = [AGENT_MESSAGE.validate_json(text) for text in messages]
+                    for kind, alike in groupby(words, type):
+                        if kind is Said:
+                            await self._session.said_all(cast("list[Said]", list(alike)))
+                        elif kind is CloseLog:
+                            await self._session.close_logs(cast("list[CloseLog]", list(alike)))
+                        else:
+                            for message in alike:
+                                await self._apply(message, kept)
                 came = await self._line.receive()
         finally:
             unwatch()

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, field_validator
+from sqlalchemy import Connection
 
 from tailrace.api.lists import Cursor, Limit, Page, page
 from tailrace.api.numbers import RowId
 from tailrace.dispatch.why import explain, what_holds
 from tailrace.domain.errors import Invalid
 from tailrace.domain.model import JobView, RunSummary, RunView
-from tailrace.domain.states import JobState, LogState, RunState
+from tailrace.domain.states import AttemptState, JobState, LogState, RunState
 from tailrace.live.bus import Bus
 from tailrace.live.scopes import PLANNING, QUEUE, agent_scope, wake_run
 from tailrace.logs.base import LogReader, end_of
@@ -79,12 +80,12 @@ class Runs:
 
     async def show(self, id: int) -> RunView:
         """A run with its jobs, the sizes of logs that still grow, and why jobs wait. Raises NotFound."""
-        run = await self._store.read(get_run, id)
-        return run.model_copy(update={"jobs": await self._complete(run.jobs)})
+        run, whys = await self._store.read(_run_with_whys, id, self._lease_ms)
+        return run.model_copy(update={"jobs": await self._complete(run.jobs, whys)})
 
     async def show_job(self, id: int) -> JobView:
         """A job likewise. Raises NotFound."""
-        (job,) = await self._complete((await self._store.read(get_job, id),))
+        (job,) = await self._complete(*await self._store.read(_job_with_why, id, self._lease_ms))
         return job
 
     async def start(self, wish: RunWish, by: str) -> RunView:
@@ -121,17 +122,16 @@ class Runs:
         wake_run(self._bus, id)
         return await self.show(id)
 
-    async def _complete(self, jobs: Sequence[JobView]) -> tuple[JobView, ...]:
-        """Jobs of one run: what they wait for is asked once for all."""
+    async def _complete(self, jobs: Sequence[JobView], whys: Mapping[int, str]) -> tuple[JobView, ...]:
         shown = [await self._with_open_logs(job) for job in jobs]
-        if not any(job.state in (JobState.WAITING, JobState.PENDING) for job in jobs):
-            return tuple(shown)
-        held = await self._store.read(what_holds, jobs[0].run)
-        agents = await self._store.read(list_agents, self._lease_ms)
-        return tuple(job.model_copy(update={"why": explain(job, agents, held)}) for job in shown)
+        return tuple(job.model_copy(update={"why": whys[job.id]}) if job.id in whys else job for job in shown)
 
     async def _with_open_logs(self, job: JobView) -> JobView:
-        open_logs = [attempt for attempt in job.attempts if attempt.log_state is LogState.OPEN]
+        open_logs = [
+            attempt
+            for attempt in job.attempts
+            if attempt.log_state is LogState.OPEN and attempt.state is not AttemptState.PENDING
+        ]
         if not open_logs:
             return job
         sizes = {log.log: await asyncio.to_thread(end_of, self._logs, log.log) for log in open_logs}
@@ -145,6 +145,27 @@ class Runs:
             for attempt in job.attempts
         )
         return job.model_copy(update={"attempts": attempts})
+
+
+def _run_with_whys(connection: Connection, id: int, lease_ms: int) -> tuple[RunView, Mapping[int, str]]:
+    run = get_run(connection, id)
+    return run, _whys(connection, run.jobs, lease_ms)
+
+
+def _job_with_why(connection: Connection, id: int, lease_ms: int) -> tuple[tuple[JobView], Mapping[int, str]]:
+    job = get_job(connection, id)
+    return (job,), _whys(connection, (job,), lease_ms)
+
+
+def _whys(connection: Connection, jobs: Sequence[JobView], lease_ms: int) -> Mapping[int, str]:
+    """Of jobs of one run, by id, what those wait for that do; asked once for all."""
+    waiting = [job for job in jobs if job.state in (JobState.WAITING, JobState.PENDING)]
+    if not waiting:
+        return {}
+    held = what_holds(connection, waiting[0].run)
+    agents = list_agents(connection, lease_ms)
+    words = {job.id: explain(job, agents, held) for job in waiting}
+    return {id: why for id, why in words.items() if why is not None}
 
 
 def runs_router(runs: Runs, store: Store) -> APIRouter:

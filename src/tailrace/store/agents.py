@@ -51,6 +51,20 @@ _STANDING = select(
 ).where(agents.c.id.in_(bindparam("ids", expanding=True)), agents.c.removed_at.is_(None))
 
 
+_BUSY = (
+    select(attempts.c.agent_id, func.count().label("busy"))
+    .where(attempt_held)
+    .group_by(attempts.c.agent_id)
+    .subquery()
+)
+_ALL = (
+    select(agents, _BUSY.c.busy)
+    .outerjoin(_BUSY, _BUSY.c.agent_id == agents.c.id)
+    .where(agents.c.removed_at.is_(None))
+    .order_by(agents.c.id)
+)
+
+
 class HeldAttempt(NamedTuple):
     """An attempt that belongs to an agent."""
 
@@ -260,18 +274,7 @@ def held_attempts(connection: Connection, agent_id: int) -> list[HeldAttempt]:
 def list_agents(connection: Connection, lease_ms: int) -> list[AgentView]:
     """All agents, oldest first; online while connected and heard of within a lease's time."""
     now = read_clock(connection)
-    busy = (
-        select(attempts.c.agent_id, func.count().label("busy"))
-        .where(attempt_held)
-        .group_by(attempts.c.agent_id)
-        .subquery()
-    )
-    rows = connection.execute(
-        select(agents, busy.c.busy)
-        .outerjoin(busy, busy.c.agent_id == agents.c.id)
-        .where(agents.c.removed_at.is_(None))
-        .order_by(agents.c.id)
-    )
+    rows = connection.execute(_ALL)
     return [
         AgentView(
             id=row.id,
