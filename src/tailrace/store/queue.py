@@ -34,20 +34,30 @@ class Line(NamedTuple):
         return Origin(self.project, self.from_fork)
 
 
-# Each step of the recursion jumps to the next line in the index: its cost is the number of lines, not of attempts.
-_KEY = "labels, rank, project_id, from_fork"
-_NEXT = f"SELECT id FROM attempt WHERE state = 'pending' {{}} ORDER BY {_KEY}, id LIMIT 1"  # noqa: S608
-_LINES = text(
+# Each step of the recursion jumps to the next line in the index: its cost is the number of lines, not of attempts. One
+# comparison of all four columns would say the same, but SQLite reads every equal row for it.
+_KEY = ("labels", "rank", "project_id", "from_fork")
+_KEYS = ", ".join(_KEY)
+_FIRST = f"SELECT id FROM attempt WHERE state = 'pending' ORDER BY {_KEYS}, id LIMIT 1"  # noqa: S608
+
+
+def _next(equal: int) -> str:
+    """The first row behind the line that is equal to it in so many columns, and no more."""
+    same = "".join(f" AND {column} = line.{column}" for column in _KEY[:equal])
+    order = ", ".join((*_KEY[equal:], "id"))
+    larger = f" AND {_KEY[equal]} > line.{_KEY[equal]}"
+    return f"(SELECT id FROM attempt WHERE state = 'pending'{same}{larger} ORDER BY {order} LIMIT 1)"  # noqa: S608
+
+
+LINES = text(
     f"""
-    WITH RECURSIVE line(id, {_KEY}) AS (
-        SELECT id, {_KEY} FROM attempt WHERE id = ({_NEXT.format("")})
+    WITH RECURSIVE line(id, {_KEYS}) AS (
+        SELECT id, {_KEYS} FROM attempt WHERE id = ({_FIRST})
         UNION ALL
         SELECT attempt.id, attempt.labels, attempt.rank, attempt.project_id, attempt.from_fork
-        FROM line JOIN attempt ON attempt.id = (
-            {_NEXT.format(f"AND ({_KEY}) > (line.labels, line.rank, line.project_id, line.from_fork)")}
-        )
+        FROM line JOIN attempt ON attempt.id = COALESCE({_next(3)}, {_next(2)}, {_next(1)}, {_next(0)})
     )
-    SELECT {_KEY}, id FROM line
+    SELECT {_KEYS}, id FROM line
     """  # noqa: S608 -- of constants alone
 ).columns(
     Column("labels", Text),
@@ -83,7 +93,7 @@ def choose(
     paused = paused_scopes(connection)
     if "queue" in paused:
         return {}
-    lines = [Line(*row) for row in connection.execute(_LINES) if f"project/{row.project_id}" not in paused]
+    lines = [Line(*row) for row in connection.execute(LINES) if f"project/{row.project_id}" not in paused]
     fits = _fits(lines, agents, who_may(connection))
     lines = [line for line in lines if fits[line]]
     held: dict[int, int] = {}
