@@ -17,6 +17,7 @@ from types import FrameType
 from benchmarks import (
     abort,
     big_log,
+    dispatch,
     fanout,
     latency,
     leases,
@@ -33,6 +34,7 @@ from benchmarks.table import as_json, table, this_machine
 
 BENCHMARKS: dict[str, Measure] = {
     "leases": leases.measure,
+    "dispatch": dispatch.measure,
     "no_op": no_op.measure,
     "abort": abort.measure,
     "memory": memory.measure,

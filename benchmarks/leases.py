@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 from benchmarks.harness import Report, Row, median, take_turns
 from tailrace.domain.events import Event, EventKind
 from tailrace.domain.plan import JobSpec, Plan, RunStep
+from tailrace.domain.trust import Taker
 from tailrace.store import Store
 from tailrace.store.agents import add_agent_token, register_agent
 from tailrace.store.leases import Offer, lease_attempts
@@ -29,7 +30,7 @@ ASKING = 64
 """How many wait for a lease at once: what shares a commit."""
 AT_ONCE = 8
 """How many attempts an agent of capacity 8 takes in one transaction."""
-ANY_LABELS: frozenset[str] = frozenset()
+ANY = Taker(frozenset())
 
 
 async def measure(folder: Path, quick: bool) -> Report:
@@ -111,7 +112,7 @@ class Queue:
 
     async def lease(self, times: int, room: int) -> None:
         """Ask for `room` attempts, so many times after each other; raises AssertionError when fewer are given."""
-        offer = Offer(self.agent, ANY_LABELS, room)
+        offer = Offer(self.agent, ANY, room)
         for _ in range(times):
             granted = await self._store.write(lease_attempts, [offer], LEASE_MS)
             assert len(granted) == room, f"{len(granted)} attempts were leased instead of {room}"
@@ -131,6 +132,6 @@ def _lease_alone(path: Path, agent: int, size: int) -> float:
 
 def _lease_one(connection: Connection, agent: int) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
-    granted = lease_attempts(connection, [Offer(agent, ANY_LABELS, 1)], LEASE_MS)
+    granted = lease_attempts(connection, [Offer(agent, ANY, 1)], LEASE_MS)
     connection.exec_driver_sql("COMMIT")
     assert len(granted) == 1, "nothing was leased"

@@ -271,6 +271,7 @@ async def _compose(
     )
     return parts, [
         dispatcher.run,
+        sockets.keeping.run,
         keeper.run,
         planner.run,
         sealer.run,

@@ -224,6 +224,11 @@ class AgentSettings(_Settings):
         le=1000,
         description="How many attempts it carries at once; the number of processors if not set.",
     )
+    projects: Annotated[tuple[str, ...] | None, NoDecode, BeforeValidator(_split)] = Field(
+        None,
+        min_length=1,
+        description="Names of the projects whose work it takes, separated by commas; of all if not set.",
+    )
     mirror_days: float = Field(
         14, gt=0, description="Days after which a mirror that no job used is removed from the agent."
     )

@@ -129,6 +129,25 @@ def test_abort_and_run_again(house: House, page: Page, tmp_path: Path) -> None:
     assert len(house.get("/api/runs")["items"]) == 2
 
 
+def test_try_again(house: House, page: Page, tmp_path: Path) -> None:
+    """A job by itself, and all that failed: in the same run, shown without a reload."""
+    house.up()
+    job = f"{{checkout: false, steps: [{{run: test -e {tmp_path / 'gate'}}}]}}"
+    plan = house.plan(f"jobs: {{a: {job}, b: {job}}}")
+    run = house.run(plan)
+    house.wait_state(run, "failed")
+    sign_in(house, page, f"/runs/{run}")
+    page.get_by_test_id("retry-button").click()
+    expect(page.get_by_label("Attempts")).to_have_value("2")
+    house.wait_state(run, "failed")
+    (tmp_path / "gate").touch()
+    page.get_by_test_id("retry-failed-button").click()
+    expect(page.get_by_test_id("run-state").first).to_contain_text(re.compile("passed", re.IGNORECASE))
+    expect(page.get_by_test_id("retry-failed-button")).to_be_hidden()
+    expect(page.get_by_test_id("retry-button")).to_be_hidden()
+    assert [len(job["attempts"]) for job in house.show(run)["jobs"]] == [3, 2]
+
+
 def test_a_server_restart_loses_no_line_and_doubles_none(house: House, page: Page, tmp_path: Path) -> None:
     """kill -9 of the server while the page watches: it says so, comes back by itself, and has each line once."""
     server = house.server()

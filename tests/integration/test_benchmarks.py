@@ -9,6 +9,7 @@ from benchmarks.__main__ import BENCHMARKS, main
 
 ROWS = {
     "leases": 2,
+    "dispatch": 4,
     "no_op": 4,
     "output_100mb": 2,
     "output_lines": 2,

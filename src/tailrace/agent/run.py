@@ -40,7 +40,7 @@ class AgentConfig:
     """What an agent needs to know. `folder` is its alone; `token` is needed until it is registered; `follow_parent` lets it
     detach when the process that started it dies. With `once` it takes one attempt and ends; `idle_timeout_s` without one also
     end it. `warm_service`: its warm parent is a service of its own. `limits` are those of any of its jobs; `job_users` are those as
-    whom jobs run, its own user where there are none."""
+    whom jobs run, its own user where there are none. It takes work of `projects` alone (names; None: of all)."""
 
     folder: Path
     server_url: str
@@ -56,6 +56,7 @@ class AgentConfig:
     warm_service: bool = False
     limits: LimitsSpec = NO_LIMITS
     job_users: tuple[str, ...] = ()
+    projects: tuple[str, ...] | None = None
 
 
 async def run_agent(config: AgentConfig) -> int:
@@ -89,6 +90,7 @@ class _Running:
             server_url=config.server_url,
             limits=config.limits,
             users=JobUsers.named(config.job_users, config.capacity, config.folder),
+            projects=config.projects,
         )
         self._credentials = CredentialFile(config.folder)
         self._signals: asyncio.Queue[signal.Signals] = asyncio.Queue()

@@ -72,8 +72,11 @@ class Supervisor:
         server_url: str = "",
         limits: LimitsSpec = NO_LIMITS,
         users: JobUsers = NO_USERS,
+        projects: tuple[str, ...] | None = None,
     ) -> None:
+        """`projects` are the names of those whose work it takes; None: of all."""
         self._folder = folder
+        self._projects = projects
         self._machine = machine
         self._attempts = folder / "attempts"
         self._labels = labels
@@ -187,6 +190,7 @@ class Supervisor:
             labels=self._labels,
             capacity=self._capacity,
             machine=self._machine,
+            projects=self._projects,
             holds=tuple(Held(attempt=attempt.id, cookie=attempt.lease.cookie) for attempt in held),
         )
 
@@ -246,13 +250,13 @@ class Supervisor:
             self._go_on(known, 0)
             return
         try:
-            attempt = Attempt(lease, AttemptFolder.create(self._attempts, lease))
+            if self._projects is None or lease.project in self._projects:
+                attempt = Attempt(lease, AttemptFolder.create(self._attempts, lease))
+            else:
+                words = f"this agent takes work of {', '.join(self._projects)}, and was given some of {lease.project}"
+                attempt = self._refuse(lease, words)
         except (OSError, Conflict) as error:
-            detail = f"the agent cannot make the attempt's folder: {error}"
-            self.complain(f"attempt {lease.folder}: {detail}", lease.attempt)
-            attempt = Attempt(lease, None)
-            reason = Reason.SETUP_FAILED
-            attempt.never_begin(Outcome(state=AttemptState.FAILED, reason=reason, detail=detail), now_ms())
+            attempt = self._refuse(lease, f"the agent cannot make the attempt's folder: {error}")
         attempt.secrets = secrets
         self._take(attempt)
         self._go_on(attempt, 0)
@@ -261,6 +265,14 @@ class Supervisor:
         """With the agent's own limits, where they are lower."""
         limits = lease.job.limits.capped(self._limits)
         return lease.model_copy(update={"job": lease.job.model_copy(update={"limits": limits})})
+
+    def _refuse(self, lease: Lease, detail: str) -> Attempt:
+        """An attempt that ends before it begins."""
+        self.complain(f"attempt {lease.folder}: {detail}", lease.attempt)
+        attempt = Attempt(lease, None)
+        reason = Reason.SETUP_FAILED
+        attempt.never_begin(Outcome(state=AttemptState.FAILED, reason=reason, detail=detail), now_ms())
+        return attempt
 
     def _resume(self, message: Resume) -> None:
         attempt = self._held.get(message.attempt)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from itertools import groupby
 from typing import cast
@@ -14,11 +14,11 @@ from pydantic import ValidationError
 from starlette.websockets import WebSocket
 
 from tailrace import __version__
+from tailrace.api.agent_keeping import Keeping, Kept
 from tailrace.api.agent_line import AgentLine, take_line
 from tailrace.api.auth import bearer, hash_of
 from tailrace.dispatch.dispatcher import Dispatcher, Seat
 from tailrace.domain.errors import Invalid, LeaseLost, NoRoom
-from tailrace.domain.report import Load
 from tailrace.domain.wire import (
     AGENT_MESSAGE,
     OLDEST_PROTOCOL,
@@ -39,9 +39,6 @@ from tailrace.ingest.session import Session
 from tailrace.live.scopes import AGENTS, agent_scope
 from tailrace.store.agents import agent_came, agent_left, find_agent, note_trouble, read_standing
 
-SYNC_S = 1.0
-SILENCE_S = 60.0
-"""Agents ping more often: who is silent for so long is not there any more."""
 MAX_FRAME_BYTES = 1024 * 1024
 _log = structlog.get_logger("agents")
 
@@ -52,6 +49,7 @@ class AgentSockets:
     def __init__(self, desk: Desk, dispatcher: Dispatcher) -> None:
         self.desk = desk
         self.dispatcher = dispatcher
+        self.keeping = Keeping(desk)
         self._open: dict[int, AgentSocket] = {}
 
     async def serve(self, socket: WebSocket) -> None:
@@ -92,8 +90,7 @@ class AgentSocket:
         self._agent_id = agent_id
         self._desk = sockets.desk
         self._dispatcher = sockets.dispatcher
-        self._heard = False
-        self._load: Load | None = None
+        self._keeping = sockets.keeping
         self._checks: set[asyncio.Task[None]] = set()
         self._session = Session(self._desk, agent_id, self._say)
 
@@ -134,43 +131,52 @@ class AgentSocket:
             version=hello.version,
             address=self._address,
             machine=hello.machine,
+            projects=hello.projects,
         )
         self._say(Welcome(version=__version__, agent=self._agent_id, beat_s=self._desk.lease_ms / 6000))
         await self._session.begin(hello.holds)
         await self._session.renew()
         self._desk.bus.publish(AGENTS)
-        seat = self._dispatcher.sit(self._agent_id, standing.labels, self._session.deliver)
+        seat = self._dispatcher.sit(self._agent_id, standing.taker, self._session.deliver)
         seat.stand(standing)
         unsubscribe = self._desk.bus.subscribe(
             agent_scope(self._agent_id), lambda _note: self._check_soon(seat)
         )
         unwatch = self._desk.hub.on_watched(self._session.watched)
-        keeping = asyncio.create_task(self._keep(seat))
+        kept = self._keeping.begin(self._agent_id, self._line, self._session, seat, self._removed)
         try:
             await self._session.tell_untold()
             came = came or await self._line.receive()
             while came:
-                self._heard = True
+                kept.heard = True
                 for binary, messages in groupby(came, lambda message: isinstance(message, bytes)):
                     if binary:
                         await self._session.chunks(cast("list[bytes]", list(messages)))
                         continue
-                    for text in messages:
-                        await self._apply(AGENT_MESSAGE.validate_json(text), seat)
+                    words = [AGENT_MESSAGE.validate_json(text) for text in messages]
+                    for kind, alike in groupby(words, type):
+                        if kind is Said:
+                            await self._session.said_all(cast("list[Said]", list(alike)))
+                        elif kind is CloseLog:
+                            await self._session.close_logs(cast("list[CloseLog]", list(alike)))
+                        else:
+                            for message in alike:
+                                await self._apply(message, kept)
                 came = await self._line.receive()
         finally:
             unwatch()
             unsubscribe()
             self._dispatcher.rise(seat)
-            for task in (keeping, *self._checks):
+            self._keeping.end(kept)
+            for task in self._checks:
                 task.cancel()
 
     async def _apply(
-        self, message: Hello | Ready | Beat | Said | CloseLog | Gap | Stalled | Trouble, seat: Seat
+        self, message: Hello | Ready | Beat | Said | CloseLog | Gap | Stalled | Trouble, kept: Kept
     ) -> None:
         match message:
             case Ready():
-                seat.offer(message.free)
+                kept.seat.offer(message.free)
             case Said():
                 await self._session.said(message)
             case CloseLog():
@@ -182,7 +188,7 @@ class AgentSocket:
             case Trouble():
                 await self._session.trouble(message)
             case Beat():
-                self._load = message.load or self._load
+                kept.load = message.load or kept.load
             case Hello():
                 raise Invalid("hello comes once, at the beginning")
 
@@ -203,10 +209,13 @@ class AgentSocket:
         """People may have changed the agent, and attempts may have been taken from it."""
         standing = await self._desk.store.read(read_standing, self._agent_id)
         if standing is None:
-            await self.close(1008, "this agent was removed: register again with a token")
+            await self._removed()
             return
         seat.stand(standing)
         await self._session.check()
+
+    async def _removed(self) -> None:
+        await self.close(1008, "this agent was removed: register again with a token")
 
     def _check_soon(self, seat: Seat) -> None:
         task = asyncio.create_task(self._check(seat))
@@ -223,27 +232,6 @@ class AgentSocket:
             task.add_done_callback(self._checks.discard)
         else:
             self._line.say(text)
-
-    async def _keep(self, seat: Seat) -> None:
-        """Make what arrived durable, and renew the leases of an agent that was heard of."""
-        loop = asyncio.get_running_loop()
-        renewed = loop.time()
-        while True:
-            await asyncio.sleep(SYNC_S)
-            await self._try(self._session.sync)
-            await self._try(self._desk.stalls.save)
-            if loop.time() - self._line.heard_at > SILENCE_S:
-                self._line.cut()
-            if self._heard and loop.time() - renewed >= self._desk.lease_ms / 4000:
-                self._heard, renewed = False, loop.time()
-                await self._try(lambda: self._session.renew(self._load))
-                await self._try(lambda: self._check(seat))  # a wake may have been lost
-
-    async def _try(self, work: Callable[[], Awaitable[None]]) -> None:
-        try:
-            await work()
-        except Exception as error:
-            _log.error("an agent's session could not be kept up; trying again", error=str(error))
 
 
 def agent_router(sockets: AgentSockets) -> APIRouter:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from tailrace.api.auth import OPEN_BODY_BYTES, hash_of, new_secret
 from tailrace.api.lists import Page
 from tailrace.api.numbers import RowId
+from tailrace.api.protected import LABEL
 from tailrace.domain.errors import NotFound
 from tailrace.domain.model import AgentView, Time
 from tailrace.domain.states import AgentMode
@@ -26,28 +27,36 @@ from tailrace.store.agents import (
     remove_agent,
 )
 
-Labels = Annotated[
-    tuple[Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:/=+@-]{0,99}$")], ...],
-    Field(max_length=200),
-]
+Labels = Annotated[tuple[Annotated[str, Field(pattern=LABEL)], ...], Field(max_length=200)]
+Projects = Annotated[tuple[RowId, ...], Field(max_length=10_000)]
 
 
 class TokenWish(BaseModel):
-    """`life_s`: seconds for which the token is good."""
+    """`life_s`: seconds for which the token is good. `projects`: ids of those whose work its agent may take; all if null."""
 
     model_config = ConfigDict(extra="forbid")
     labels: Labels = ()
     life_s: Annotated[int, Field(ge=60, le=30 * 24 * 3600)] = 24 * 3600
+    projects: Projects | None = None
 
 
 class ChangeWish(BaseModel):
-    """What is not named stays. `labels` replaces those that people gave the agent; its machine's own stay."""
+    """What is not named stays. `labels` replaces those that people gave the agent; its machine's own stay.
+
+    `projects`: ids of those whose work it may take; null for all.
+    """
 
     model_config = ConfigDict(extra="forbid")
     name: Annotated[str, Field(min_length=1, max_length=100)] | None = None
     labels: Labels | None = None
     mode: AgentMode | None = None
     why: Annotated[Text, Field(max_length=500)] | None = None
+    projects: Projects | None = None
+
+    def change(self) -> AgentChange:
+        """As the store takes it: `projects` that are null say something, `projects` that are not there do not."""
+        any_project = self.projects is None and "projects" in self.model_fields_set
+        return AgentChange(**self.model_dump(), any_project=any_project)
 
 
 class AgentToken(BaseModel):
@@ -84,7 +93,9 @@ def agents_router(store: Store, bus: Bus, lease_ms: int) -> APIRouter:
     async def make_token(wish: TokenWish | None = None) -> AgentToken:
         token = new_secret()
         wish = wish or TokenWish()
-        expires = await store.write(add_agent_token, hash_of(token), wish.labels, wish.life_s * 1000)
+        expires = await store.write(
+            add_agent_token, hash_of(token), wish.labels, wish.life_s * 1000, wish.projects
+        )
         return AgentToken(token=token, expires_at=expires)
 
     @router.post("/api/agents/register", status_code=201, max_body_size=OPEN_BODY_BYTES)
@@ -108,7 +119,7 @@ def agents_router(store: Store, bus: Bus, lease_ms: int) -> APIRouter:
 
     @router.patch("/api/agents/{id}")
     async def change(id: RowId, wish: ChangeWish, request: Request) -> AgentView:
-        await store.write(change_agent, id, AgentChange(**wish.model_dump()), request.state.name)
+        await store.write(change_agent, id, wish.change(), request.state.name)
         _tell(id)
         return await _find(id)
 

@@ -25,6 +25,7 @@ from tailrace.api.pauses import pauses_router
 from tailrace.api.plans import plans_router
 from tailrace.api.problems import handle_problems, problem
 from tailrace.api.projects import projects_router
+from tailrace.api.protected import protected_router
 from tailrace.api.runs import Runs, runs_router
 from tailrace.api.search import search_router
 from tailrace.api.secrets import secrets_router
@@ -115,6 +116,7 @@ def create_app(parts: Parts, lifespan: Lifespan) -> App:
         sse_router(desk.hub),
         live_router(desk.hub, parts.topics),
         pauses_router(desk.store, desk.bus),
+        protected_router(desk.store, desk.bus),
         agents_router(desk.store, desk.bus, desk.lease_ms),
         deliveries_router(desk.store),
         webhooks_router(inbox, {github.name: github}),

@@ -1,20 +1,21 @@
-"""Runs and jobs: started, listed, shown, aborted, run again."""
+"""Runs and jobs: started, listed, shown, aborted, run again, tried again."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from typing import Annotated
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, field_validator
+from sqlalchemy import Connection
 
 from tailrace.api.lists import Cursor, Limit, Page, page
 from tailrace.api.numbers import RowId
 from tailrace.dispatch.why import explain, what_holds
 from tailrace.domain.errors import Invalid
 from tailrace.domain.model import JobView, RunSummary, RunView
-from tailrace.domain.states import JobState, LogState, RunState
+from tailrace.domain.states import AttemptState, JobState, LogState, RunState
 from tailrace.live.bus import Bus
 from tailrace.live.scopes import PLANNING, QUEUE, agent_scope, wake_run
 from tailrace.logs.base import LogReader, end_of
@@ -22,6 +23,7 @@ from tailrace.store import Store
 from tailrace.store.aborts import abort_run
 from tailrace.store.agents import list_agents
 from tailrace.store.jobs import get_job
+from tailrace.store.reopening import retry_failed, retry_job
 from tailrace.store.runs import RunFilter, get_run, list_runs
 from tailrace.triggers.manual import start_again, start_manual
 
@@ -51,6 +53,13 @@ class RunWish(BaseModel):
         return value
 
 
+class RerunWish(BaseModel):
+    """`all` jobs in a new run, or those that `failed` or were aborted, once more in this one."""
+
+    model_config = ConfigDict(extra="forbid")
+    jobs: Literal["all", "failed"] = "all"
+
+
 class Runs:
     """What the routes do; the page's topics show runs the same way."""
 
@@ -71,12 +80,12 @@ class Runs:
 
     async def show(self, id: int) -> RunView:
         """A run with its jobs, the sizes of logs that still grow, and why jobs wait. Raises NotFound."""
-        run = await self._store.read(get_run, id)
-        return run.model_copy(update={"jobs": await self._complete(run.jobs)})
+        run, whys = await self._store.read(_run_with_whys, id, self._lease_ms)
+        return run.model_copy(update={"jobs": await self._complete(run.jobs, whys)})
 
     async def show_job(self, id: int) -> JobView:
         """A job likewise. Raises NotFound."""
-        (job,) = await self._complete((await self._store.read(get_job, id),))
+        (job,) = await self._complete(*await self._store.read(_job_with_why, id, self._lease_ms))
         return job
 
     async def start(self, wish: RunWish, by: str) -> RunView:
@@ -89,6 +98,16 @@ class Runs:
     async def start_again(self, id: int, by: str) -> RunView:
         """The same once more."""
         return await self._begun(await self._store.write(start_again, id, by=by))
+
+    async def retry_failed(self, id: int) -> RunView:
+        """Another attempt at each job that failed or was aborted. Raises NotFound, MoveRefused, Conflict."""
+        await self._store.write(retry_failed, id)
+        return await self._begun(id)
+
+    async def retry_job(self, id: int) -> JobView:
+        """Another attempt at a job that failed or was aborted. Raises NotFound, MoveRefused."""
+        await self._begun(await self._store.write(retry_job, id))
+        return await self.show_job(id)
 
     async def abort(self, id: int, by: str) -> RunView:
         """End a run before its time. Raises NotFound, or MoveRefused when it has ended."""
@@ -103,17 +122,16 @@ class Runs:
         wake_run(self._bus, id)
         return await self.show(id)
 
-    async def _complete(self, jobs: Sequence[JobView]) -> tuple[JobView, ...]:
-        """Jobs of one run: what they wait for is asked once for all."""
+    async def _complete(self, jobs: Sequence[JobView], whys: Mapping[int, str]) -> tuple[JobView, ...]:
         shown = [await self._with_open_logs(job) for job in jobs]
-        if not any(job.state in (JobState.WAITING, JobState.PENDING) for job in jobs):
-            return tuple(shown)
-        held = await self._store.read(what_holds, jobs[0].run)
-        agents = await self._store.read(list_agents, self._lease_ms)
-        return tuple(job.model_copy(update={"why": explain(job, agents, held)}) for job in shown)
+        return tuple(job.model_copy(update={"why": whys[job.id]}) if job.id in whys else job for job in shown)
 
     async def _with_open_logs(self, job: JobView) -> JobView:
-        open_logs = [attempt for attempt in job.attempts if attempt.log_state is LogState.OPEN]
+        open_logs = [
+            attempt
+            for attempt in job.attempts
+            if attempt.log_state is LogState.OPEN and attempt.state is not AttemptState.PENDING
+        ]
         if not open_logs:
             return job
         sizes = {log.log: await asyncio.to_thread(end_of, self._logs, log.log) for log in open_logs}
@@ -127,6 +145,27 @@ class Runs:
             for attempt in job.attempts
         )
         return job.model_copy(update={"attempts": attempts})
+
+
+def _run_with_whys(connection: Connection, id: int, lease_ms: int) -> tuple[RunView, Mapping[int, str]]:
+    run = get_run(connection, id)
+    return run, _whys(connection, run.jobs, lease_ms)
+
+
+def _job_with_why(connection: Connection, id: int, lease_ms: int) -> tuple[tuple[JobView], Mapping[int, str]]:
+    job = get_job(connection, id)
+    return (job,), _whys(connection, (job,), lease_ms)
+
+
+def _whys(connection: Connection, jobs: Sequence[JobView], lease_ms: int) -> Mapping[int, str]:
+    """Of jobs of one run, by id, what those wait for that do; asked once for all."""
+    waiting = [job for job in jobs if job.state in (JobState.WAITING, JobState.PENDING)]
+    if not waiting:
+        return {}
+    held = what_holds(connection, waiting[0].run)
+    agents = list_agents(connection, lease_ms)
+    words = {job.id: explain(job, agents, held) for job in waiting}
+    return {id: why for id, why in words.items() if why is not None}
 
 
 def runs_router(runs: Runs, store: Store) -> APIRouter:
@@ -159,12 +198,22 @@ def runs_router(runs: Runs, store: Store) -> APIRouter:
         return await runs.abort(id, request.state.name)
 
     @router.post("/api/runs/{id}/rerun", status_code=201)
-    async def rerun(id: RowId, request: Request) -> RunView:
-        return await runs.start_again(id, request.state.name)
+    async def rerun(
+        id: RowId, request: Request, response: Response, wish: RerunWish | None = None
+    ) -> RunView:
+        """201 and a new run; or 200 and this one, which goes on with what failed."""
+        if wish is None or wish.jobs == "all":
+            return await runs.start_again(id, request.state.name)
+        response.status_code = 200
+        return await runs.retry_failed(id)
 
     @router.get("/api/jobs/{id}")
     async def show_job(id: RowId) -> JobView:
         return await runs.show_job(id)
+
+    @router.post("/api/jobs/{id}/retry")
+    async def retry_job(id: RowId) -> JobView:
+        return await runs.retry_job(id)
 
     return router
 

@@ -11,6 +11,7 @@ from cyclopts import Parameter
 
 from tailrace.cli.client import connect
 from tailrace.cli.flags import NO_AGENT_FLAGS, NO_CLIENT_FLAGS, AgentFlags, ClientFlags, given
+from tailrace.cli.projects import find_projects
 
 
 def agent(
@@ -38,6 +39,7 @@ def agent(
         token=sys.stdin.readline().strip() if token == "-" else token,
         labels=tuple(sorted({*machine_labels(), *settings.labels})),
         capacity=1 if settings.once else settings.places,
+        projects=settings.projects,
         mirror_days=settings.mirror_days,
         mirror_gib=settings.mirror_gib,
         limits=LimitsSpec(
@@ -55,7 +57,12 @@ def agent(
 
 
 def agent_token(
-    *, labels: str = "", hours: float = 24, json: bool = False, flags: ClientFlags = NO_CLIENT_FLAGS
+    *,
+    labels: str = "",
+    projects: str | None = None,
+    hours: float = 24,
+    json: bool = False,
+    flags: ClientFlags = NO_CLIENT_FLAGS,
 ) -> int:
     """Print a new registration token: it can be used once, within a day.
 
@@ -63,11 +70,16 @@ def agent_token(
     ----------
     labels:
         Labels that the agent will have beside those of its machine, separated by commas.
+    projects:
+        The projects whose work it may take, by name or id, separated by commas; all projects if not given.
     hours:
         How long the token is good: a minute to 30 days.
     """
-    body = {"labels": split_labels(labels), "life_s": round(hours * 3600)}
-    made = connect(flags).post("/api/agent-tokens", body)
+    client = connect(flags)
+    body: dict[str, object] = {"labels": split_labels(labels), "life_s": round(hours * 3600)}
+    if projects is not None:
+        body["projects"] = find_projects(client, projects)
+    made = client.post("/api/agent-tokens", body)
     print(dumps(made, indent=2) if json else made["token"])
     return 0
 

@@ -8,6 +8,7 @@ from typing import Any, cast
 from tailrace.cli.agent import split_labels
 from tailrace.cli.client import CallFailed, Client, connect, show
 from tailrace.cli.flags import NO_CLIENT_FLAGS, ClientFlags
+from tailrace.cli.projects import find_projects
 
 _COLUMNS = {
     "ID": "id",
@@ -60,6 +61,26 @@ def rename_agent(agent: str, name: str, *, flags: ClientFlags = NO_CLIENT_FLAGS)
 def relabel_agent(agent: str, labels: str, *, flags: ClientFlags = NO_CLIENT_FLAGS) -> int:
     """Give an agent these labels, separated by commas, in place of those that it was given; its machine's own stay."""
     return _change(flags, agent, labels=split_labels(labels))
+
+
+def allow_agent(
+    agent: str, projects: str | None = None, *, all: bool = False, flags: ClientFlags = NO_CLIENT_FLAGS
+) -> int:
+    """Say whose work an agent may take; what it does goes on. One that names projects itself takes what both lists have.
+
+    Parameters
+    ----------
+    projects:
+        Names or ids, separated by commas, in place of those that were allowed before.
+    all:
+        Any project's.
+    """
+    if all is (projects is not None):
+        raise CallFailed("name the projects whose work it may take, or say --all")
+    client = connect(flags)
+    body = {"projects": None if projects is None else find_projects(client, projects)}
+    client.call("PATCH", f"/api/agents/{find_agent(client, agent)['id']}", body=body)
+    return 0
 
 
 def remove_agent(agent: str, *, flags: ClientFlags = NO_CLIENT_FLAGS) -> int:

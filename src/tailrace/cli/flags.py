@@ -132,6 +132,10 @@ class AgentFlags:
         int | None,
         Parameter(help="How many attempts it carries at once; the number of processors if not set."),
     ] = None
+    projects: Annotated[
+        str | None,
+        Parameter(help="Names of the projects whose work it takes, separated by commas; of all if not set."),
+    ] = None
     mirror_days: Annotated[
         float | None,
         Parameter(help="Days after which a mirror that no job used is removed from the agent."),

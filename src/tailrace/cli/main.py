@@ -11,6 +11,7 @@ from cyclopts import App
 from tailrace import __version__
 from tailrace.cli.agent import agent, agent_token
 from tailrace.cli.agents import (
+    allow_agent,
     drain_agent,
     list_agents,
     pause_agent,
@@ -22,6 +23,7 @@ from tailrace.cli.agents import (
 )
 from tailrace.cli.artifacts import get_artifacts, list_artifacts
 from tailrace.cli.exec import exec_plan
+from tailrace.cli.labels import list_labels, protect_label, unprotect_label
 from tailrace.cli.login_link import login_link
 from tailrace.cli.logs import logs
 from tailrace.cli.out import ReaderGone
@@ -29,7 +31,7 @@ from tailrace.cli.plans import add_plan, check_plan, list_plans
 from tailrace.cli.projects import add_project, list_projects, remove_project
 from tailrace.cli.queue import pause_queue, resume_queue
 from tailrace.cli.retention import retention
-from tailrace.cli.run import abort, run, runs
+from tailrace.cli.run import abort, rerun, retry, run, runs
 from tailrace.cli.search import search
 from tailrace.cli.secrets import list_secrets, remove_secret, set_secret
 from tailrace.cli.serve import server
@@ -51,6 +53,8 @@ app.command(runs)
 app.command(logs)
 app.command(search)
 app.command(abort)
+app.command(rerun)
+app.command(retry)
 app.command(verify)
 app.command(retention)
 app.command(login_link, name="login-link")
@@ -65,6 +69,7 @@ agents.command(drain_agent, name="drain")
 agents.command(resume_agent, name="resume")
 agents.command(rename_agent, name="rename")
 agents.command(relabel_agent, name="relabel")
+agents.command(allow_agent, name="allow")
 agents.command(remove_agent, name="remove")
 app.command(agents)
 
@@ -72,6 +77,13 @@ artifacts = App(name="artifacts", help="The files that jobs keep.")
 artifacts.command(list_artifacts, name="list")
 artifacts.command(get_artifacts, name="get")
 app.command(artifacts)
+
+labels = App(name="labels", help="Labels that only some projects may use.")
+labels.default(list_labels)
+labels.command(list_labels, name="list")
+labels.command(protect_label, name="protect")
+labels.command(unprotect_label, name="unprotect")
+app.command(labels)
 
 queue = App(name="queue", help="The queue of attempts.")
 queue.command(pause_queue, name="pause")

@@ -50,6 +50,12 @@ def remove_project(name: str, *, flags: ClientFlags = NO_CLIENT_FLAGS) -> int:
     return 0
 
 
+def find_projects(client: Client, names: str) -> list[object]:
+    """The ids of the projects whose names or ids stand between the commas; raises CallFailed."""
+    wanted = [name.strip() for name in names.split(",") if name.strip()]
+    return [find_project(client, name)["id"] for name in wanted]
+
+
 def find_project(client: Client, name: str) -> dict[str, object]:
     """The project of that name or id; raises CallFailed."""
     for project in client.get("/api/projects", limit=500)["items"]:

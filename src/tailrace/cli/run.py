@@ -1,15 +1,16 @@
-"""`tailrace run`, `runs`, `abort`."""
+"""`tailrace run`, `runs`, `abort`, `rerun`, `retry`."""
 
 from __future__ import annotations
 
 import json as json_module
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
 from tailrace.cli import interrupt
-from tailrace.cli.client import CallFailed, connect, show
+from tailrace.cli.client import CallFailed, Client, connect, show
 from tailrace.cli.flags import NO_CLIENT_FLAGS, ClientFlags
+from tailrace.cli.log_targets import find_target
 from tailrace.cli.plans import find_plan
 
 
@@ -42,13 +43,7 @@ def run(
     body: dict[str, object] = {"plan": find_plan(client, plan)["id"], "variables": dict(map(_variable, var))}
     if revision is not None:
         body["revision"] = revision
-    started = client.post("/api/runs", body)
-    if not follow:
-        print(json_module.dumps(started, indent=2, ensure_ascii=False) if json else started["id"])
-        return 0
-    from tailrace.cli.follow import follow_run
-
-    return interrupt.run(follow_run(client, started["id"]))
+    return _begun(client, client.post("/api/runs", body), follow=follow, json=json)
 
 
 def runs(
@@ -78,6 +73,59 @@ def abort(run: int, *, flags: ClientFlags = NO_CLIENT_FLAGS) -> int:
     """Abort a run; once more: the steps of `finally` end too."""
     connect(flags).post(f"/api/runs/{run}/abort")
     return 0
+
+
+def rerun(
+    run: int,
+    *,
+    failed: bool = False,
+    follow: Annotated[bool, Parameter(name=["--follow", "-f"], negative="")] = False,
+    json: bool = False,
+    flags: ClientFlags = NO_CLIENT_FLAGS,
+) -> int:
+    """Run the same once more, in a new run, and print its id; or only what failed, in this one.
+
+    Parameters
+    ----------
+    failed:
+        Another attempt at each job that failed or was aborted, in the same run; what passed is not done again.
+    follow:
+        Show the output live; the exit status is as with `tailrace run --follow`.
+    """
+    if failed and follow:
+        raise CallFailed(f"--follow begins with the first attempts: follow with `tailrace logs {run} -f`")
+    client = connect(flags)
+    begun = client.post(f"/api/runs/{run}/rerun", {"jobs": "failed" if failed else "all"})
+    return _begun(client, begun, follow=follow, json=json)
+
+
+def retry(job: str, *, json: bool = False, flags: ClientFlags = NO_CLIENT_FLAGS) -> int:
+    """Try a job again that failed or was aborted, in its run, and print the job's id.
+
+    Parameters
+    ----------
+    job:
+        RUN/JOB, where RUN is an id or PROJECT#NUMBER; or job/ID.
+    """
+    client = connect(flags)
+    target = find_target(client, job)
+    if target.run is None or target.job is None:
+        raise CallFailed(
+            f"{job!r} names no job: expected RUN/JOB or job/ID; `tailrace rerun --failed` takes a run"
+        )
+    (found,) = target.jobs(client.get(f"/api/runs/{target.run}"))
+    tried = client.post(f"/api/jobs/{found['id']}/retry")
+    print(json_module.dumps(tried, indent=2, ensure_ascii=False) if json else tried["id"])
+    return 0
+
+
+def _begun(client: Client, run: dict[str, Any], *, follow: bool, json: bool) -> int:
+    if not follow:
+        print(json_module.dumps(run, indent=2, ensure_ascii=False) if json else run["id"])
+        return 0
+    from tailrace.cli.follow import follow_run
+
+    return interrupt.run(follow_run(client, run["id"]))
 
 
 def _variable(text: str) -> tuple[str, str]:

@@ -9,6 +9,7 @@ from contextlib import suppress
 import structlog
 
 from tailrace.domain.states import AgentMode
+from tailrace.domain.trust import Taker
 from tailrace.live.bus import Bus
 from tailrace.live.scopes import QUEUE, agent_scope, wake_run
 from tailrace.store import Store
@@ -28,12 +29,12 @@ class Seat:
     def __init__(
         self,
         agent_id: int,
-        labels: frozenset[str],
+        taker: Taker,
         deliver: Callable[[Handover], None],
         ask: Callable[[], None],
     ) -> None:
         self.agent_id = agent_id
-        self.labels = labels
+        self.taker = taker
         self.free = 0
         self.active = True
         self.deliver = deliver
@@ -41,9 +42,10 @@ class Seat:
 
     def stand(self, standing: Standing) -> None:
         """People may have changed what it is for."""
-        self.labels = standing.labels
+        before = (self.taker, self.active)
+        self.taker = standing.taker
         self.active = standing.mode is AgentMode.ACTIVE
-        if self.active and self.free > 0:
+        if before != (self.taker, self.active) and self.active and self.free > 0:
             self._ask()
 
     def offer(self, free: int) -> None:
@@ -66,9 +68,9 @@ class Dispatcher:
         self._seats: dict[int, Seat] = {}
         self._asked = asyncio.Event()
 
-    def sit(self, agent_id: int, labels: frozenset[str], deliver: Callable[[Handover], None]) -> Seat:
+    def sit(self, agent_id: int, taker: Taker, deliver: Callable[[Handover], None]) -> Seat:
         """A place for an agent that has connected; an older place of the same agent ends."""
-        seat = self._seats[agent_id] = Seat(agent_id, labels, deliver, self._asked.set)
+        seat = self._seats[agent_id] = Seat(agent_id, taker, deliver, self._asked.set)
         return seat
 
     def rise(self, seat: Seat) -> None:
@@ -79,7 +81,7 @@ class Dispatcher:
     def offers(self) -> list[Offer]:
         """What the connected agents could take now."""
         return [
-            Offer(seat.agent_id, seat.labels, seat.free)
+            Offer(seat.agent_id, seat.taker, seat.free)
             for seat in self._seats.values()
             if seat.free > 0 and seat.active
         ]

@@ -9,23 +9,30 @@ from sqlalchemy import Connection
 
 from tailrace.domain.model import AgentView, JobView
 from tailrace.domain.states import AgentMode, AttemptState, JobState
+from tailrace.domain.trust import Origin, Protected, open_to
 from tailrace.store.pauses import QUEUE, Pause, list_pauses
+from tailrace.store.protected import who_may
 from tailrace.store.runs import summaries
 from tailrace.store.turns import Turn, turn_of
 
 
 class Held(NamedTuple):
-    """What may keep a job back that its agents cannot tell of: its run's turn, and pauses that concern it."""
+    """What may keep a job back that its agents cannot tell of: its run's turn, pauses that concern it, and trust."""
 
     turn: Turn | None
     pauses: Sequence[Pause]
+    origin: Origin
+    project: str
+    protected: Protected
 
 
 def what_holds(connection: Connection, run_id: int) -> Held:
     """For jobs of this run."""
     (run,) = summaries(connection, [run_id])
     scopes = (QUEUE, f"project/{run.project}")
-    return Held(turn_of(connection, run_id), [one for one in list_pauses(connection) if one.scope in scopes])
+    pauses = [one for one in list_pauses(connection) if one.scope in scopes]
+    origin = Origin(run.project, run.from_fork)
+    return Held(turn_of(connection, run_id), pauses, origin, run.project_name, who_may(connection))
 
 
 def explain(job: JobView, agents: Sequence[AgentView], held: Held) -> str | None:
@@ -50,6 +57,13 @@ def explain(job: JobView, agents: Sequence[AgentView], held: Held) -> str | None
         if missing:
             return f"no agent has label {', '.join(missing)}"
         return f"no single agent has all of the labels {', '.join(job.labels)}"
+    for label in job.labels:
+        if label in held.protected and not open_to(held.origin, held.protected[label]):
+            return f"label {label} is protected: {_who(held)} may not use it"
+    distrust = [_distrust(agent, job, held) for agent in able]
+    if all(distrust):
+        return f"not for {_agents(able)} with its labels: agent {able[0].name} {distrust[0]}"
+    able = [agent for agent, why in zip(able, distrust, strict=True) if why is None]
     online = [agent for agent in able if agent.state == "online"]
     if not online:
         return f"offline: {_agents(able)} that could run it"
@@ -62,6 +76,25 @@ def explain(job: JobView, agents: Sequence[AgentView], held: Held) -> str | None
     if all(agent.busy >= agent.capacity for agent in online):
         return f"busy: {_agents(online)} that could run it"
     return "about to be given to an agent"
+
+
+def _distrust(agent: AgentView, job: JobView, held: Held) -> str | None:
+    """Why an agent that has the job's labels may not take it."""
+    who = _who(held)
+    listed = agent.projects is None or held.origin.project in agent.projects
+    if not listed or (agent.own_projects is not None and held.project not in agent.own_projects):
+        return f"takes no work of project {held.project}"
+    for label in agent.labels:
+        if label in held.protected and not open_to(held.origin, held.protected[label]):
+            return f"has label {label}, which is protected: {who} may not use it"
+    for label in job.labels:
+        if label in held.protected and label not in agent.granted_labels:
+            return f"only says that it has label {label}, which is protected: nobody gave it"
+    return None
+
+
+def _who(held: Held) -> str:
+    return "a run from a fork" if held.origin.from_fork else f"project {held.project}"
 
 
 def _agents(agents: Sequence[AgentView]) -> str:

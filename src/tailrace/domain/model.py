@@ -78,7 +78,7 @@ class TriggerView(Model):
 
 
 class RunSummary(Model):
-    """A run as lists show it."""
+    """A run as lists show it; `from_fork` says that its commit is a stranger's."""
 
     id: int
     number: int
@@ -95,6 +95,7 @@ class RunSummary(Model):
     ref: str | None
     title: str | None
     author: str | None
+    from_fork: bool = False
     trigger: TriggerView
     agents: tuple[str, ...]
     created_at: Time
@@ -184,7 +185,10 @@ class RunView(RunSummary):
 
 
 class AgentView(Model):
-    """An agent; `busy` is how many attempts it holds, `granted_labels` those of its labels that people gave it."""
+    """An agent; `busy` is how many attempts it holds, `granted_labels` those of its labels that people gave it.
+
+    It takes work only of `projects` (ids, said by people) and of `own_projects` (names, said by the agent); null: of all.
+    """
 
     id: int
     name: str
@@ -196,6 +200,8 @@ class AgentView(Model):
     address: str | None
     trouble: str | None
     granted_labels: tuple[str, ...]
+    projects: tuple[int, ...] | None = None
+    own_projects: tuple[str, ...] | None = None
     machine: MachineReport | None
     load: Load | None
     mode: AgentMode
@@ -204,6 +210,16 @@ class AgentView(Model):
     mode_at: Time | None
     first_seen_at: Time
     last_seen_at: Time
+
+
+class ProtectedLabelView(Model):
+    """A label that only runs of these projects may use (ids), and none from a fork; with who said so, why and when."""
+
+    name: str
+    projects: tuple[int, ...]
+    by: str
+    why: str | None
+    at: Time
 
 
 class PauseView(Model):

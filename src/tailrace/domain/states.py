@@ -14,6 +14,9 @@ from tailrace.domain.errors import MoveRefused
 
 S = TypeVar("S", bound=StrEnum)
 
+REOPEN = "reopen"
+"""The verb by which people let what has ended go on."""
+
 
 class AttemptState(StrEnum):
     PENDING = "pending"  # in the queue, until an agent leases it
@@ -71,7 +74,7 @@ class AgentMode(StrEnum):
 
 @dataclass(frozen=True)
 class Machine(Generic[S]):
-    """A state machine: `moves` maps (state, verb) to the next state."""
+    """A state machine: `moves` maps (state, verb) to the next state. Only `reopen` leaves a state that is an end."""
 
     name: str
     initial: S
@@ -94,8 +97,8 @@ class Machine(Generic[S]):
         return state
 
     def final(self) -> frozenset[S]:
-        """The states that nothing leaves."""
-        leaving = {state for state, _ in self.moves}
+        """The ends: the states that nothing leaves by itself."""
+        leaving = {state for state, verb in self.moves if verb != REOPEN}
         return frozenset(set(self.moves.values()) - leaving)
 
 
@@ -132,6 +135,9 @@ JOB: Machine[JobState] = Machine(
         (_J.RUNNING, "fail"): _J.FAILED,
         (_J.RUNNING, "abort"): _J.ABORTED,
         (_J.RUNNING, "retry"): _J.PENDING,
+        (_J.FAILED, REOPEN): _J.WAITING,
+        (_J.ABORTED, REOPEN): _J.WAITING,
+        (_J.SKIPPED, REOPEN): _J.WAITING,
     },
 )
 
@@ -150,6 +156,8 @@ RUN: Machine[RunState] = Machine(
         (_R.RUNNING, "pass"): _R.PASSED,
         (_R.RUNNING, "fail"): _R.FAILED,
         (_R.RUNNING, "abort"): _R.ABORTED,
+        (_R.FAILED, REOPEN): _R.PENDING,
+        (_R.ABORTED, REOPEN): _R.PENDING,
     },
 )
 

@@ -46,7 +46,10 @@ class Held(_Message):
 
 
 class Hello(_Message):
-    """First word of an agent: what it is, and the attempts that it holds."""
+    """First word of an agent: what it is, and the attempts that it holds.
+
+    `projects` are the names of those whose work it takes; None: of all.
+    """
 
     kind: Literal["hello"] = "hello"
     protocol: int = PROTOCOL
@@ -55,6 +58,7 @@ class Hello(_Message):
     capacity: int = Field(ge=0, lt=2**31)
     machine: MachineReport | None = None
     holds: tuple[Held, ...] = ()
+    projects: tuple[Text, ...] | None = None
 
 
 class Ready(_Message):

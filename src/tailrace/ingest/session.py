@@ -9,7 +9,15 @@ from collections.abc import Callable, Iterable, Sequence
 import structlog
 
 from tailrace.domain.artifacts import upload_claim
-from tailrace.domain.errors import Invalid, LeaseLost, LogMismatch, NoRoom, NotFound, OffsetMismatch
+from tailrace.domain.errors import (
+    Invalid,
+    LeaseLost,
+    LogMismatch,
+    NoRoom,
+    NotFound,
+    OffsetMismatch,
+    TailraceError,
+)
 from tailrace.domain.lease import Lease
 from tailrace.domain.report import Load
 from tailrace.domain.states import AttemptState, LogState
@@ -41,11 +49,11 @@ from tailrace.ingest.filler import append_words, fill_piece
 from tailrace.ingest.room import RETRY_S
 from tailrace.ingest.secrets import open_secrets
 from tailrace.live.scopes import AGENTS, SEALING, wake_ended, wake_run
-from tailrace.logs.base import base_after, end_of
+from tailrace.logs.base import LogStore, base_after, end_of
 from tailrace.store.aborts import attempts_to_abort
 from tailrace.store.agents import HeldAttempt, held_attempts, note_trouble
-from tailrace.store.facts import apply_fact
-from tailrace.store.leases import Handover, Lapsed, end_lapsed, read_handovers, renew_leases
+from tailrace.store.facts import apply_facts
+from tailrace.store.leases import Ended, Handover, Lapsed, end_lapsed, read_handovers, renew_leases
 from tailrace.store.logs import LogOwner, close_log, find_owner
 from tailrace.store.segments import find_sealed, unseal
 from tailrace.store.stalls import left_logs_of, truncate_log
@@ -133,19 +141,51 @@ class Session:
 
     async def said(self, message: Said) -> None:
         """Store a fact, then wake whoever it concerns. Facts behind one that found no room are not taken before it."""
-        first = self._unnoted.get(message.attempt, message.index)
-        if message.index > first:
-            self._unnote(message.attempt, first)
+        await self.said_all([message])
+
+    async def said_all(self, messages: Sequence[Said]) -> None:
+        """Store facts that came together, in one transaction: an agent's attempts begin and end in bursts."""
+        due = self._due(messages)
+        if not due:
             return
+        facts = [(message.attempt, message.fact) for message in due]
         try:
-            ended = await self._desk.store.write(apply_fact, self._agent_id, message.attempt, message.fact)
-        except LeaseLost as error:
-            self._drop(message.attempt, error.why)
-            return
+            found = await self._desk.store.write(apply_facts, self._agent_id, facts)
         except NoRoom as error:
             self._desk.room.refuse(error)
-            self._unnote(message.attempt, message.index)
+            for attempt in dict.fromkeys(message.attempt for message in due):
+                self._unnote(attempt, min(message.index for message in due if message.attempt == attempt))
             return
+        except TailraceError:
+            if len(due) == 1:
+                raise
+            for message in due:  # what is wrong with one must not undo the others for ever
+                await self.said(message)
+            return
+        lost: set[int] = set()
+        for message, ended in zip(due, found, strict=True):
+            if isinstance(ended, LeaseLost):
+                if message.attempt not in lost:
+                    self._drop(message.attempt, ended.why)
+                lost.add(message.attempt)
+            else:
+                self._note(message, ended)
+
+    def _due(self, messages: Sequence[Said]) -> list[Said]:
+        """Those that no unnoted fact has to precede."""
+        due: list[Said] = []
+        first = dict(self._unnoted)
+        for message in messages:
+            attempt = message.attempt
+            if message.index > first.get(attempt, message.index):
+                self._unnote(attempt, first[attempt])
+                continue
+            if attempt in first:
+                first[attempt] = message.index + 1
+            due.append(message)
+        return due
+
+    def _note(self, message: Said, ended: Ended) -> None:
         self._unnoted.pop(message.attempt, None)
         self._send(Noted(attempt=message.attempt, index=message.index))
         wake_ended(self._desk.bus, ended.run_id, ended.queued)
@@ -176,6 +216,11 @@ class Session:
             self._send(ack)
         if wrong is not None:
             raise wrong
+
+    async def close_logs(self, messages: Sequence[CloseLog]) -> None:
+        """Close logs that ended together, side by side: each waits for the disk and for a commit."""
+        last = {message.log: message for message in messages}
+        await asyncio.gather(*map(self.close_log, last.values()))
 
     async def close_log(self, message: CloseLog) -> None:
         """Verify that the log is whole, make it durable, then close it."""
@@ -243,6 +288,16 @@ class Session:
         """The agent was heard of: renew all its leases; `load` is what it said last of its machine."""
         await self._desk.store.write(renew_leases, self._agent_id, self._desk.lease_ms, load)
 
+    @property
+    def unsynced(self) -> bool:
+        """Whether something arrived that is not durable yet."""
+        return bool(self._dirty)
+
+    @property
+    def holds(self) -> bool:
+        """Whether the agent was given attempts that it has not settled."""
+        return bool(self._attempts)
+
     async def sync(self) -> None:
         """Make what arrived durable, and tell the agent that it may free it. Raises OSError when all were tried."""
         trouble: OSError | None = None
@@ -297,13 +352,8 @@ class Session:
 
     async def _close(self, message: CloseLog, run_id: int) -> bool:
         logs, log = self._desk.logs, message.log
-        await asyncio.to_thread(logs.create, log)  # one to which nothing was ever written is a log too
-        end = await asyncio.to_thread(logs.end, log)
-        if end < message.size:
-            self._send(Rewind(log=log, end=end))
-            return False
         try:
-            await asyncio.to_thread(logs.verify, log, message.size, message.crc32)
+            end = await asyncio.to_thread(_make_whole, logs, message)
         except LogMismatch as error:
             if message.freed:
                 await self._give_up(message, run_id, error)
@@ -318,7 +368,9 @@ class Session:
             await asyncio.to_thread(logs.create, log)
             self._send(Rewind(log=log, end=0))
             return False
-        await asyncio.to_thread(logs.sync, log)
+        if end < message.size:
+            self._send(Rewind(log=log, end=end))
+            return False
         self._dirty.discard(log)
         if await self._desk.store.write(close_log, log, message.size, message.crc32):
             self._desk.hub.ended(log, message.size, LogState.CLOSED)
@@ -438,6 +490,16 @@ class Session:
             self._logs.pop(log, None)
             self._durable.pop(log, None)
             self._dirty.discard(log)
+
+
+def _make_whole(logs: LogStore, message: CloseLog) -> int:
+    """Verify a log and make it durable; where it ends, which may be too early. Raises LogMismatch. For a thread."""
+    logs.create(message.log)  # one to which nothing was ever written is a log too
+    end = logs.end(message.log)
+    if end >= message.size:
+        logs.verify(message.log, message.size, message.crc32)
+        logs.sync(message.log)
+    return end
 
 
 def _capped(lease: Lease, most: int) -> Lease:

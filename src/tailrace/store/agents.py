@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 
 from tailrace.domain.errors import NotFound, Unauthorised
 from tailrace.domain.model import AgentView
 from tailrace.domain.report import MachineReport
 from tailrace.domain.states import AgentMode, AttemptState
+from tailrace.domain.trust import Taker
 from tailrace.store.clock import read_clock
 from tailrace.store.identity_tables import agent_token as tokens
+from tailrace.store.projects import project_ids, require_projects
 from tailrace.store.tables import agent as agents
 from tailrace.store.tables import attempt as attempts
 from tailrace.store.tables import attempt_held
@@ -21,21 +23,45 @@ from tailrace.store.tables import attempt_held
 class Standing(NamedTuple):
     """What decides which work an agent gets."""
 
-    labels: frozenset[str]
+    taker: Taker
     mode: AgentMode
 
 
 class AgentChange(NamedTuple):
-    """What people want to be different; what is None stays. `labels` are those that people gave it."""
+    """What people want to be different; what is None stays. `labels` are those that people gave it.
+
+    `projects` are ids; an agent with `any_project` takes work of all again.
+    """
 
     name: str | None = None
     labels: Sequence[str] | None = None
     mode: AgentMode | None = None
     why: str | None = None
+    projects: Sequence[int] | None = None
+    any_project: bool = False
 
 
-_STANDING = select(agents.c.labels, agents.c.mode).where(
-    agents.c.id == bindparam("agent"), agents.c.removed_at.is_(None)
+_STANDING = select(
+    agents.c.id,
+    agents.c.labels,
+    agents.c.granted_labels,
+    agents.c.projects,
+    agents.c.own_projects,
+    agents.c.mode,
+).where(agents.c.id.in_(bindparam("ids", expanding=True)), agents.c.removed_at.is_(None))
+
+
+_BUSY = (
+    select(attempts.c.agent_id, func.count().label("busy"))
+    .where(attempt_held)
+    .group_by(attempts.c.agent_id)
+    .subquery()
+)
+_ALL = (
+    select(agents, _BUSY.c.busy)
+    .outerjoin(_BUSY, _BUSY.c.agent_id == agents.c.id)
+    .where(agents.c.removed_at.is_(None))
+    .order_by(agents.c.id)
 )
 
 
@@ -50,11 +76,26 @@ class HeldAttempt(NamedTuple):
     stalled: str | None = None
 
 
-def add_agent_token(connection: Connection, hash: str, labels: Sequence[str], life_ms: int) -> int:
-    """Keep the hash of a one-time registration token; returns when it expires (ms)."""
+def add_agent_token(
+    connection: Connection,
+    hash: str,
+    labels: Sequence[str],
+    life_ms: int,
+    projects: Sequence[int] | None = None,
+) -> int:
+    """Keep the hash of a one-time registration token; returns when it expires (ms).
+
+    Its agent takes work of these projects alone, of all where None is given. Raises NotFound for an unknown project.
+    """
     now = read_clock(connection)
     connection.execute(
-        insert(tokens).values(hash=hash, labels=list(labels), created_at=now, expires_at=now + life_ms)
+        insert(tokens).values(
+            hash=hash,
+            labels=list(labels),
+            projects=None if projects is None else require_projects(connection, projects),
+            created_at=now,
+            expires_at=now + life_ms,
+        )
     )
     return now + life_ms
 
@@ -75,7 +116,7 @@ def register_agent(
         update(tokens)
         .where(tokens.c.hash == token_hash, tokens.c.used_at.is_(None), tokens.c.expires_at > now)
         .values(used_at=now)
-        .returning(tokens.c.labels)
+        .returning(tokens.c.labels, tokens.c.projects)
     ).one_or_none()
     if used is None:
         raise Unauthorised(
@@ -88,6 +129,7 @@ def register_agent(
             credential_hash=credential_hash,
             labels=sorted({*used.labels, *labels}),
             granted_labels=used.labels,
+            projects=used.projects,
             capacity=capacity,
             version=version,
             online=False,
@@ -114,6 +156,7 @@ def agent_came(
     version: str,
     address: str | None,
     machine: MachineReport | None = None,
+    projects: Sequence[str] | None = None,
 ) -> Standing:
     """Note what an agent says of itself when it connects; how it stands then, with the labels that people gave it."""
     granted = connection.execute(select(agents.c.granted_labels).where(agents.c.id == id)).scalar() or ()
@@ -127,17 +170,33 @@ def agent_came(
             version=version,
             address=address,
             machine=None if machine is None else machine.model_dump(mode="json"),
+            own_projects=None if projects is None else sorted(projects),
             online=True,
             last_seen_at=read_clock(connection),
         )
     )
-    return read_standing(connection, id) or Standing(frozenset(), AgentMode.PAUSED)
+    return read_standing(connection, id) or Standing(Taker(frozenset()), AgentMode.PAUSED)
 
 
 def read_standing(connection: Connection, id: int) -> Standing | None:
     """How an agent stands now; None when it was removed."""
-    row = connection.execute(_STANDING, {"agent": id}).first()
-    return None if row is None else Standing(frozenset(row.labels), AgentMode(row.mode))
+    return read_standings(connection, [id]).get(id)
+
+
+def read_standings(connection: Connection, ids: Sequence[int]) -> dict[int, Standing]:
+    """How agents stand now; those that were removed are left out."""
+    rows = connection.execute(_STANDING, {"ids": list(ids)}).all()
+    return {row.id: _standing(connection, row) for row in rows}
+
+
+def _standing(connection: Connection, row: Row[*tuple[object, ...]]) -> Standing:
+    projects: frozenset[int] | None = None if row.projects is None else frozenset(row.projects)
+    if row.own_projects is not None:
+        own = project_ids(connection, row.own_projects)
+        projects = own if projects is None else projects & own
+    return Standing(
+        Taker(frozenset(row.labels), frozenset(row.granted_labels), projects), AgentMode(row.mode)
+    )
 
 
 def change_agent(connection: Connection, id: int, change: AgentChange, by: str) -> None:
@@ -159,6 +218,10 @@ def change_agent(connection: Connection, id: int, change: AgentChange, by: str) 
         at = None if change.mode is AgentMode.ACTIVE else read_clock(connection)
         who = None if change.mode is AgentMode.ACTIVE else by
         values |= {"mode": change.mode, "mode_by": who, "mode_why": change.why, "mode_at": at}
+    if change.any_project:
+        values["projects"] = None
+    elif change.projects is not None:
+        values["projects"] = require_projects(connection, change.projects)
     if values:
         connection.execute(update(agents).where(agents.c.id == id).values(values))
 
@@ -211,18 +274,7 @@ def held_attempts(connection: Connection, agent_id: int) -> list[HeldAttempt]:
 def list_agents(connection: Connection, lease_ms: int) -> list[AgentView]:
     """All agents, oldest first; online while connected and heard of within a lease's time."""
     now = read_clock(connection)
-    busy = (
-        select(attempts.c.agent_id, func.count().label("busy"))
-        .where(attempt_held)
-        .group_by(attempts.c.agent_id)
-        .subquery()
-    )
-    rows = connection.execute(
-        select(agents, busy.c.busy)
-        .outerjoin(busy, busy.c.agent_id == agents.c.id)
-        .where(agents.c.removed_at.is_(None))
-        .order_by(agents.c.id)
-    )
+    rows = connection.execute(_ALL)
     return [
         AgentView(
             id=row.id,
@@ -235,6 +287,8 @@ def list_agents(connection: Connection, lease_ms: int) -> list[AgentView]:
             address=row.address,
             trouble=row.trouble,
             granted_labels=tuple(row.granted_labels),
+            projects=None if row.projects is None else tuple(row.projects),
+            own_projects=None if row.own_projects is None else tuple(row.own_projects),
             machine=row.machine,
             load=row.load,
             mode=row.mode,

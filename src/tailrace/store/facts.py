@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from tailrace.domain.errors import LeaseLost
@@ -36,6 +38,19 @@ _END_STEP = (
     .values(state=bindparam("to"), exit_code=bindparam("code"), ended_at=bindparam("at"))
 )
 _DROP = update(logs).where(logs.c.id == bindparam("log")).values(dropped=bindparam("bytes"))
+
+
+def apply_facts(
+    connection: Connection, agent_id: int, said: Sequence[tuple[int, Fact]]
+) -> list[Ended | LeaseLost]:
+    """Apply facts, each with its attempt, in their order and in one transaction; what `apply_fact` says of each."""
+    found: list[Ended | LeaseLost] = []
+    for attempt_id, fact in said:
+        try:
+            found.append(apply_fact(connection, agent_id, attempt_id, fact))
+        except LeaseLost as lost:  # raised before anything is written
+            found.append(lost)
+    return found
 
 
 def apply_fact(connection: Connection, agent_id: int, attempt_id: int, fact: Fact) -> Ended:

@@ -11,6 +11,7 @@ agent_token = Table(
     metadata,
     Column("hash", String(64), primary_key=True),
     Column("labels", JSON, nullable=False),
+    Column("projects", JSON(none_as_null=True), comment="what its agent gets; null: all"),
     Column("created_at", Ms, nullable=False),
     Column("expires_at", Ms, nullable=False),
     Column("used_at", Ms),

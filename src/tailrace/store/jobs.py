@@ -43,8 +43,9 @@ _JOBS_OF_RUN = (
     .where(jobs.c.run_id == bindparam("run"))
     .order_by(jobs.c.position)
 )
-_RUN_RANK = select(runs.c.project_id, runs.c.priority).where(runs.c.id == bindparam("run"))
+_RUN_RANK = select(runs.c.project_id, runs.c.priority, runs.c.from_fork).where(runs.c.id == bindparam("run"))
 _SPEC = select(jobs.c.spec).where(jobs.c.id == bindparam("job"))
+_TRIES = select(func.max(attempts.c.number)).where(attempts.c.job_id == bindparam("job"))
 _NEW_LOG = insert(logs).values(state=LogState.OPEN, created_at=now_ms()).returning(logs.c.id)
 _NEW_ATTEMPT = insert(attempts).values(state="pending", created_at=now_ms())
 
@@ -89,9 +90,12 @@ def advance_run(connection: Connection, run_id: int) -> bool:
     for row in rows:
         if row.name in ready:
             states[row.name] = JobState.PENDING
+            number = (connection.execute(_TRIES, {"job": row.id}).scalar() or 0) + 1
             wait_s = row.spec.get("start_timeout_s")
-            queue_attempt(connection, run_id, row.id, row.spec["labels"], number=1, start_timeout_s=wait_s)
+            queue_attempt(connection, run_id, row.id, row.spec["labels"], number, start_timeout_s=wait_s)
     now = derive_run_state(states.values())
+    if waits and now is RunState.RUNNING:  # some jobs passed before it was let go on
+        now = RunState.PENDING
     _follow(connection, run_id, before, now)
     queued = bool(ready)
     if now in RUN_ENDED and now is not before:
@@ -168,6 +172,7 @@ def queue_attempt(
             "number": number,
             "project_id": run.project_id,
             "rank": -run.priority,
+            "from_fork": run.from_fork,
             "log_id": log_id,
             "cookie": secrets.token_hex(16),
             "labels": "\n".join(sorted(set(labels))),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from sqlalchemy import JSON, Connection, bindparam, func, select, update
@@ -12,7 +12,9 @@ from tailrace.domain.lease import Lease
 from tailrace.domain.outcome import Reason
 from tailrace.domain.plan import JobSpec
 from tailrace.domain.report import Load
-from tailrace.domain.states import ATTEMPT, LOG, AttemptState
+from tailrace.domain.states import ATTEMPT, LOG, AgentMode, AttemptState
+from tailrace.domain.trust import Taker
+from tailrace.store.agents import read_standings
 from tailrace.store.clock import now_ms, read_clock
 from tailrace.store.jobs import end_job, lock_run
 from tailrace.store.moves import move, move_all
@@ -30,10 +32,10 @@ from tailrace.store.tables import run as runs
 
 
 class Offer(NamedTuple):
-    """An agent that could take `free` more attempts of jobs whose labels it has."""
+    """An agent that could take `free` more attempts."""
 
     agent_id: int
-    labels: frozenset[str]
+    taker: Taker
     free: int
 
 
@@ -50,6 +52,13 @@ class Handover(NamedTuple):
 
     lease: Lease
     sealed: tuple[SealedSecret, ...] = ()
+
+
+class HeardOf(NamedTuple):
+    """An agent that is alive; `load` is what it said last of its machine."""
+
+    agent_id: int
+    load: Load | None = None
 
 
 class Lapsed(NamedTuple):
@@ -102,7 +111,7 @@ _LEASES = (
 )
 _RENEW = (
     update(attempts)
-    .where(attempts.c.agent_id == bindparam("agent"), attempt_held)
+    .where(attempts.c.agent_id.in_(bindparam("agents", expanding=True)), attempt_held)
     .values(lease_until=bindparam("until"))
 )
 _SEEN = (
@@ -119,12 +128,14 @@ _SEEN = (
 def lease_attempts(connection: Connection, offers: Sequence[Offer], lease_ms: int) -> list[Granted]:
     """Give pending attempts to agents, in the order that `tailrace.store.queue` tells."""
     room = {offer.agent_id: offer.free for offer in offers if offer.free > 0}
-    agents_labels = {offer.agent_id: offer.labels for offer in offers if offer.free > 0}
+    takers = {offer.agent_id: offer.taker for offer in offers if offer.free > 0}
     if not room:
         return []
     granted: list[Granted] = []
     tried: set[int] = set()
-    while chosen := choose(connection, agents_labels, dict(room), tried):
+    while chosen := choose(connection, takers, dict(room), tried):
+        if _have_changed(connection, chosen.values(), takers):
+            continue
         # Only what is chosen is locked: what this transaction does not take, another may take meanwhile.
         ours = set(connection.execute(_LOCK, {"ids": list(chosen)}).scalars())
         for agent in room:
@@ -135,6 +146,22 @@ def lease_attempts(connection: Connection, offers: Sequence[Offer], lease_ms: in
             break
         tried |= chosen.keys()
     return granted
+
+
+def _have_changed(connection: Connection, chosen: Collection[int], takers: dict[int, Taker]) -> bool:
+    """Whether people changed one of these agents since its offer was made: `takers` is then as it is now."""
+    standings = read_standings(connection, sorted(set(chosen)))
+    changed = False
+    for agent in set(chosen):
+        standing, offered = standings.get(agent), takers[agent]
+        if standing is None or standing.mode is not AgentMode.ACTIVE:
+            del takers[agent]
+        elif (standing.taker.given, standing.taker.projects) != (offered.given, offered.projects):
+            takers[agent] = standing.taker
+        else:
+            continue
+        changed = True
+    return changed
 
 
 def _take(connection: Connection, agent: int, ids: Sequence[int], lease_ms: int) -> list[Granted]:
@@ -190,10 +217,24 @@ def read_leases(connection: Connection, ids: Sequence[int]) -> list[Lease]:
 
 def renew_leases(connection: Connection, agent_id: int, lease_ms: int, load: Load | None = None) -> None:
     """The agent is alive: all that it holds is its own for `lease_ms` more. `load` is what it said last of its machine."""
+    renew_all(connection, [HeardOf(agent_id, load)], lease_ms)
+
+
+def renew_all(connection: Connection, heard: Sequence[HeardOf], lease_ms: int) -> None:
+    """These agents are alive, likewise."""
     now = read_clock(connection)
-    connection.execute(_RENEW, {"agent": agent_id, "until": now + lease_ms})
-    said = None if load is None else load.model_dump(mode="json")
-    connection.execute(_SEEN, {"agent": agent_id, "at": now, "load": said})
+    connection.execute(_RENEW, {"agents": [one.agent_id for one in heard], "until": now + lease_ms})
+    seen = [
+        {
+            "agent": one.agent_id,
+            "at": now,
+            "load": None if one.load is None else one.load.model_dump(mode="json"),
+        }
+        for one in sorted(
+            heard, key=lambda one: one.agent_id
+        )  # so that two servers do not wait for each other
+    ]
+    connection.execute(_SEEN, seen)
 
 
 def find_lapsed(connection: Connection) -> list[Lapsed]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Select, insert, select, update
+from sqlalchemy import Connection, Select, bindparam, insert, select, update
 
 from tailrace.domain.errors import Conflict, Invalid, NotFound
 from tailrace.domain.model import PlanView
@@ -17,6 +17,27 @@ from tailrace.store.tables import project as projects
 from tailrace.store.tables import trigger as triggers
 
 REPOSITORY_PLAN = ".tailrace.yml"
+
+
+def _plans() -> Select[*tuple[object, ...]]:
+    newest = (versions.c.plan_id == plans.c.id) & (versions.c.number == plans.c.version_count)
+    return (
+        select(
+            plans,
+            projects.c.name.label("project_name"),
+            projects.c.repository,
+            versions.c.id.label("version_id"),
+            versions.c.number,
+            versions.c.definition,
+        )
+        .join(projects, projects.c.id == plans.c.project_id)
+        .outerjoin(versions, newest)
+        .where(plans.c.removed_at.is_(None), projects.c.removed_at.is_(None))
+    )
+
+
+# What every run asks is built once: building a statement takes longer than executing it.
+_THIS_PLAN = _plans().where(plans.c.id == bindparam("plan"))
 
 
 class PlanSource(NamedTuple):
@@ -153,7 +174,7 @@ def find_plan(connection: Connection, project: str, name: str) -> PlanView | Non
 
 def plan_source(connection: Connection, plan_id: int) -> PlanSource:
     """Where the plan's definition comes from; raises NotFound."""
-    row = connection.execute(_plans().where(plans.c.id == plan_id)).first()
+    row = connection.execute(_THIS_PLAN, {"plan": plan_id}).first()
     if row is None:
         raise NotFound("plan", plan_id)
     if row.path is not None:
@@ -200,23 +221,6 @@ def _webhook_triggers(connection: Connection, project_id: int) -> list[tuple[int
         .order_by(triggers.c.id)
     )
     return [(row.plan_id, row.enabled) for row in rows]
-
-
-def _plans() -> Select[*tuple[object, ...]]:
-    newest = (versions.c.plan_id == plans.c.id) & (versions.c.number == plans.c.version_count)
-    return (
-        select(
-            plans,
-            projects.c.name.label("project_name"),
-            projects.c.repository,
-            versions.c.id.label("version_id"),
-            versions.c.number,
-            versions.c.definition,
-        )
-        .join(projects, projects.c.id == plans.c.project_id)
-        .outerjoin(versions, newest)
-        .where(plans.c.removed_at.is_(None), projects.c.removed_at.is_(None))
-    )
 
 
 def _list(connection: Connection, query: Select[*tuple[object, ...]]) -> list[PlanView]:

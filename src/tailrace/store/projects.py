@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from tailrace.domain.errors import Conflict, NotFound
 from tailrace.domain.model import Project
@@ -78,6 +79,25 @@ def list_projects(connection: Connection, after: int = 0, limit: int = 100) -> l
         .limit(limit)
     )
     return [_project(row) for row in rows]
+
+
+_LIVE = projects.c.removed_at.is_(None)
+_IDS_OF = select(projects.c.id).where(_LIVE, projects.c.name.in_(bindparam("names", expanding=True)))
+_AMONG = select(projects.c.id).where(_LIVE, projects.c.id.in_(bindparam("ids", expanding=True)))
+
+
+def project_ids(connection: Connection, names: Collection[str]) -> frozenset[int]:
+    """The projects of these names, those that there are."""
+    return frozenset(connection.execute(_IDS_OF, {"names": list(names)}).scalars())
+
+
+def require_projects(connection: Connection, ids: Collection[int]) -> list[int]:
+    """These ids, each once, in order; raises NotFound for one that no project has."""
+    known = set(connection.execute(_AMONG, {"ids": list(ids)}).scalars())
+    for id in ids:
+        if id not in known:
+            raise NotFound("project", id)
+    return sorted(known)
 
 
 def find_webhook_target(connection: Connection, key: str) -> WebhookTarget | None:

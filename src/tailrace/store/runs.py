@@ -98,6 +98,7 @@ def create_run(connection: Connection, new: NewRun) -> int:
             "revision": event.revision,
             "title": event.title,
             "author": event.author,
+            "from_fork": event.from_fork,
             "variables": new.variables,
             "state": RunState.PLANNING if new.planned is None else RunState.PENDING,
         },
@@ -138,6 +139,9 @@ def get_run(connection: Connection, id: int) -> RunView:
     return RunView(**fields, variables=variables, jobs=jobs_of_run(connection, id))
 
 
+_OF_EVENT = ("ref", "branch", "revision", "title", "author", "from_fork")
+
+
 def run_again(connection: Connection, id: int, by: str) -> NewRun:
     """What run `id` was made of, to make it anew: same plan version, revision and variables. Raises NotFound.
 
@@ -151,7 +155,7 @@ def run_again(connection: Connection, id: int, by: str) -> NewRun:
     event = Event.model_validate(
         {
             "kind": row.trigger_event,
-            **{name: getattr(row, name) for name in ("ref", "branch", "revision", "title", "author")},
+            **{name: getattr(row, name) for name in _OF_EVENT},
         }
     )
     return NewRun(
@@ -195,6 +199,7 @@ def _summary(row: Row[*tuple[object, ...]], names: tuple[str, ...]) -> RunSummar
         ref=row.ref,
         title=row.title,
         author=row.author,
+        from_fork=row.from_fork,
         trigger=TriggerView(
             kind=row.trigger_kind, by=row.trigger_by, event=row.trigger_event, delivery=row.delivery_id
         ),

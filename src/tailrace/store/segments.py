@@ -9,6 +9,7 @@ from typing import NamedTuple
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Select,
     and_,
     bindparam,
     case,
@@ -123,6 +124,38 @@ _FINISH = (
 )
 
 
+def _free(wanted: ColumnElement[bool]) -> Select[int]:
+    """Logs that nobody seals now; locked."""
+    free = or_(logs.c.claimed_until.is_(None), logs.c.claimed_until < bindparam("now"))
+    return (
+        select(logs.c.id)
+        .where(log_unsealed, wanted, free)
+        .order_by(logs.c.id)
+        .limit(bindparam("most"))
+        .with_for_update(skip_locked=True)
+    )
+
+
+_THESE_LOGS = logs.c.id.in_(bindparam("logs", expanding=True))
+_DUE = or_(logs.c.size >= bindparam("large"), logs.c.closed_at <= bindparam("before"))
+_FREE_ENDED = _free(and_(logs.c.state.in_(_ENDED), _DUE))
+_FREE_GROWING = _free(and_(logs.c.state == LogState.OPEN.value, _THESE_LOGS))
+_TAKE = (
+    update(logs).where(_THESE_LOGS).values(claimed_until=bindparam("until"), claimed_by=bindparam("server"))
+)
+_RENEW = (
+    update(logs)
+    .where(_THESE_LOGS, logs.c.claimed_by == bindparam("server"))
+    .values(claimed_until=bindparam("until"))
+)
+_WORK = (
+    select(logs.c.id.label("log"), logs.c.size.label("log_size"), logs.c.sealed, *_SEGMENT_COLUMNS)
+    .outerjoin(segments, and_(segments.c.log_id == logs.c.id, segments.c.stop == logs.c.sealed))
+    .where(_THESE_LOGS)
+    .order_by(logs.c.id)
+)
+
+
 def find_sealed(connection: Connection, log_id: int, known: int = 0) -> SealedPart | None:
     """What is sealed of a log, without its first `known` segments; None for an unknown log."""
     row = connection.execute(_FIND, {"log": log_id}).first()
@@ -145,23 +178,25 @@ def claim_ended(
 ) -> list[SealWork]:
     """Claim up to `limit` logs that have ended: those of `large` bytes at once, smaller ones after `delay_ms`."""
     now = read_clock(connection)
-    due = or_(logs.c.size >= large, logs.c.closed_at <= now - delay_ms)
-    return _claim(connection, server, now, claim_ms, limit, and_(logs.c.state.in_(_ENDED), due))
+    wanted = {"now": now, "most": limit, "large": large, "before": now - delay_ms}
+    ids = connection.execute(_FREE_ENDED, wanted).scalars().all()
+    return _claim(connection, server, now, claim_ms, ids)
 
 
 def claim_growing(
     connection: Connection, server: str, claim_ms: int, log_ids: Sequence[int]
 ) -> list[SealWork]:
     """Claim those of these logs that still grow."""
-    wanted = and_(logs.c.state == LogState.OPEN.value, logs.c.id.in_(log_ids))
-    return _claim(connection, server, read_clock(connection), claim_ms, len(log_ids), wanted)
+    now = read_clock(connection)
+    wanted = {"now": now, "most": len(log_ids), "logs": list(log_ids)}
+    ids = connection.execute(_FREE_GROWING, wanted).scalars().all()
+    return _claim(connection, server, now, claim_ms, ids)
 
 
 def renew_seal_claims(connection: Connection, server: str, log_ids: Sequence[int], claim_ms: int) -> None:
     """These logs are still being sealed by this server."""
     until = read_clock(connection) + claim_ms
-    claimed = and_(logs.c.id.in_(log_ids), logs.c.claimed_by == server)
-    connection.execute(update(logs).where(claimed).values(claimed_until=until))
+    connection.execute(_RENEW, {"logs": list(log_ids), "server": server, "until": until})
 
 
 def release_seal_claims(
@@ -266,28 +301,12 @@ def sealed_among(connection: Connection, log_ids: Sequence[int]) -> list[int]:
 
 
 def _claim(
-    connection: Connection, server: str, now: int, claim_ms: int, limit: int, wanted: ColumnElement[bool]
+    connection: Connection, server: str, now: int, claim_ms: int, ids: Sequence[int]
 ) -> list[SealWork]:
-    free = or_(logs.c.claimed_until.is_(None), logs.c.claimed_until < now)
-    candidates = (
-        select(logs.c.id)
-        .where(log_unsealed, wanted, free)
-        .order_by(logs.c.id)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-    ids = list(connection.execute(candidates).scalars())
     if not ids:
         return []
-    connection.execute(
-        update(logs).where(logs.c.id.in_(ids)).values(claimed_until=now + claim_ms, claimed_by=server)
-    )
-    rows = connection.execute(
-        select(logs.c.id.label("log"), logs.c.size.label("log_size"), logs.c.sealed, *_SEGMENT_COLUMNS)
-        .outerjoin(segments, and_(segments.c.log_id == logs.c.id, segments.c.stop == logs.c.sealed))
-        .where(logs.c.id.in_(ids))
-        .order_by(logs.c.id)
-    )
+    connection.execute(_TAKE, {"logs": list(ids), "server": server, "until": now + claim_ms})
+    rows = connection.execute(_WORK, {"logs": list(ids)})
     claimed: list[SealWork] = []
     for row in rows:
         last = None if row.number is None else SegmentRow._make(tuple(row)[3:])

@@ -15,6 +15,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
     literal_column,
     text,
 )
@@ -158,6 +159,10 @@ run = Table(
     Column("priority", Integer, nullable=False, server_default="0"),
     Column("concurrency", Text, comment="the group in which it takes its turn"),
     Column("turns", Integer, comment="how many runs of its group may be under way at once"),
+    Column("place", BigInteger, comment="its place in its group: behind all that had not ended when it came"),
+    Column(
+        "from_fork", Boolean, nullable=False, server_default=false(), comment="its commit is a stranger's"
+    ),
     Column("state", String(10), nullable=False),
     Column("reason", String(60)),
     Column("detail", Text),
@@ -177,7 +182,7 @@ run = Table(
     Index(
         "ix_run_concurrency",
         "concurrency",
-        "id",
+        "place",
         sqlite_where=text("concurrency IS NOT NULL AND finished_at IS NULL"),
         postgresql_where=text("concurrency IS NOT NULL AND finished_at IS NULL"),
     ),
@@ -193,6 +198,18 @@ concurrency_group = Table(
     "concurrency_group",
     metadata,
     Column("name", Text, primary_key=True, comment="its row is locked by whoever gives a turn"),
+)
+
+protected_label = Table(
+    "protected_label",
+    metadata,
+    Column("name", String(100), primary_key=True),
+    Column(
+        "projects", JSON, nullable=False, comment="ids of those whose runs may use it; runs from forks never"
+    ),
+    Column("by", Text, nullable=False),
+    Column("why", Text),
+    Column("at", Ms, nullable=False),
 )
 
 pause = Table(
@@ -232,6 +249,10 @@ agent = Table(
     Column("credential_hash", String(64), nullable=False, unique=True),
     Column("labels", JSON, nullable=False),
     Column("granted_labels", JSON, nullable=False, comment="those of its registration token: it keeps them"),
+    Column(
+        "projects", JSON(none_as_null=True), comment="ids of those whose work people let it take; null: all"
+    ),
+    Column("own_projects", JSON(none_as_null=True), comment="names of those whose work it takes; null: all"),
     Column("capacity", Integer, nullable=False),
     Column("version", Text, nullable=False),
     Column("address", Text),
@@ -361,6 +382,7 @@ attempt = Table(
         server_default="0",
         comment="its run's priority, negated: the queue begins with the least",
     ),
+    Column("from_fork", Boolean, nullable=False, server_default=false(), comment="as its run's"),
     Column("state", String(10), nullable=False),
     Column("reason", String(60)),
     Column("detail", Text),
@@ -387,6 +409,7 @@ attempt = Table(
         "labels",
         "rank",
         "project_id",
+        "from_fork",
         "id",
         sqlite_where=text("state = 'pending'"),
         postgresql_where=text("state = 'pending'"),

@@ -1,11 +1,11 @@
-"""Turns: runs of one concurrency group are under way one after the other, or a few at once, in the order of their ids."""
+"""Turns: runs of one concurrency group are under way one after the other, or a few at once, in the order of their places."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, bindparam, select, text, update
+from sqlalchemy import Connection, bindparam, func, select, text, update
 
 from tailrace.domain.plan import Plan
 from tailrace.domain.plan.model import GROUP_VALUES
@@ -18,16 +18,17 @@ from tailrace.store.tables import run_in_turn
 
 _NEW_GROUP = text("INSERT INTO concurrency_group (name) VALUES (:name) ON CONFLICT DO NOTHING")
 _LOCK_GROUP = select(groups.c.name).where(groups.c.name == bindparam("name")).with_for_update()
-_TURN = select(runs.c.concurrency, runs.c.turns).where(runs.c.id == bindparam("run"))
-_BEFORE = (
-    select(runs.c.id)
-    .where(run_in_turn, runs.c.concurrency == bindparam("name"), runs.c.id < bindparam("run"))
-    .order_by(runs.c.id)
+_TURN = select(runs.c.concurrency, runs.c.turns, runs.c.place).where(runs.c.id == bindparam("run"))
+_OTHERS = select(runs.c.id).where(
+    run_in_turn, runs.c.concurrency == bindparam("name"), runs.c.id != bindparam("run")
 )
+_BEFORE = _OTHERS.where(runs.c.place < bindparam("place")).order_by(runs.c.place)
+_LAST_PLACE = select(func.max(runs.c.place)).where(run_in_turn, runs.c.concurrency == bindparam("name"))
+_SET_PLACE = update(runs).where(runs.c.id == bindparam("run")).values(place=bindparam("at"))
 _FIRST = (
     select(runs.c.id)
     .where(run_in_turn, runs.c.concurrency == bindparam("name"))
-    .order_by(runs.c.id)
+    .order_by(runs.c.place)
     .limit(bindparam("turns"))
 )
 _SET = (
@@ -73,11 +74,25 @@ def take_place(connection: Connection, run_id: int, plan: Plan) -> Sequence[int]
     if plan.concurrency is not None:
         values = {key: getattr(about, key) or "" for key in GROUP_VALUES}
         name = f"project {about.project_id}: {resolve_group(plan.concurrency.group, values)}"
-    lock_group(connection, name)
     connection.execute(_SET, {"run": run_id, "rank": plan.priority, "name": name, "most": most})
+    place = _take_last_place(connection, run_id, name)
     if plan.concurrency is None or not plan.concurrency.cancel_superseded:
         return ()
-    return connection.execute(_BEFORE, {"name": name, "run": run_id}).scalars().all()
+    return connection.execute(_BEFORE, {"name": name, "run": run_id, "place": place}).scalars().all()
+
+
+def take_place_again(connection: Connection, run_id: int) -> None:
+    """A run that had ended goes on: behind all of its group that have not ended. To be called while it still has."""
+    name = connection.execute(_TURN, {"run": run_id}).one().concurrency
+    if name is not None:
+        _take_last_place(connection, run_id, name)
+
+
+def _take_last_place(connection: Connection, run_id: int, name: str) -> int:
+    lock_group(connection, name)
+    place = (connection.execute(_LAST_PLACE, {"name": name}).scalar() or 0) + 1
+    connection.execute(_SET_PLACE, {"run": run_id, "at": place})
+    return place
 
 
 def lock_group(connection: Connection, name: str) -> None:
@@ -88,16 +103,16 @@ def lock_group(connection: Connection, name: str) -> None:
 
 def turn_of(connection: Connection, run_id: int) -> Turn | None:
     """What a run waits for; None when it has its turn, or needs none."""
-    name, turns = connection.execute(_TURN, {"run": run_id}).one()
+    name, turns, place = connection.execute(_TURN, {"run": run_id}).one()
     if name is None:
         return None
-    before = connection.execute(_BEFORE, {"name": name, "run": run_id}).scalars().all()
+    before = connection.execute(_BEFORE, {"name": name, "run": run_id, "place": place}).scalars().all()
     return Turn(name, tuple(before[:turns])) if len(before) >= turns else None
 
 
 def next_in_turn(connection: Connection, run_id: int) -> Sequence[int]:
     """A run has ended: the runs of its group that may be under way now, those that are already among them."""
-    name, turns = connection.execute(_TURN, {"run": run_id}).one()
+    name, turns, _ = connection.execute(_TURN, {"run": run_id}).one()
     if name is None:
         return ()
     lock_group(connection, name)

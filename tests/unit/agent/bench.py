@@ -40,12 +40,14 @@ class Bench:
         capacity: int = 2,
         limits: LimitsSpec = NO_LIMITS,
         users: tuple[str, ...] = (),
+        projects: tuple[str, ...] | None = None,
     ) -> None:
         self.folder = folder
         self.peer = peer
         self.capacity = capacity
         self.limits = limits
         self.users = users
+        self.projects = projects
         self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
@@ -62,7 +64,13 @@ class Bench:
         self.warm = WarmParent(self.folder)
         users = JobUsers.named(self.users, self.capacity, self.folder)
         self.supervisor = Supervisor(
-            self.folder, ("linux",), self.capacity, self.warm, limits=self.limits, users=users
+            self.folder,
+            ("linux",),
+            self.capacity,
+            self.warm,
+            limits=self.limits,
+            users=users,
+            projects=self.projects,
         )
         self.supervisor.adopt()
         connection = Connection(self.peer.url, self.peer.identity, self.supervisor)

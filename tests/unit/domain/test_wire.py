@@ -71,6 +71,7 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "times": st.integers(1, 9),
     "version": TEXT,
     "labels": st.lists(TEXT).map(tuple),
+    "projects": st.none() | st.lists(TEXT).map(tuple),
     "capacity": st.integers(0, 2**31 - 1),
     "machine": st.none()
     | st.builds(

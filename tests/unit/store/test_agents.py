@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from tailrace.domain.errors import NotFound, Unauthorised
 from tailrace.domain.report import Load, MachineReport
 from tailrace.domain.states import AgentMode
+from tailrace.domain.trust import Taker
 from tailrace.store import Store
 from tailrace.store.agents import (
     AgentChange,
@@ -37,7 +38,7 @@ def register(connection: Connection, token: str, credential: str = "c") -> int:
 
 def came(connection: Connection, id: int, *labels: str) -> frozenset[str]:
     standing = agent_came(connection, id, labels=labels, capacity=3, version="2.0", address="10.0.0.1")
-    return standing.labels
+    return standing.taker.labels
 
 
 def test_a_token_registers_one_agent_with_its_labels(connection: Connection) -> None:
@@ -173,4 +174,4 @@ def test_a_removed_agent_loses_all(connection: Connection) -> None:
     with pytest.raises(NotFound):
         change_agent(connection, id, AgentChange(), "kim")
     gone = agent_came(connection, id, labels=("linux",), capacity=1, version="1", address=None)
-    assert gone == Standing(frozenset(), AgentMode.PAUSED), "its connection may have begun before"
+    assert gone == Standing(Taker(frozenset()), AgentMode.PAUSED), "its connection may have begun before"

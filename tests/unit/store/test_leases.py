@@ -11,6 +11,7 @@ from sqlalchemy import Connection, select
 
 from tailrace.domain.errors import LeaseLost
 from tailrace.domain.states import AttemptState, LogState
+from tailrace.domain.trust import Taker
 from tailrace.store import Store
 from tailrace.store.aborts import abort_run, attempts_to_abort
 from tailrace.store.agents import held_attempts
@@ -46,7 +47,7 @@ from tests.unit.store.world import (
 
 def offer(connection: Connection, *offers: tuple[int, Sequence[str], int]) -> list[Granted]:
     return lease_attempts(
-        connection, [Offer(agent, frozenset(labels), free) for agent, labels, free in offers], LEASE_MS
+        connection, [Offer(agent, Taker(frozenset(labels)), free) for agent, labels, free in offers], LEASE_MS
     )
 
 

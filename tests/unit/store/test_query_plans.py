@@ -13,6 +13,7 @@ from sqlalchemy import Connection, event, insert
 from tailrace.domain.facts import Finished, Started, StepBegan, StepEnded
 from tailrace.domain.outcome import Outcome
 from tailrace.domain.states import AttemptState, RunState, StepState
+from tailrace.domain.trust import Taker
 from tailrace.store.aborts import abort_run, attempts_to_abort
 from tailrace.store.agents import held_attempts, list_agents
 from tailrace.store.artifacts import list_artifacts
@@ -292,7 +293,9 @@ def _seal(connection: Connection) -> None:
 
 
 PER_JOB: dict[str, Callable[[World], Callable[[Connection], Any]]] = {
-    "lease_attempts": lambda w: lambda c: lease_attempts(c, [Offer(w.agent, frozenset({"linux"}), 4)], 1000),
+    "lease_attempts": lambda w: (
+        lambda c: lease_attempts(c, [Offer(w.agent, Taker(frozenset({"linux"})), 4)], 1000)
+    ),
     "sealed_secrets": lambda w: _wanting,
     "renew_leases": lambda w: lambda c: renew_leases(c, w.agent, 1000),
     "held_attempts": lambda w: lambda c: held_attempts(c, w.agent),

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from itertools import product
+from pathlib import Path
+
 from sqlalchemy import Connection, select
 
+from tailrace.domain.trust import Taker
 from tailrace.store.leases import Offer, lease_attempts
+from tailrace.store.migrate import migrate
 from tailrace.store.pauses import QUEUE, list_pauses, pause, resume
+from tailrace.store.queue import LINES
 from tailrace.store.runs import create_run
+from tailrace.store.sqlite import sqlite_engine
 from tailrace.store.tables import attempt as attempts
-from tests.unit.store.world import LEASE_MS, a_job, a_plan, a_project, an_agent, new_run, planned
+from tests.unit.store.world import LEASE_MS, PUSH, a_job, a_plan, a_project, an_agent, new_run, planned
 
 
 def queue(connection: Connection, plan: int, *labels: str, priority: int = 0) -> int:
@@ -21,7 +28,7 @@ def queue(connection: Connection, plan: int, *labels: str, priority: int = 0) ->
 def order(connection: Connection, agent: int, *labels: str) -> list[int]:
     """The attempts in the order in which an agent gets them one by one."""
     found: list[int] = []
-    while granted := lease_attempts(connection, [Offer(agent, frozenset(labels), 1)], LEASE_MS):
+    while granted := lease_attempts(connection, [Offer(agent, Taker(frozenset(labels)), 1)], LEASE_MS):
         found.append(granted[0].lease.attempt)
     return found
 
@@ -49,7 +56,7 @@ def test_a_share_is_fair_within_one_lease_of_many_too(connection: Connection) ->
     busy, quiet = (a_plan(connection, a_project(connection)) for _ in range(2))
     many = [queue(connection, busy) for _ in range(4)]
     one = queue(connection, quiet)
-    granted = lease_attempts(connection, [Offer(an_agent(connection), frozenset(), 3)], LEASE_MS)
+    granted = lease_attempts(connection, [Offer(an_agent(connection), Taker(frozenset()), 3)], LEASE_MS)
     assert {grant.lease.attempt for grant in granted} == {many[0], many[1], one}
 
 
@@ -68,3 +75,38 @@ def test_nothing_is_leased_from_what_is_paused(connection: Connection) -> None:
     resume(connection, f"project/{project}")
     resume(connection, f"project/{project}")
     assert order(connection, agent) == [mine]
+
+
+def test_every_line_of_the_queue_is_seen_with_its_oldest(connection: Connection) -> None:
+    """Labels, priorities, projects, forks: each combination is a line of its own, however long the others are."""
+    heads: dict[tuple[object, ...], int] = {}
+    plans = [a_plan(connection) for _ in range(2)]
+    for _ in range(2):
+        for plan, labels, priority, fork in product(plans, ((), ("gpu",)), (0, 5), (False, True)):
+            terms = planned(a_job("a", labels=labels), priority=priority)
+            event = PUSH.model_copy(update={"from_fork": fork})
+            run = create_run(connection, new_run(connection, None, plan_id=plan, plan=terms, event=event))
+            row = connection.execute(select(attempts).where(attempts.c.run_id == run)).one()
+            heads.setdefault((row.labels, row.rank, row.project_id, row.from_fork), row.id)
+    seen = [tuple(row) for row in connection.execute(LINES)]
+    assert len(seen) == 16
+    assert {row[:4]: row[4] for row in seen} == heads
+
+
+def test_the_next_line_is_sought_and_not_read_for(tmp_path: Path) -> None:
+    """Ten thousand attempts of one line cost no more than one: each comparison is a seek on all columns that it names."""
+    url = f"sqlite:///{tmp_path / 'queue.db'}"
+    migrate(url)
+    engine = sqlite_engine(tmp_path / "queue.db")
+    with engine.connect() as connection:
+        plan = "\n".join(row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {LINES}"))
+    engine.dispose()
+    for seek in (
+        "labels=? AND rank=? AND project_id=? AND from_fork>?",
+        "labels=? AND rank=? AND project_id>?",
+        "labels=? AND rank>?",
+        "labels>?",
+    ):
+        assert f"SEARCH attempt USING INDEX ix_attempt_queue ({seek})" in plan or (
+            f"SEARCH attempt USING COVERING INDEX ix_attempt_queue ({seek})" in plan
+        )

@@ -7,6 +7,7 @@ from sqlalchemy import Connection, select
 
 from tailrace.domain.errors import NotFound
 from tailrace.domain.plan import JobSpec, RunStep
+from tailrace.domain.trust import Taker
 from tailrace.store.leases import Offer, lease_attempts, read_handovers
 from tailrace.store.projects import get_project, remove_project
 from tailrace.store.secrets import (
@@ -73,7 +74,7 @@ def test_a_lease_comes_with_what_its_job_wants(connection: Connection) -> None:
     plain = JobSpec(name="b", steps=(RunStep(name="x", run="x"),))
     a_run(connection, job, plain, plan_id=a_plan(connection, one))
     a_run(connection, job, plan_id=a_plan(connection, two))
-    granted = lease_attempts(connection, [Offer(an_agent(connection), frozenset(), 3)], LEASE_MS)
+    granted = lease_attempts(connection, [Offer(an_agent(connection), Taker(frozenset()), 3)], LEASE_MS)
     token, key = (
         SealedSecret("TOKEN", secret_row(one, "TOKEN"), b"of one"),
         SealedSecret("KEY", secret_row(None, "KEY"), b"key for all"),

@@ -15,6 +15,7 @@ from tailrace.domain.model import JobView, RunView
 from tailrace.domain.outcome import Outcome, Reason
 from tailrace.domain.plan import JobSpec, Plan, RunStep
 from tailrace.domain.states import AttemptState
+from tailrace.domain.trust import Taker
 from tailrace.store.agents import add_agent_token, register_agent
 from tailrace.store.clock import read_clock
 from tailrace.store.facts import apply_fact
@@ -106,7 +107,7 @@ def lease(
     connection: Connection, agent_id: int, *labels: str, free: int = 1, lease_ms: int = LEASE_MS
 ) -> list[Lease]:
     """What the agent gets when it asks for so many attempts; `lease_ms` below 0 makes leases that have lapsed."""
-    granted = lease_attempts(connection, [Offer(agent_id, frozenset(labels), free)], lease_ms)
+    granted = lease_attempts(connection, [Offer(agent_id, Taker(frozenset(labels)), free)], lease_ms)
     return [grant.lease for grant in granted]
 
 

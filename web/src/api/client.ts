@@ -5,6 +5,7 @@ import type {
   Artifact,
   Cursor,
   Hit,
+  Job,
   Page,
   Plan,
   PlanDraft,
@@ -76,6 +77,8 @@ export class Api {
   startRun = (draft: RunDraft): Promise<Run> => this.json("POST", "/api/runs", draft);
   abortRun = (id: number): Promise<Run> => this.json("POST", `/api/runs/${id}/abort`);
   rerun = (id: number): Promise<Run> => this.json("POST", `/api/runs/${id}/rerun`);
+  retryFailed = (id: number): Promise<Run> => this.json("POST", `/api/runs/${id}/rerun`, { jobs: "failed" });
+  retryJob = (id: number): Promise<Job> => this.json("POST", `/api/jobs/${id}/retry`);
 
   artifacts = (run: number): Promise<Artifact[]> => this.all(`/api/runs/${run}/artifacts`);
   /** Where a person downloads an artifact, sees it in place, and downloads all of a run. */

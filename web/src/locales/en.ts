@@ -106,6 +106,8 @@ const en = {
     abortLast: "End now",
     abortLastHint: "The job was aborted and does its last steps (finally): end these too",
     rerun: "Run again",
+    retry: "Try again",
+    retryFailed: "Try failed jobs again",
     jobs: "Jobs",
     steps: "Steps",
     needs: "Needs {jobs}",

@@ -108,6 +108,8 @@ const zhCN: Messages = {
     abortLast: "立即结束",
     abortLastHint: "任务已中止，正在执行收尾步骤（finally）：连同它们一起结束",
     rerun: "重新运行",
+    retry: "重试",
+    retryFailed: "重试失败的任务",
     jobs: "作业",
     steps: "步骤",
     needs: "依赖 {jobs}",

@@ -1,4 +1,4 @@
-import type { RunSummary } from "../api/types";
+import type { Job, RunSummary } from "../api/types";
 import type { RunFilter } from "../api/client";
 
 /** Put runs into a list that is sorted newest first; one that is there already is replaced. */
@@ -36,6 +36,11 @@ export function matchesText(run: RunSummary, text: string): boolean {
     .toLowerCase()
     .split(/\s+/)
     .every((word) => hay.includes(word));
+}
+
+/** Whether people can have another attempt at this job. */
+export function canRetry(job: Job): boolean {
+  return job.state === "failed" || job.state === "aborted";
 }
 
 export function isOver(run: RunSummary): boolean {
