@@ -45,12 +45,14 @@ def check_address(repository: str) -> str:
 
 def is_subversion(repository: str) -> bool:
     """Whether this is the address of a Subversion repository; all others are git's."""
-    return repository.partition("://")[0].lower() in SVN_PROTOCOLS and "://" in repository
+    scheme, found, _ = repository.partition("://")
+    return bool(found) and scheme in SVN_PROTOCOLS
 
 
 def folder_name(repository: str) -> str:
     """A name for what is kept of this repository: readable, and another one for every other address."""
-    last = PurePosixPath(repository.rstrip("/").replace(":", "/")).name.removesuffix(".git")
+    shown = without_password(repository)
+    last = PurePosixPath(shown.rstrip("/").replace(":", "/")).name.removesuffix(".git")
     readable = _UNSAFE.sub("-", last).strip(".-")[:40] or "repository"
     return f"{readable}-{hashlib.sha256(repository.encode()).hexdigest()[:16]}"
 

@@ -61,7 +61,7 @@ def svn_environment(inherited: Mapping[str, str]) -> dict[str, str]:
     return {**ssh, "LC_ALL": "C.UTF-8"}  # without UTF-8, svn refuses to name files that need it
 
 
-def target(url: str, folder: str | None, number: int | None) -> str:
+def target(url: str, folder: str | None, number: int | str | None) -> str:
     """What svn takes for a folder or file as it was in a revision, under the name that it had then."""
     path = f"/{quote(folder, errors='replace')}" if folder else ""
     return f"{url}{path}@{'HEAD' if number is None else number}"

@@ -18,7 +18,6 @@ from tailrace.domain.plan import RunStep, StepSpec
 from tailrace.domain.states import AttemptState, StepState
 from tailrace.runner.account import Account
 from tailrace.runner.artifacts import ArtifactsPlace, move_artifacts
-from tailrace.runner.checkout import check_out
 from tailrace.runner.children import Children
 from tailrace.runner.execute import Executor
 from tailrace.runner.failure import StepFailed, cannot_start, ended_badly, failed, overdue
@@ -26,14 +25,14 @@ from tailrace.runner.family import Family
 from tailrace.runner.folder import AttemptFolder
 from tailrace.runner.handover import Access
 from tailrace.runner.machine import this_machine
-from tailrace.runner.mirrors import Mirror
 from tailrace.runner.output import now_ms
 from tailrace.runner.record import Record
 from tailrace.runner.scripts import folder_within, read_outputs
+from tailrace.runner.sources import sources_of
 from tailrace.runner.stop import Stop
 from tailrace.runner.strain import StrainedStep
 from tailrace.runner.trees import Undeletable, remove_tree
-from tailrace.steps.checkout import Checkout, git_environment
+from tailrace.runner.workspace import Workspace
 from tailrace.steps.command import Place
 from tailrace.steps.course import Course, Skip
 from tailrace.steps.environment import environment
@@ -47,6 +46,7 @@ class Attempt:
         self,
         folder: AttemptFolder,
         lease: Lease,
+        workspace: Workspace,
         record: Record,
         children: Children,
         family: Family,
@@ -70,15 +70,16 @@ class Attempt:
             self._output, children, self._family, stop, lease.grace_s, lease.job.idle_timeout_s
         )
         self._machine = this_machine(account)
-        self._place = Place(folder.workspace, folder.tmp)
-        self._mirror = Mirror(folder.mirrors, lease.repository)
+        self._workspace = workspace
+        self._place = Place(workspace.path, folder.tmp)
+        self._sources = sources_of(folder, lease, self._place)
         self._course = Course(lease)
         self._outputs: dict[str, str] = {}
         self._step = 0
 
     def borrowing(self) -> AbstractContextManager[None]:
-        """While this lasts, the mirror that the workspace borrows from stays."""
-        return self._mirror.used() if self._lease.job.checkout else nullcontext()
+        """While this lasts, what the workspace borrows from stays."""
+        return self._sources.borrowing() if self._lease.job.checkout else nullcontext()
 
     async def run(self) -> Outcome:
         """Do the steps in order, as far as their conditions hold, and then those of `finally`."""
@@ -89,6 +90,9 @@ class Attempt:
             f"run {lease.run_number}, job {job.name}, attempt {lease.number} on {self._machine.host}",
         )
         self._say_limits()
+        if self._workspace.kept:
+            state = "as the last attempt left it" if self._workspace.found else "new"
+            self._output.say(0, f"workspace {self._workspace.path.name}, which is kept: {state}")
         missing = [name for name in job.secrets if name not in self._secrets]
         if missing:
             detail = f"the agent handed over no {', '.join(missing)}"
@@ -222,12 +226,10 @@ class Attempt:
         return 0
 
     async def _check_out(self, index: int, name: str) -> int | None:
-        env = git_environment(os.environ, self._lease.cookie, self._lease.repository)
-        checkout = Checkout.of(self._lease, self._place, env, self._mirror.path)
         try:
-            revision = await check_out(checkout, self._mirror, self._executor, self._output, index)
+            revision = await self._sources.check_out(self._executor, self._output, index)
         except (OSError, ValueError) as error:
-            raise cannot_start(name, "git", self._machine.host, error) from error
+            raise cannot_start(name, self._sources.program, self._machine.host, error) from error
         self._course.revision = revision
         return 0 if revision else None
 

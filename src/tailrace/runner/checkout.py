@@ -6,9 +6,10 @@ from tailrace.domain.address import without_password
 from tailrace.domain.outcome import Reason
 from tailrace.domain.spans import Stream
 from tailrace.runner.execute import Ended, Executor
-from tailrace.runner.failure import failed
+from tailrace.runner.failure import StepFailed, failed
 from tailrace.runner.mirrors import Mirror
 from tailrace.runner.output import Output
+from tailrace.runner.trees import empty_tree
 from tailrace.steps.checkout import Checkout
 from tailrace.steps.command import Command
 
@@ -52,8 +53,18 @@ class _Way:
         """The commit that is in the workspace then."""
         checkout = self._checkout
         at = await self._held() or await self._obtain()
-        self._mirror.lend(checkout.place.workspace, checkout.url)
-        await self._must(checkout.detach(at), "cannot check out")
+        workspace = checkout.place.workspace
+        kept = (workspace / ".git").exists()
+        self._mirror.lend(workspace, checkout.url)
+        try:
+            await self._must(checkout.detach(at), "cannot check out")
+        except StepFailed as failure:
+            if not kept:
+                raise
+            self._output.say(self._step, f"{failure}; emptying the workspace that was kept")
+            empty_tree(workspace)
+            self._mirror.lend(workspace, checkout.url)
+            await self._must(checkout.detach(at), "cannot check out")
         if checkout.depth == 0:
             await self._must(checkout.take_refs(), "cannot take the branches and tags of")
         submodules = checkout.update_submodules()

@@ -54,9 +54,7 @@ class Repositories(Protocol):
 
     async def resolve(self, repository: str, revision: str | None, ref: str | None) -> Commit: ...
 
-    async def read_file(
-        self, repository: str, revision: str, path: str, ref: str | None
-    ) -> bytes | None: ...
+    async def read_file(self, repository: str, revision: str, path: str, ref: str | None) -> bytes | None: ...
 
 
 class Planner:
@@ -127,9 +125,7 @@ class Planner:
         if work.path is None:
             definition, file = work.definition or "", f"plan {work.plan_id}"
         else:
-            body = await self._repositories.read_file(
-                work.repository, commit.revision, work.path, commit.ref
-            )
+            body = await self._repositories.read_file(work.repository, commit.revision, work.path, commit.ref)
             if body is None:
                 shown = without_password(work.repository)
                 detail = f"there is no {work.path} at {commit.revision[:12]} in {shown}"
