@@ -70,7 +70,7 @@ class _Way:
         """Bring a working copy that was kept to the revision; False where there is none, or none that can be used."""
         checkout = self._checkout
         workspace = checkout.place.workspace
-        if not (workspace / ".svn").is_dir():
+        if not (workspace / ".svn").is_dir() or (workspace / ".svn").is_symlink():
             return False
         try:
             await self._change(checkout.recover(workspace), checkout.revert(workspace))
