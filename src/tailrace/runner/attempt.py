@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import traceback
 from collections.abc import Mapping
@@ -72,7 +71,7 @@ class Attempt:
         self._machine = this_machine(account)
         self._workspace = workspace
         self._place = Place(workspace.path, folder.tmp)
-        self._sources = sources_of(folder, lease, self._place)
+        self._sources = sources_of(folder, lease, self._place, workspace.inventory)
         self._course = Course(lease)
         self._outputs: dict[str, str] = {}
         self._step = 0
@@ -90,9 +89,11 @@ class Attempt:
             f"run {lease.run_number}, job {job.name}, attempt {lease.number} on {self._machine.host}",
         )
         self._say_limits()
-        if self._workspace.kept:
+        if self._workspace.inventory is not None:
             state = "as the last attempt left it" if self._workspace.found else "new"
-            self._output.say(0, f"workspace {self._workspace.path.name}, which is kept: {state}")
+            self._output.say(0, f"workspace {self._workspace.path.parent.name}, which is kept: {state}")
+        elif job.workspace == "keep":
+            self._output.say(0, "the workspace is not kept: this agent runs each job as a user of its own")
         missing = [name for name in job.secrets if name not in self._secrets]
         if missing:
             detail = f"the agent handed over no {', '.join(missing)}"
@@ -199,7 +200,7 @@ class Attempt:
         if step is None:
             return await self._check_out(index, name)
         if not isinstance(step, RunStep):
-            place = ArtifactsPlace(self._folder.workspace, self._lease.attempt, self._access)
+            place = ArtifactsPlace(self._place.workspace, self._lease.attempt, self._access)
             moved = await move_artifacts(step, place, self._stop, partial(self._output.say, index))
             return 0 if moved else None
         lease, course, host = self._lease, self._course, self._machine.host

@@ -177,7 +177,7 @@ class AttemptFolder:
                     remove_tree(path)
                 except Undeletable:
                     continue  # said when its attempt was removed
-            elif path.is_dir():
+            elif path.is_dir() and not path.is_symlink():
                 found.append(cls(path))
         return found
 

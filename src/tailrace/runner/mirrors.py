@@ -7,13 +7,12 @@ from contextlib import suppress
 from pathlib import Path
 
 from tailrace.domain.address import folder_name
+from tailrace.runner.inventory import Kept, read_kept
 from tailrace.runner.shared import Shared
-from tailrace.runner.trees import empty_tree, give_to_owner
+from tailrace.runner.trees import give_to_owner, opened, remove_tree, write_new
 
 PACKS = 40
 """So many packs slow every look down: then they become one."""
-_OF_KEPT = ("index", "modules")
-"""What of a kept workspace's `.git` serves the next attempt: which files are unchanged, and the submodules' repositories."""
 
 
 class Mirror(Shared):
@@ -43,26 +42,37 @@ class Mirror(Shared):
         """What a ref of its own points at; raises OSError."""
         return (self.path / ref).read_text(encoding="ascii").strip()
 
-    def lend(self, workspace: Path, url: str) -> None:
+    def lend(self, workspace: Path, url: str, index: Kept | None = None) -> None:
         """Make a repository in `workspace` that borrows this mirror's objects and knows `url` as its origin.
 
-        One that an earlier attempt left there makes room, but for its index.
+        Of one that is there nothing stays: a job may have changed its settings, and put links anywhere. `index` tells which files
+        of the workspace are as a checkout left them. Raises Undeletable, OSError.
         """
-        git = workspace / ".git"
-        empty_tree(git, but=_OF_KEPT)
-        for folder in ("objects/info", "refs/heads", "refs/tags"):
-            (git / folder).mkdir(parents=True, exist_ok=True)
-        (git / "HEAD").write_text("ref: refs/heads/main\n", encoding="ascii")
+        remove_tree(workspace / ".git")
         quoted = url.replace("\\", "\\\\").replace('"', '\\"')
-        (git / "config").write_text(
+        config = (
             "[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = false\n\tlogallrefupdates = true\n"
-            f'[remote "origin"]\n\turl = "{quoted}"\n\tfetch = +refs/heads/*:refs/remotes/origin/*\n',
-            encoding="utf-8",
+            f'[remote "origin"]\n\turl = "{quoted}"\n\tfetch = +refs/heads/*:refs/remotes/origin/*\n'
         )
-        (git / "objects/info/alternates").write_text(f"{self.path}/objects\n", encoding="utf-8")
-        with suppress(FileNotFoundError):
-            (git / "shallow").write_bytes((self.path / "shallow").read_bytes())
+        with opened(workspace) as place:
+            os.mkdir(".git", dir_fd=place)
+            with opened(".git", place) as git:
+                for folder in ("objects", "objects/info", "refs", "refs/heads", "refs/tags"):
+                    os.mkdir(folder, dir_fd=git)
+                write_new(git, "HEAD", b"ref: refs/heads/main\n")
+                write_new(git, "config", config.encode("utf-8", "surrogateescape"))
+                write_new(git, "objects/info/alternates", os.fsencode(f"{self.path}/objects\n"))
+                with suppress(FileNotFoundError):
+                    write_new(git, "shallow", (self.path / "shallow").read_bytes())
+                if index is not None:
+                    write_new(git, "index", index.content)
+                    os.utime("index", ns=(index.time_ns, index.time_ns), dir_fd=git, follow_symlinks=False)
         give_to_owner(workspace)
+
+    def index_of(self, workspace: Path) -> Kept:
+        """The index of the repository that was lent, before a job had it; raises OSError."""
+        with opened(workspace) as place, opened(".git", place) as git:
+            return read_kept("index", git)
 
     def unlock(self) -> None:
         """Remove locks of a git that was killed."""

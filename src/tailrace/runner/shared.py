@@ -32,8 +32,8 @@ class Shared:
     def used(self) -> Generator[None]:
         """While this lasts, nobody removes the folder."""
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with locked(self._used, fcntl.LOCK_SH):
-            os.utime(self._used)
+        with locked(self._used, fcntl.LOCK_SH) as fd:
+            os.utime(fd)
             yield
 
     @asynccontextmanager
@@ -44,7 +44,7 @@ class Shared:
 
         `waiting` is called once, when another attempt has had it for a while.
         """
-        fd = os.open(self._fetch, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fd = open_lock(self._fetch)
         try:
             said_at = time.monotonic() + SAY_S
             while not try_lock(fd):
@@ -70,13 +70,13 @@ def remove_unused(folder: Path, older_than_s: float, largest_bytes: int) -> list
     Returns what was removed. May be called beside runners, and takes as long as looking at every file.
     """
     with suppress(FileNotFoundError):
-        marks = sorted(folder.glob("*.used"), key=lambda mark: mark.stat().st_mtime)
+        marks = sorted(folder.glob("*.used"), key=_last_used)
         places = {mark: place for mark in marks if (place := _place_of(mark)) is not None}
         sizes = {mark: _size_of(place) for mark, place in places.items()}
         total = sum(sizes.values())
         removed: list[Path] = []
         for mark, place in places.items():
-            old = time.time() - mark.stat().st_mtime > older_than_s
+            old = time.time() - _last_used(mark) > older_than_s
             if (old or total > largest_bytes) and _remove(mark, place):
                 removed.append(place)
                 total -= sizes[mark]
@@ -85,18 +85,28 @@ def remove_unused(folder: Path, older_than_s: float, largest_bytes: int) -> list
 
 
 @contextmanager
-def locked(path: Path, how: int) -> Generator[None]:
-    """Hold a lock on a file, which is made where there is none; raises BlockingIOError where `how` says not to wait."""
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+def locked(path: Path, how: int) -> Generator[int]:
+    """Hold a lock on a file, see `open_lock`; its descriptor. Raises BlockingIOError where `how` says not to wait."""
+    fd = open_lock(path)
     try:
         fcntl.flock(fd, how)
-        yield
+        yield fd
     finally:
         os.close(fd)
 
 
+def open_lock(path: Path) -> int:
+    """The descriptor of a file to lock, which is made where there is none; raises OSError for a link."""
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+
+
 def _place_of(mark: Path) -> Path | None:
-    return next((place for kind in KINDS if (place := mark.with_suffix(kind)).is_dir()), None)
+    places = (mark.with_suffix(kind) for kind in KINDS)
+    return next((place for place in places if place.is_dir() and not place.is_symlink()), None)
+
+
+def _last_used(mark: Path) -> float:
+    return mark.lstat().st_mtime
 
 
 def _remove(mark: Path, place: Path) -> bool:

@@ -12,6 +12,7 @@ from tailrace.runner.checkout import check_out
 from tailrace.runner.checkout_svn import check_out_svn
 from tailrace.runner.execute import Executor
 from tailrace.runner.folder import AttemptFolder
+from tailrace.runner.inventory import Inventory
 from tailrace.runner.mirrors import Mirror
 from tailrace.runner.mirrors_svn import SvnMirror
 from tailrace.runner.output import Output
@@ -41,31 +42,39 @@ class Sources(Protocol):
         ...
 
 
-def sources_of(folder: AttemptFolder, lease: Lease, place: Place) -> Sources:
-    """Git's or Subversion's, as the address tells."""
-    return (_Svn if is_subversion(lease.repository) else _Git)(folder, lease, place)
+def sources_of(
+    folder: AttemptFolder, lease: Lease, place: Place, inventory: Inventory | None = None
+) -> Sources:
+    """Git's or Subversion's, as the address tells; `inventory` is a kept workspace's."""
+    return (_Svn if is_subversion(lease.repository) else _Git)(folder, lease, place, inventory)
 
 
 class _Git:
     program = "git"
 
-    def __init__(self, folder: AttemptFolder, lease: Lease, place: Place) -> None:
+    def __init__(
+        self, folder: AttemptFolder, lease: Lease, place: Place, inventory: Inventory | None
+    ) -> None:
         self._mirror = Mirror(folder.mirrors, lease.repository)
         env = git_environment(os.environ, lease.cookie, lease.repository)
         self._checkout = Checkout.of(lease, place, env, self._mirror.path)
+        self._inventory = inventory
         self.borrowing = self._mirror.used
 
     async def check_out(self, executor: Executor, output: Output, step: int) -> str | None:
-        return await check_out(self._checkout, self._mirror, executor, output, step)
+        return await check_out(self._checkout, self._mirror, self._inventory, executor, output, step)
 
 
 class _Svn:
     program = "svn"
 
-    def __init__(self, folder: AttemptFolder, lease: Lease, place: Place) -> None:
+    def __init__(
+        self, folder: AttemptFolder, lease: Lease, place: Place, inventory: Inventory | None
+    ) -> None:
         self._mirror = SvnMirror(folder.mirrors, f"{lease.repository}/{lease.ref or ''}")
         self._checkout = SvnCheckout.of(lease, place, os.environ, self._mirror.path, folder.svn)
+        self._inventory = inventory
         self.borrowing = self._mirror.used
 
     async def check_out(self, executor: Executor, output: Output, step: int) -> str | None:
-        return await check_out_svn(self._checkout, self._mirror, executor, output, step)
+        return await check_out_svn(self._checkout, self._mirror, self._inventory, executor, output, step)

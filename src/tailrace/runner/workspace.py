@@ -7,23 +7,25 @@ import itertools
 import os
 import re
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from tailrace.domain.lease import Lease
 from tailrace.runner.folder import AttemptFolder
-from tailrace.runner.shared import try_lock
+from tailrace.runner.inventory import Inventory
+from tailrace.runner.shared import open_lock, try_lock
+from tailrace.runner.trees import Undeletable, own_folder
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.-]+")
 
 
 class Workspace(NamedTuple):
-    """`kept`: it stays when the attempt ends. `found`: it holds what an earlier attempt left."""
+    """`found`: it holds what an earlier attempt left. `inventory`: where one that stays when the attempt ends has it."""
 
     path: Path
-    kept: bool = False
     found: bool = False
+    inventory: Inventory | None = None
 
 
 @contextmanager
@@ -32,31 +34,33 @@ def workspace_of(folder: AttemptFolder, lease: Lease) -> Generator[Workspace]:
 
     Attempts of a job that run at the same time, of several runs, get one each, and its next ones find the first that is free.
     """
-    if lease.job.workspace == "clean":
+    # Submodules: see the plan's reader. A user of its own: files that one job's user left would have to be given to the next's.
+    if lease.job.workspace == "clean" or lease.job.submodules != "none" or folder.user is not None:
         yield Workspace(folder.workspace)
         return
     folder.workspaces.mkdir(parents=True, exist_ok=True, mode=0o700)
     name = _name(lease)
     for number in itertools.count(1):
         mark = folder.workspaces / f"{name}-{number}.used"
-        fd = os.open(mark, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fd = open_lock(mark)
         try:
-            if try_lock(fd):
-                os.utime(mark)
-                yield _take(mark.with_suffix(""))
-                os.utime(mark)
+            workspace = _take(mark.with_suffix("")) if try_lock(fd) else None
+            if workspace is not None:
+                os.utime(fd)
+                yield workspace
+                os.utime(fd)
                 return
         finally:
             os.close(fd)
 
 
-def _take(path: Path) -> Workspace:
-    if path.is_symlink() or (path.exists() and not path.is_dir()):  # a job may leave anything
-        path.unlink()
-    found = path.is_dir()
-    path.mkdir(mode=0o700, exist_ok=True)
-    path.chmod(0o700)
-    return Workspace(path, kept=True, found=found)
+def _take(place: Path) -> Workspace | None:
+    """The workspace in a place that holds it and its inventory; None when something is mounted there."""
+    path = place / "workspace"
+    with suppress(Undeletable):
+        own_folder(place)
+        return Workspace(path, own_folder(path), Inventory(place / "inventory"))
+    return None
 
 
 def _name(lease: Lease) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tailrace.domain.address import Login, without_password
@@ -94,27 +94,26 @@ class SvnCheckout:
         """Finish what an svn that was killed left half done."""
         return self._local("cleanup", f"{folder}")
 
-    def revert(self, folder: Path) -> Command:
-        """Take back what was changed there in the repository's own files."""
-        return self._local("revert", "--quiet", "--recursive", f"{folder}")
-
     def tell(self) -> Command:
-        """Print the workspace's revision."""
-        return self._local("info", "--show-item=revision", f"{self.place.workspace}")
+        """Print the mirror's revision."""
+        return self._local("info", "--show-item=revision", f"{self.mirror}")
 
     def copy(self) -> Command:
-        """Copy the mirror into the workspace; times stay, by which svn knows files that were not changed."""
+        """Copy the mirror into the workspace, which is empty; times stay, by which svn knows files that were not changed."""
+        to = self.place.workspace
         return Command(
-            ("cp", "-a", "--reflink=auto", f"{self.mirror}/.", f"{self.place.workspace}"),
+            ("cp", "-dR", "--preserve=mode,timestamps,links", "--reflink=auto", f"{self.mirror}/.", f"{to}"),
             self.env,
             self.mirror,
+            as_agent=True,
         )
 
     def take_externals(self, revision: str) -> Command | None:
         """The externals, where they are wanted."""
         if not self.externals:
             return None
-        return self._remote("update", "--quiet", f"--revision={revision}", f"{self.place.workspace}")
+        update = self._remote("update", "--quiet", f"--revision={revision}", f"{self.place.workspace}")
+        return replace(update, as_agent=False)
 
     @property
     def _source(self) -> str:
@@ -124,7 +123,7 @@ class SvnCheckout:
         """With the login in the address, and then with no other; otherwise with what the agent's user has."""
         options: tuple[str, ...] = ("--non-interactive", "--no-auth-cache")
         if self.login is None:
-            return Command(("svn", word, *options, *arguments), self.env, self.mirror.parent)
+            return Command(("svn", word, *options, *arguments), self.env, self.mirror.parent, as_agent=True)
         options += (f"--config-dir={self.config}", "--password-from-stdin")
         return Command(
             ("svn", word, *options, *arguments),
@@ -132,7 +131,10 @@ class SvnCheckout:
             self.mirror.parent,
             files=((self.config / "servers", server_settings(self.login).encode()),),
             told=self.login.password.encode(),
+            as_agent=True,
         )
 
     def _local(self, word: str, *arguments: str) -> Command:
-        return Command(("svn", word, "--non-interactive", *arguments), self.env, self.mirror.parent)
+        return Command(
+            ("svn", word, "--non-interactive", *arguments), self.env, self.mirror.parent, as_agent=True
+        )

@@ -67,6 +67,13 @@ def read_job(entry: Entry, plan: OfPlan, problems: Problems) -> ReadJob:
     needs = _distinct(entries, "needs", subject, problems)
     seconds = _seconds(entries, "timeout", subject, problems)
     checkout, depth, submodules = read_checkout(entries.get("checkout"), subject, problems)
+    mode = read_workspace(entries.get("workspace"), subject, plan.workspace, problems)
+    if mode == "keep" and submodules != "none":
+        problems.add(
+            entries["checkout"].place,
+            f"{subject} keeps its workspace and wants submodules: what it leaves in them would be trusted by git and svn; "
+            "write workspace: clean, or leave submodules to a step",
+        )
     uses = Uses(problems)
     reader = StepReader(subject, needs, uses, problems)
     steps = reader.steps(entry.place, entries.get("steps"))
@@ -83,7 +90,7 @@ def read_job(entry: Entry, plan: OfPlan, problems: Problems) -> ReadJob:
         checkout=checkout,
         depth=depth,
         submodules=submodules,
-        workspace=read_workspace(entries.get("workspace"), subject, plan.workspace, problems),
+        workspace=mode,
         retry=read_retry(entries["retry"], subject, problems) if "retry" in entries else None,
         secrets=_secrets(entries, subject, problems),
         log=read_log(entries.get("log"), subject, plan.log, problems),
