@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import fcntl
 import os
 import time
@@ -96,8 +97,15 @@ def locked(path: Path, how: int) -> Generator[int]:
 
 
 def open_lock(path: Path) -> int:
-    """The descriptor of a file to lock, which is made where there is none; raises OSError for a link."""
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    """The descriptor of a file to lock, which is made where there is none; a link in its place goes."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        return os.open(path, flags, 0o600)
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+    path.unlink()
+    return os.open(path, flags, 0o600)
 
 
 def _place_of(mark: Path) -> Path | None:

@@ -27,3 +27,17 @@ def test_anything_else_is_refused(text: str, found: str) -> None:
         '"workspace" of job "a" must be clean (each attempt begins with an empty one) or keep '
         f"(it finds what the last one left); found {found}"
     )
+
+
+@pytest.mark.parametrize("submodules", ["true", "recursive"])
+def test_submodules_and_a_kept_workspace_exclude_each_other(submodules: str) -> None:
+    """Wherever it is kept; what to write instead is said."""
+    wanted = JOBS + f"    checkout: {{submodules: {submodules}}}\n"
+    for text, place in (("workspace: keep\n" + wanted, "p:5:5"), (wanted + "    workspace: keep\n", "p:4:5")):
+        with pytest.raises(PlanInvalid) as caught:
+            parse_plan(text, "p")
+        assert str(caught.value) == (
+            f'{place}: job "a" keeps its workspace and wants submodules: what it leaves in them would be trusted by git '
+            "and svn; write workspace: clean, or leave submodules to a step"
+        )
+    parse_plan("workspace: keep\n" + wanted + "    workspace: clean\n")
