@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -99,6 +100,21 @@ def test_nothing_goes_through_a_link(
     assert bring(source, to, [], never) is not None
     assert decoy.untouched
     assert state(to) == state(source)
+
+
+def test_a_link_to_the_same_is_not_the_same(source: Path, to: Path, tmp_path: Path) -> None:
+    """It is replaced by a file; the other stays as it is."""
+    shutil.copytree(source, tmp_path / "like", symlinks=True)
+    (to / "file").symlink_to(tmp_path / "like" / "file")
+    os.link(tmp_path / "like" / "inner" / "file", to / "link")
+    before = state(tmp_path / "like")
+    bring(source, to, [], never)
+    assert state(to) == state(source)
+    assert state(tmp_path / "like") == before == state(source)
+    (to / "file").unlink()
+    os.link(tmp_path / "like" / "file", to / "file")
+    bring(source, to, [], never)
+    assert (to / "file").stat().st_nlink == 1
 
 
 @pytest.mark.parametrize("name", ["inner/file", "inner/inner/file", "file", "inner/", "inner/inner/"])
