@@ -169,7 +169,12 @@ def test_a_folder_of_our_own_is_made_or_taken(tmp_path: Path, decoy: Decoy) -> N
     place.chmod(0)
     assert own_folder(place)
     assert place.stat().st_mode & 0o777 == 0o700
-    for make in (Path.touch, os.mkfifo, lambda path: path.symlink_to(decoy.path)):
+
+    def link(path: Path) -> None:
+        path.symlink_to(decoy.path)
+
+    makes: tuple[Callable[[Path], None], ...] = (Path.touch, os.mkfifo, link)
+    for make in makes:
         place.rmdir()
         make(place)
         assert not own_folder(place)
