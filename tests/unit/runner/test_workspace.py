@@ -172,15 +172,10 @@ async def test_a_spoiled_workspace_serves_again(
     assert decoy.untouched
     assert again.stdout.decode().splitlines()[:3] == [place, "two", "two"]
     assert "other" not in again.stdout.decode().splitlines()
-    for name in (
-        "",
-        ".git" if isinstance(repository, Git) else ".svn",
-        "file",
-        "inner",
-        "inner/file",
-        "later",
-    ):
+    own_data = ".git" if isinstance(repository, Git) else ".svn"
+    for name in ("", own_data, "file", "inner", "inner/file", "later"):
         assert not (Path(place) / name).is_symlink(), name
+    assert not (Path(place) / own_data / "stray").exists()
 
 
 async def test_what_is_up_to_date_is_not_written_again(own: Bench, repository: Git | Svn) -> None:
