@@ -50,6 +50,7 @@ NEEDS: dict[str, Callable[[], Path | None]] = {
     "postgresql": _postgresql,
     "chromium": _program("chromium", "chromium-browser", "google-chrome"),
     "git": _program("git"),
+    "subversion": _program("svnserve"),
 }
 
 

@@ -11,6 +11,7 @@ has_chinese_font() {
     command -v fc-list >/dev/null && [ -n "$(fc-list :lang=zh-cn | head -n 1)" ]
 }
 has_git() { command -v git >/dev/null; }
+has_subversion() { command -v svn >/dev/null && command -v svnserve >/dev/null; }
 has_make() { command -v make >/dev/null; }
 has_python() {
     for name in ${PYTHON:-python3 python3.14 python3.13 python3.12 python3.11}; do
@@ -27,6 +28,7 @@ need() {  # PACKAGE, what for
   $1: $2"
 }
 has_git || need git "checkouts, the mirror of a repository, every test that pushes"
+has_subversion || need subversion "checkouts from Subversion, on both sides"
 has_make || need make "everything"
 has_python || need python3-venv "everything: Python 3.11 or newer with venv and ensurepip"
 has_postgresql || need postgresql "the store's tests on a real PostgreSQL (the server's programs; no server needs to run)"

@@ -50,7 +50,7 @@ from tailrace.logs.search import LogSearch
 from tailrace.logs.segment_reader import Segments
 from tailrace.logs.tail_file import FileLogStore
 from tailrace.settings import ADMIN_TOKEN_FILE, ServerSettings
-from tailrace.sources.mirror import Mirrors
+from tailrace.sources.repositories import Repositories
 from tailrace.store import Store, open_store
 from tailrace.store.agents import add_agent_token
 from tailrace.store.artifact_retention import ArtifactRules
@@ -242,7 +242,7 @@ async def _compose(
         away_ms=lease_ms,
         log_grace_s=LOG_GRACE_LEASES * settings.lease_s,
     )
-    planner = Planner(store, bus, Mirrors(data / "mirrors"))
+    planner = Planner(store, bus, Repositories(data / "mirrors"))
     rules = Rules(settings.retention_days, settings.retention_runs, settings.retention_bytes)
     retention = Retention(store, rules, sealer.sweep_soon)
     artifact_rules = ArtifactRules(settings.artifact_days, settings.artifact_bytes)

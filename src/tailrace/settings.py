@@ -235,6 +235,12 @@ class AgentSettings(_Settings):
     mirror_gib: float = Field(
         20, gt=0, description="GiB that the agent's mirrors may take; the longest unused are removed first."
     )
+    workspace_days: float = Field(
+        14, gt=0, description="Days after which a kept workspace that no job used is removed from the agent."
+    )
+    workspace_gib: float = Field(
+        20, gt=0, description="GiB that kept workspaces may take; the longest unused are removed first."
+    )
     once: bool = Field(
         False, description="Take one job, and end when the server has all of its log and its outcome."
     )

@@ -20,7 +20,7 @@ _NAME = "tailrace-exec-"
 @contextmanager
 def local_folder() -> Generator[Path]:
     """A new folder, held while the context lasts; what runs left that were killed is removed first."""
-    folder = Path(tempfile.gettempdir())
+    folder = Path(tempfile.gettempdir()).resolve()  # it may be a link, which nothing is removed through
     _remove_abandoned(folder)
     new = Path(tempfile.mkdtemp(prefix=f".{_NAME}", dir=folder))
     place = new.with_name(new.name[1:])

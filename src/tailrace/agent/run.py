@@ -21,7 +21,7 @@ from tailrace.agent.supervisor import Supervisor
 from tailrace.domain.errors import TailraceError, Unauthorised
 from tailrace.domain.plan.model import NO_LIMITS, LimitsSpec
 from tailrace.prctl import die_with_parent
-from tailrace.runner.mirrors import remove_unused
+from tailrace.runner.shared import remove_unused
 from tailrace.runner.strays import end_strays
 from tailrace.runner.warm import RunnerNotStarted, WarmParent
 
@@ -57,6 +57,8 @@ class AgentConfig:
     limits: LimitsSpec = NO_LIMITS
     job_users: tuple[str, ...] = ()
     projects: tuple[str, ...] | None = None
+    workspace_days: float = 14
+    workspace_gib: float = 20
 
 
 async def run_agent(config: AgentConfig) -> int:
@@ -143,14 +145,19 @@ class _Running:
         await asyncio.Event().wait()
 
     async def _tidy_up(self) -> None:
-        """Remove mirrors that nobody uses any more, now and then."""
-        folder, config = self._config.folder / "mirrors", self._config
+        """Remove mirrors and kept workspaces that nobody uses any more, now and then."""
+        config = self._config
+        limits = (
+            ("mirrors", config.mirror_days, config.mirror_gib),
+            ("workspaces", config.workspace_days, config.workspace_gib),
+        )
         while True:
-            removed = await asyncio.to_thread(
-                remove_unused, folder, config.mirror_days * DAY_S, int(config.mirror_gib * 2**30)
-            )
-            for mirror in removed:
-                _log.info("removed a mirror that was not used", mirror=mirror.name)
+            for kind, days, gib in limits:
+                removed = await asyncio.to_thread(
+                    remove_unused, config.folder / kind, days * DAY_S, int(gib * 2**30)
+                )
+                for path in removed:
+                    _log.info(f"removed one of the {kind}: not used, or no room for it", path=path.name)
             await asyncio.sleep(TIDY_S)
 
     async def _stay_connected(self) -> None:

@@ -48,6 +48,8 @@ def agent(
             cpu=settings.max_cpu or None,
         ),
         job_users=settings.job_users,
+        workspace_days=settings.workspace_days,
+        workspace_gib=settings.workspace_gib,
         follow_parent=follow_parent,
         once=settings.once,
         idle_timeout_s=settings.idle_timeout,

@@ -144,6 +144,14 @@ class AgentFlags:
         float | None,
         Parameter(help="GiB that the agent's mirrors may take; the longest unused are removed first."),
     ] = None
+    workspace_days: Annotated[
+        float | None,
+        Parameter(help="Days after which a kept workspace that no job used is removed from the agent."),
+    ] = None
+    workspace_gib: Annotated[
+        float | None,
+        Parameter(help="GiB that kept workspaces may take; the longest unused are removed first."),
+    ] = None
     once: Annotated[
         bool | None,
         Parameter(

@@ -1,4 +1,4 @@
-"""Addresses of repositories: which ones git may be given, and how they are named on disk and in messages."""
+"""Addresses of repositories: which ones git and svn may be given, and how they are named on disk and in messages."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 from tailrace.domain.errors import Invalid
 
 PROTOCOLS = ("https", "http", "ssh", "git", "file")
+"""Those of git."""
+SVN_PROTOCOLS = ("svn", "svn+ssh", "svn+https", "svn+http", "svn+file")
+"""Those of Subversion; `svn+` tells its https, http and file from git's."""
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 # git's short form of ssh: [user@]host:path. A second colon would name a transport helper (ext::…).
@@ -23,7 +26,7 @@ _PASSWORD = re.compile(r"(?<=://)([^/@\s:]*):[^/\s]*(?=@)")
 
 
 def check_address(repository: str) -> str:
-    """The address, if git may be given it: an https, http, ssh, git or file URL, user@host:path, or an absolute path.
+    """The address, if git or svn may be given it: a URL of their PROTOCOLS, user@host:path, or an absolute path.
 
     Raises Invalid otherwise: an address can neither be taken for an option nor name a program to start.
     """
@@ -40,9 +43,16 @@ def check_address(repository: str) -> str:
     raise Invalid(f"repository {without_password(repository)}: expected {_ALLOWED}")
 
 
+def is_subversion(repository: str) -> bool:
+    """Whether this is the address of a Subversion repository; all others are git's."""
+    scheme, found, _ = repository.partition("://")
+    return bool(found) and scheme in SVN_PROTOCOLS
+
+
 def folder_name(repository: str) -> str:
     """A name for what is kept of this repository: readable, and another one for every other address."""
-    last = PurePosixPath(repository.rstrip("/").replace(":", "/")).name.removesuffix(".git")
+    shown = without_password(repository)
+    last = PurePosixPath(shown.rstrip("/").replace(":", "/")).name.removesuffix(".git")
     readable = _UNSAFE.sub("-", last).strip(".-")[:40] or "repository"
     return f"{readable}-{hashlib.sha256(repository.encode()).hexdigest()[:16]}"
 
@@ -75,7 +85,10 @@ def without_password(text: str) -> str:
     return _PASSWORD.sub(r"\1:***", _WEB_LOGIN.sub(r"\1***@", text))
 
 
-_ALLOWED = f"a URL that begins with {', '.join(f'{p}://' for p in PROTOCOLS)}, or user@host:path, or an absolute path"
+_ALLOWED = (
+    f"a URL that begins with {', '.join(f'{p}://' for p in PROTOCOLS)}, or user@host:path, or an absolute path;"
+    f" for Subversion a URL that begins with {', '.join(f'{p}://' for p in SVN_PROTOCOLS)}"
+)
 
 
 def _is_url(repository: str, scheme: str) -> bool:
@@ -85,9 +98,17 @@ def _is_url(repository: str, scheme: str) -> bool:
         _ = url.port  # raises when it is no number
     except ValueError:
         return False
-    if scheme not in PROTOCOLS or " " in url.netloc:
+    if scheme not in (*PROTOCOLS, *SVN_PROTOCOLS) or " " in url.netloc:
         return False
-    if scheme == "file":
+    if scheme in ("file", "svn+file"):
         return url.netloc == "" and url.path.startswith("/")
+    if scheme in SVN_PROTOCOLS and (url.query or url.fragment or not _is_login(url)):
+        return False
     # ssh would take a host or a user that begins with a hyphen for an option.
-    return bool(host) and not host.startswith("-") and not user.startswith("-") and len(url.path) > 1
+    hyphen = host.startswith("-") or unquote(user).startswith("-")
+    return bool(host) and not hyphen and (len(url.path) > 1 or scheme in SVN_PROTOCOLS)
+
+
+def _is_login(url: SplitResult) -> bool:
+    # svn reads the user's name from a line of a file, and the password from a line of its input.
+    return not _CONTROL.search(unquote(url.username or "") + unquote(url.password or ""))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import traceback
 from collections.abc import Mapping
@@ -18,7 +17,6 @@ from tailrace.domain.plan import RunStep, StepSpec
 from tailrace.domain.states import AttemptState, StepState
 from tailrace.runner.account import Account
 from tailrace.runner.artifacts import ArtifactsPlace, move_artifacts
-from tailrace.runner.checkout import check_out
 from tailrace.runner.children import Children
 from tailrace.runner.execute import Executor
 from tailrace.runner.failure import StepFailed, cannot_start, ended_badly, failed, overdue
@@ -26,14 +24,14 @@ from tailrace.runner.family import Family
 from tailrace.runner.folder import AttemptFolder
 from tailrace.runner.handover import Access
 from tailrace.runner.machine import this_machine
-from tailrace.runner.mirrors import Mirror
 from tailrace.runner.output import now_ms
 from tailrace.runner.record import Record
 from tailrace.runner.scripts import folder_within, read_outputs
+from tailrace.runner.sources import sources_of
 from tailrace.runner.stop import Stop
 from tailrace.runner.strain import StrainedStep
 from tailrace.runner.trees import Undeletable, give_to_owner, remove_tree
-from tailrace.steps.checkout import Checkout, git_environment
+from tailrace.runner.workspace import Workspace
 from tailrace.steps.command import Place
 from tailrace.steps.course import Course, Skip
 from tailrace.steps.environment import environment
@@ -47,6 +45,7 @@ class Attempt:
         self,
         folder: AttemptFolder,
         lease: Lease,
+        workspace: Workspace,
         record: Record,
         children: Children,
         family: Family,
@@ -69,15 +68,16 @@ class Attempt:
             self._output, children, self._family, stop, lease.grace_s, lease.job.idle_timeout_s
         )
         self._machine = this_machine(account)
-        self._place = Place(folder.workspace, folder.tmp)
-        self._mirror = Mirror(folder.mirrors, lease.repository)
+        self._workspace = workspace
+        self._place = Place(workspace.path, folder.tmp)
+        self._sources = sources_of(folder, lease, self._place, workspace.inventory)
         self._course = Course(lease)
         self._outputs: dict[str, str] = {}
         self._step = 0
 
     def borrowing(self) -> AbstractContextManager[None]:
-        """While this lasts, the mirror that the workspace borrows from stays."""
-        return self._mirror.used() if self._lease.job.checkout else nullcontext()
+        """While this lasts, what the workspace borrows from stays."""
+        return self._sources.borrowing() if self._lease.job.checkout else nullcontext()
 
     async def run(self) -> Outcome:
         """Do the steps in order, as far as their conditions hold, and then those of `finally`."""
@@ -88,6 +88,11 @@ class Attempt:
             f"run {lease.run_number}, job {job.name}, attempt {lease.number} on {self._machine.host}",
         )
         self._say_limits()
+        if self._workspace.inventory is not None:
+            state = "as the last attempt left it" if self._workspace.found else "new"
+            self._output.say(0, f"workspace {self._workspace.path.parent.name}, which is kept: {state}")
+        elif job.workspace == "keep":
+            self._output.say(0, "the workspace is not kept: this agent runs each job as a user of its own")
         missing = [name for name in job.secrets if name not in self._secrets]
         if missing:
             detail = f"the agent handed over no {', '.join(missing)}"
@@ -194,9 +199,9 @@ class Attempt:
         if step is None:
             return await self._check_out(index, name)
         if not isinstance(step, RunStep):
-            place = ArtifactsPlace(self._folder.workspace, self._lease.attempt, self._access)
+            place = ArtifactsPlace(self._place.workspace, self._lease.attempt, self._access)
             moved = await move_artifacts(step, place, self._stop, partial(self._output.say, index))
-            give_to_owner(self._folder.workspace)
+            give_to_owner(self._place.workspace)
             return 0 if moved else None
         lease, course, host = self._lease, self._course, self._machine.host
         shell = step.shell or lease.job.shell or self._machine.shell
@@ -222,12 +227,10 @@ class Attempt:
         return 0
 
     async def _check_out(self, index: int, name: str) -> int | None:
-        env = git_environment(os.environ, self._lease.cookie, self._lease.repository)
-        checkout = Checkout.of(self._lease, self._place, env, self._mirror.path)
         try:
-            revision = await check_out(checkout, self._mirror, self._executor, self._output, index)
+            revision = await self._sources.check_out(self._executor, self._output, index)
         except (OSError, ValueError) as error:
-            raise cannot_start(name, "git", self._machine.host, error) from error
+            raise cannot_start(name, self._sources.program, self._machine.host, error) from error
         self._course.revision = revision
         return 0 if revision else None
 

@@ -24,6 +24,7 @@ from tailrace.runner.limit import LogLimit
 from tailrace.runner.masking import Masker
 from tailrace.runner.record import Record
 from tailrace.runner.stop import Stop
+from tailrace.runner.workspace import workspace_of
 
 
 async def carry(
@@ -60,10 +61,13 @@ async def carry(
             with Children(group, account) as children:
                 async with take_commands(folder, stop):
                     stop.limit(lease.job.timeout_s)
-                    attempt = Attempt(folder, lease, record, children, family, stop, secrets, account, access)
-                    with attempt.borrowing():
-                        outcome = await attempt.run()
-                        await attempt.leave_nobody()
+                    with workspace_of(folder, lease) as workspace:
+                        attempt = Attempt(
+                            folder, lease, workspace, record, children, family, stop, secrets, account, access
+                        )
+                        with attempt.borrowing():
+                            outcome = await attempt.run()
+                            await attempt.leave_nobody()
                     stop.close()
             await attempt.finish(outcome)
         clean(folder)

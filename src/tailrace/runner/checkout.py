@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from tailrace.domain.address import without_password
 from tailrace.domain.outcome import Reason
 from tailrace.domain.spans import Stream
 from tailrace.runner.execute import Ended, Executor
-from tailrace.runner.failure import failed
+from tailrace.runner.failure import StepFailed, failed
+from tailrace.runner.inventory import Inventory, Kept
 from tailrace.runner.mirrors import Mirror
 from tailrace.runner.output import Output
+from tailrace.runner.trees import Undeletable, empty_tree
 from tailrace.steps.checkout import Checkout
 from tailrace.steps.command import Command
 
@@ -18,12 +22,17 @@ class _Stopped(Exception):
 
 
 async def check_out(
-    checkout: Checkout, mirror: Mirror, executor: Executor, output: Output, step: int
+    checkout: Checkout,
+    mirror: Mirror,
+    inventory: Inventory | None,
+    executor: Executor,
+    output: Output,
+    step: int,
 ) -> str | None:
     """Check out what `checkout` names; returns the commit, or None when it was stopped early.
 
-    What the mirror holds already is not fetched again. Raises StepFailed: `source_unreachable` when nothing can be fetched
-    from the repository, `setup_failed` otherwise.
+    What the mirror holds already is not fetched again. `inventory` is a kept workspace's; without one the workspace is empty.
+    Raises StepFailed: `source_unreachable` when nothing can be fetched from the repository, `setup_failed` otherwise.
     """
     refused = checkout.refused()
     if refused is not None:
@@ -31,19 +40,30 @@ async def check_out(
             Reason.SETUP_FAILED, f"cannot check out {checkout.wanted} of {checkout.shown}: {refused}"
         )
     try:
-        return await _Way(checkout, mirror, executor, output, step).go()
+        return await _Way(checkout, mirror, inventory, executor, output, step).go()
     except _Stopped:
         return None
+    except Undeletable as error:
+        raise failed(
+            Reason.SETUP_FAILED, f"cannot check out {checkout.wanted} of {checkout.shown}: {error}"
+        ) from error
 
 
 class _Way:
     """From the repository to the mirror, and from the mirror to the workspace."""
 
     def __init__(
-        self, checkout: Checkout, mirror: Mirror, executor: Executor, output: Output, step: int
+        self,
+        checkout: Checkout,
+        mirror: Mirror,
+        inventory: Inventory | None,
+        executor: Executor,
+        output: Output,
+        step: int,
     ) -> None:
         self._checkout = checkout
         self._mirror = mirror
+        self._inventory = inventory
         self._executor = executor
         self._output = output
         self._step = step
@@ -52,16 +72,35 @@ class _Way:
         """The commit that is in the workspace then."""
         checkout = self._checkout
         at = await self._held() or await self._obtain()
-        self._mirror.lend(checkout.place.workspace, checkout.url)
-        await self._must(checkout.detach(at), "cannot check out")
+        await self._fill(at)
         if checkout.depth == 0:
             await self._must(checkout.take_refs(), "cannot take the branches and tags of")
         submodules = checkout.update_submodules()
         if submodules is not None:
             await self._must(submodules, "cannot check out the submodules of")
         commit = (checkout.place.workspace / ".git" / "HEAD").read_text(encoding="ascii").strip()
+        if self._inventory is not None:
+            self._inventory.keep(self._mirror.index_of(checkout.place.workspace))
         self._output.say(self._step, f"checked out {commit} of {checkout.shown}")
         return commit
+
+    async def _fill(self, at: str) -> None:
+        """Put the commit's files into the workspace; what was kept there is brought to it, or makes room."""
+        workspace = self._checkout.place.workspace
+        index = self._inventory.take() if self._inventory is not None else None
+        if index is not None:
+            try:
+                await self._detach(workspace, at, index)
+                return
+            except StepFailed as failure:
+                self._output.say(self._step, f"{failure}; emptying the workspace that was kept")
+        if self._inventory is not None:
+            empty_tree(workspace)
+        await self._detach(workspace, at, None)
+
+    async def _detach(self, workspace: Path, at: str, index: Kept | None) -> None:
+        self._mirror.lend(workspace, self._checkout.url, index)
+        await self._must(self._checkout.detach(at), "cannot check out")
 
     async def _held(self) -> str | None:
         """The commit, where the mirror holds it and nothing more is wanted than its files."""

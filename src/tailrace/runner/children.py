@@ -6,13 +6,16 @@ import asyncio
 import os
 import signal
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from typing import Self
 
 from tailrace.runner.account import Account
 from tailrace.runner.group import NO_GROUP, Group
 from tailrace.runner.terminal import control_terminal
 from tailrace.steps.command import Command
+
+_PIPE_BYTES = 4096  # what every pipe holds, whatever the system allows
 
 
 class Child:
@@ -63,7 +66,7 @@ class Children:
         self._loop.remove_signal_handler(signal.SIGCHLD)
 
     def start(self, command: Command, stdout: int, stderr: int) -> Child:
-        """Start a process with nothing to read, or with `stdout` as its terminal.
+        """Start a process, with `stdout` as its terminal where it wants one.
 
         Raises OSError or ValueError when it cannot be started.
         """
@@ -71,12 +74,12 @@ class Children:
         if account is not None:
             for pipe in (stdout, stderr):
                 os.fchown(pipe, account.uid, account.gid)  # so that /dev/stdout can be opened
-        with self._group.starting():
+        with _reading(command.told) as told, self._group.starting():
             process = subprocess.Popen(
                 command.argv,
                 env=account.environment(command.env) if account else dict(command.env),
                 cwd=command.cwd,
-                stdin=stdout if command.terminal else subprocess.DEVNULL,
+                stdin=stdout if command.terminal else told,
                 stdout=stdout,
                 stderr=stderr,
                 start_new_session=True,
@@ -124,3 +127,20 @@ class Children:
             exited = self._exits.pop(pid, None)
             if exited is not None:
                 exited.set_result(os.waitstatus_to_exitcode(status))
+
+
+@contextmanager
+def _reading(told: bytes) -> Generator[int]:
+    """A descriptor to read these bytes from, which a pipe must hold; raises ValueError for more."""
+    if not told:
+        yield subprocess.DEVNULL
+        return
+    if len(told) > _PIPE_BYTES:
+        raise ValueError(f"{len(told)} bytes are too many to be read by a process; at most {_PIPE_BYTES}")
+    reader, writer = os.pipe2(os.O_CLOEXEC)
+    try:
+        os.write(writer, told)
+        os.close(writer)
+        yield reader
+    finally:
+        os.close(reader)

@@ -124,6 +124,16 @@ class AttemptFolder:
         return self.path.parent.parent / "mirrors"
 
     @property
+    def workspaces(self) -> Path:
+        """Where workspaces are that jobs keep."""
+        return self.path.parent.parent / "workspaces"
+
+    @property
+    def svn(self) -> Path:
+        """What svn is told of the repository, while it is checked out."""
+        return self.path / "svn"
+
+    @property
     def cookie(self) -> str:
         """The attempt's cookie, from the folder's name: it must be known even when the lease cannot be read."""
         return self.path.name.partition("-")[2]
@@ -167,7 +177,7 @@ class AttemptFolder:
                     remove_tree(path)
                 except Undeletable:
                     continue  # said when its attempt was removed
-            elif path.is_dir():
+            elif path.is_dir() and not path.is_symlink():
                 found.append(cls(path))
         return found
 

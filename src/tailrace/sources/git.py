@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
-import signal
-from asyncio.subprocess import DEVNULL, PIPE, Process
 from dataclasses import dataclass
 from pathlib import Path
 
 from tailrace.domain.address import PROTOCOLS
+from tailrace.sources.process import Answer, ProgramMissing, run_program
 
-_GRACE = 2.0  # seconds in which git may remove its lock files before it is killed
 # What the server's environment may say about git; everything else that begins with GIT_ (GIT_DIR in a hook…) would
 # point our commands at other repositories.
 _KEPT = {"GIT_SSH_COMMAND", "GIT_SSL_CAINFO", "GIT_SSL_CAPATH", "GIT_EXEC_PATH"}
 
 
 @dataclass(frozen=True)
-class Answer:
+class GitAnswer(Answer):
     """What git wrote, and how it ended."""
-
-    status: int
-    output: bytes
-    complaint: str
 
     @property
     def why(self) -> str:
@@ -32,39 +25,18 @@ class Answer:
         return _telling(self.complaint) or f"git ended with status {self.status} and said nothing"
 
 
-class GitMissing(Exception):
-    """There is no git to run."""
-
-
-async def run_git(*arguments: str, folder: Path, config: Path, seconds: float) -> Answer:
+async def run_git(*arguments: str, folder: Path, config: Path, seconds: float) -> GitAnswer:
     """Run git in a folder, with `config` as its only configuration besides the repository's own.
 
-    It runs in its own process group, which is killed on cancellation and after so many seconds.
-    Raises TimeoutError, and GitMissing when there is no git.
+    Raises TimeoutError, and ProgramMissing when there is no git.
     """
     try:
-        process = await asyncio.create_subprocess_exec(
-            "git",
-            *arguments,
-            cwd=folder,
-            env=_environment(folder, config),
-            stdin=DEVNULL,
-            stdout=PIPE,
-            stderr=PIPE,
-            start_new_session=True,
+        answer = await run_program(
+            "git", *arguments, folder=folder, env=_environment(folder, config), seconds=seconds
         )
-    except FileNotFoundError as missing:
-        if not folder.is_dir():
-            raise
-        raise GitMissing("there is no git on this machine's PATH: install git 2.32 or newer") from missing
-    try:
-        async with asyncio.timeout(seconds):
-            output, complaint = await process.communicate()
-    except BaseException:
-        await _end(process)
-        raise
-    assert process.returncode is not None
-    return Answer(process.returncode, output, complaint.decode(errors="replace"))
+    except ProgramMissing as missing:
+        raise ProgramMissing(f"{missing}: install git 2.32 or newer") from missing
+    return GitAnswer(answer.status, answer.output, answer.complaint)
 
 
 def write_config(path: Path, repository: str) -> None:
@@ -110,24 +82,6 @@ def _environment(folder: Path, config: Path) -> dict[str, str]:
         "GIT_TERMINAL_PROMPT": "0",
         "LC_ALL": "C",
     }
-
-
-async def _end(process: Process) -> None:
-    """End the process and all it started: a polite word, a moment, then the hard way."""
-    try:
-        if process.returncode is None:
-            os.killpg(process.pid, signal.SIGTERM)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_GRACE):
-                    await process.wait()
-    except ProcessLookupError:
-        pass
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-    with contextlib.suppress(TimeoutError):  # a process that left the group may still hold our pipes
-        async with asyncio.timeout(_GRACE):
-            await process.wait()
 
 
 def _telling(complaint: str) -> str:

@@ -7,15 +7,16 @@ import contextlib
 import shutil
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TypeAlias, TypeVar
 
 from tailrace.domain.address import check_address, folder_name, without_password
 from tailrace.domain.errors import Invalid, RevisionNotFound, SourceUnreachable
 from tailrace.sources.base import Commit
-from tailrace.sources.git import Answer, GitMissing, run_git, write_config
-from tailrace.sources.names import is_abbreviation, is_hash, is_ref_name, short_name
+from tailrace.sources.git import GitAnswer, run_git, write_config
+from tailrace.sources.names import inner_path, is_abbreviation, is_hash, is_ref_name, short_name
 from tailrace.sources.payload import first_line
+from tailrace.sources.process import ProgramMissing
 
 T = TypeVar("T")
 Look: TypeAlias = Callable[[], Awaitable[T | None]]
@@ -66,12 +67,10 @@ class Mirrors:
 
         Raises Invalid (it is larger than 1 MiB, or no file), RevisionNotFound, SourceUnreachable.
         """
-        pure = PurePosixPath(path)
-        if not path or pure.is_absolute() or ".." in pure.parts or not pure.parts or "\0" in path:
-            raise Invalid(f"path {path!r}: expected a path inside the repository such as .tailrace.yml")
+        inner = inner_path(path)
         if not is_hash(revision):
             raise Invalid(f"revision {revision!r}: expected a full hash")
-        return await self._mirror(repository).read_file(revision, str(pure))
+        return await self._mirror(repository).read_file(revision, inner)
 
     def _mirror(self, repository: str) -> Mirror:
         mirror = self._mirrors.get(repository)
@@ -156,7 +155,7 @@ class Mirror:
         answer = await self._local("cat-file", "-t", revision)
         return None if answer is None else answer.output.decode().strip()
 
-    async def _local(self, *arguments: str) -> Answer | None:
+    async def _local(self, *arguments: str) -> GitAnswer | None:
         if not self._place.is_dir():
             return None
         answer = await self._git(f"--git-dir={self._place}", *arguments)
@@ -274,7 +273,7 @@ class Mirror:
         lines = answer.output.decode(errors="replace").splitlines()
         return [(hash_, ref) for hash_, _, ref in (line.partition("\t") for line in lines)]
 
-    async def _git(self, *arguments: str) -> Answer:
+    async def _git(self, *arguments: str) -> GitAnswer:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_config(self._config, self._repository)
         try:
@@ -284,7 +283,7 @@ class Mirror:
             raise SourceUnreachable(
                 self._shown, f"git {word} did not end within {self._timeout:g} s"
             ) from None
-        except GitMissing as missing:
+        except ProgramMissing as missing:
             raise SourceUnreachable(self._shown, str(missing)) from None
 
 

@@ -1,8 +1,11 @@
-"""Names in git: hashes, refs and their short forms."""
+"""Names in git: hashes, refs and their short forms; and of files in any repository."""
 
 from __future__ import annotations
 
 import re
+from pathlib import PurePosixPath
+
+from tailrace.domain.errors import Invalid
 
 _HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _ABBREVIATION = re.compile(r"[0-9a-f]{4,63}")
@@ -37,3 +40,11 @@ def short_name(ref: str) -> str | None:
         if ref.startswith(space):
             return ref.removeprefix(space)
     return None
+
+
+def inner_path(path: str) -> str:
+    """The path of a file inside a repository, in its plainest form; raises Invalid for one that leads elsewhere."""
+    pure = PurePosixPath(path)
+    if not path or pure.is_absolute() or ".." in pure.parts or not pure.parts or "\0" in path:
+        raise Invalid(f"path {path!r}: expected a path inside the repository such as .tailrace.yml")
+    return str(pure)

@@ -17,11 +17,13 @@ _OPTIONS = (
     "advice.detachedHead=false",
     "core.fsmonitor=false",
     "core.hooksPath=/dev/null",
+    "core.splitIndex=false",  # an index is kept without what else is in .git
     "fetch.writeCommitGraph=false",
     "gc.auto=0",  # and no maintenance: a daemon would hold the output open
     "init.defaultBranch=main",
     "maintenance.auto=false",
     "safe.directory=*",
+    "submodule.recurse=false",  # a kept workspace may hold anything where a submodule was
 )
 _WHOLE_HISTORY = 2**31 - 1  # what git takes for "no limit", also where there was one
 _BRANCHES, _TAGS = "refs/tailrace/heads", "refs/tailrace/tags"

@@ -28,7 +28,7 @@ class Machine:
 
 @dataclass(frozen=True)
 class Command:
-    """A process to start; `files` are written first (mode 0600), each a path and its bytes.
+    """A process to start; `files` are written first (mode 0600), each a path and its bytes. `told` is what it reads.
 
     `terminal`: it gets a terminal, and nobody who types; its output is one stream then.
     `as_agent`: it is executed as the agent's user, also where jobs run as users of their own.
@@ -40,3 +40,4 @@ class Command:
     files: tuple[tuple[Path, bytes], ...] = field(default=())
     terminal: bool = False
     as_agent: bool = False
+    told: bytes = b""

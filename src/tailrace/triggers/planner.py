@@ -8,6 +8,7 @@ from typing import Protocol
 
 import structlog
 
+from tailrace.domain.address import without_password
 from tailrace.domain.errors import Invalid, RevisionNotFound, SourceUnreachable
 from tailrace.domain.outcome import Reason
 from tailrace.domain.plan import PlanInvalid
@@ -53,7 +54,7 @@ class Repositories(Protocol):
 
     async def resolve(self, repository: str, revision: str | None, ref: str | None) -> Commit: ...
 
-    async def read_file(self, repository: str, revision: str, path: str) -> bytes | None: ...
+    async def read_file(self, repository: str, revision: str, path: str, ref: str | None) -> bytes | None: ...
 
 
 class Planner:
@@ -124,9 +125,10 @@ class Planner:
         if work.path is None:
             definition, file = work.definition or "", f"plan {work.plan_id}"
         else:
-            body = await self._repositories.read_file(work.repository, commit.revision, work.path)
+            body = await self._repositories.read_file(work.repository, commit.revision, work.path, commit.ref)
             if body is None:
-                detail = f"there is no {work.path} at {commit.revision[:12]} in {work.repository}"
+                shown = without_password(work.repository)
+                detail = f"there is no {work.path} at {commit.revision[:12]} in {shown}"
                 await self._end(work, "skip", Reason.PLAN_MISSING, detail)
                 return
             definition, file = body.decode(errors="replace"), work.path

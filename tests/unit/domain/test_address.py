@@ -1,10 +1,10 @@
-"""Which addresses git may be given."""
+"""Which addresses git and svn may be given."""
 
 from __future__ import annotations
 
 import pytest
 
-from tailrace.domain.address import check_address, folder_name, without_password
+from tailrace.domain.address import check_address, folder_name, is_subversion, without_password
 from tailrace.domain.errors import Invalid
 
 
@@ -21,6 +21,12 @@ from tailrace.domain.errors import Invalid
         "me@host:/srv/git/wheel.git",
         "file:///srv/git/wheel.git",
         "/srv/git/a wheel.git",
+        "svn://example.com",
+        "svn://kim:sesame@example.com:3691/wheels/a b",
+        "svn+ssh://kim@example.com/srv/svn/wheels",
+        "svn+https://example.com/svn/wheels/trunk",
+        "svn+http://example.com/svn",
+        "svn+file:///srv/svn/wheels",
     ],
 )
 def test_ordinary_addresses_pass(address: str) -> None:
@@ -36,7 +42,6 @@ def test_ordinary_addresses_pass(address: str) -> None:
         "ext::sh -c touch% /tmp/x",
         "fd::7",
         "http::https://example.com/a",
-        "svn://example.com/a",
         "ftp://example.com/a",
         "HTTPS://example.com/a",
         "ssh://-oProxyCommand=touch/a",
@@ -50,6 +55,16 @@ def test_ordinary_addresses_pass(address: str) -> None:
         "https://exam ple.com/a",
         "https://[example.com/a",
         "file://host/a",
+        "SVN://example.com/a",
+        "svn:///a",
+        "svn+file://host/a",
+        "svn+rsh://example.com/a",
+        "svn+ssh://-oProxyCommand=touch/a",
+        "svn+ssh://-oProxyCommand=touch@host/a",
+        "svn+ssh://%2DoProxyCommand=touch@host/a",
+        "svn://kim%0Astore-passwords=yes:x@host/a",
+        "svn://kim:a%0Ab@host/a",
+        "svn+https://example.com/a?b",
         "relative/path",
         "./relative",
         "../relative",
@@ -87,7 +102,22 @@ def test_every_address_has_a_folder_of_its_own() -> None:
     assert names[5].startswith("wheel-")
 
 
+def test_the_address_tells_subversion_from_git() -> None:
+    """By its scheme alone."""
+    assert is_subversion("svn://example.com/a")
+    assert is_subversion("svn+https://example.com/a")
+    for address in ("https://svn.example.com/svn/a", "svn", "svn:a", "svn@example.com:a", "/svn+file://a"):
+        assert not is_subversion(address)
+
+
+def test_no_folder_is_named_after_a_password() -> None:
+    """Not even where the address has no path."""
+    assert "sesame" not in folder_name("svn://kim:sesame@example.com")
+
+
 def test_passwords_and_tokens_are_blotted_out() -> None:
+    assert without_password("svn+https://token@host/a b") == "svn+https://***@host/a b"
+    assert without_password("svn://kim:sesame@host/a") == "svn://kim:***@host/a"
     assert without_password("at https://token@host/a b") == "at https://***@host/a b"
     assert without_password("https://u:p@ss@host/a") == "https://***@host/a"
     assert without_password("ssh://git:sesame@host/a") == "ssh://git:***@host/a"

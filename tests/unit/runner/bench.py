@@ -14,7 +14,7 @@ from typing import TypeVar
 from tailrace.domain.facts import Fact, Finished, StepBegan, StepEnded
 from tailrace.domain.lease import Lease, Need
 from tailrace.domain.plan import JobSpec, RunStep, StepSpec, Submodules
-from tailrace.domain.plan.model import LimitsSpec, LogSpec
+from tailrace.domain.plan.model import LimitsSpec, LogSpec, WorkspaceMode
 from tailrace.domain.spans import Span, Stream, spans_within
 from tailrace.runner.family import Family
 from tailrace.runner.folder import AttemptFolder
@@ -117,6 +117,7 @@ class Bench:
         checkout: bool = False,
         depth: int = 1,
         submodules: Submodules = "none",
+        workspace: WorkspaceMode = "clean",
         repository: str = "/nowhere",
         revision: str | None = None,
         ref: str | None = None,
@@ -154,6 +155,7 @@ class Bench:
                 checkout=checkout,
                 depth=depth,
                 submodules=submodules,
+                workspace=workspace,
                 timeout_s=timeout_s,
                 log=log or LogSpec(),
                 limits=limits or LimitsSpec(),

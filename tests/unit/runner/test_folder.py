@@ -99,7 +99,7 @@ def _fill(workspace: Path) -> None:
     deep = workspace / "a" / "b"
     deep.mkdir(parents=True)
     (deep / "file").write_text("x")
-    (workspace / "link").symlink_to("/etc")
+    (workspace / "link").symlink_to(workspace.parent / "spool")
     deep.chmod(0o500)
     deep.parent.chmod(0)
 

@@ -7,7 +7,8 @@ import os
 import time
 from pathlib import Path
 
-from tailrace.runner.mirrors import Mirror, remove_unused
+from tailrace.runner.mirrors import Mirror
+from tailrace.runner.shared import remove_unused
 
 DAY_S = 86_400.0
 PLENTY = 1 << 40

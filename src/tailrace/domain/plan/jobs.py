@@ -12,13 +12,14 @@ from tailrace.domain.plan.errors import Place, Problems, shown
 from tailrace.domain.plan.keys import JOB_KEYS, known_entries
 from tailrace.domain.plan.limits import read_limits
 from tailrace.domain.plan.log_limits import read_log
-from tailrace.domain.plan.model import DEFAULT_TIMEOUT_S, JobSpec, LimitsSpec, LogSpec
+from tailrace.domain.plan.model import DEFAULT_TIMEOUT_S, JobSpec, LimitsSpec, LogSpec, WorkspaceMode
 from tailrace.domain.plan.nodes import Entry, Mapping, describe
 from tailrace.domain.plan.shells import read_shell, read_working_directory
 from tailrace.domain.plan.steps import StepReader
 from tailrace.domain.plan.turns import read_retry
 from tailrace.domain.plan.uses import Uses
 from tailrace.domain.plan.values import read_duration, read_names, read_text, read_variables
+from tailrace.domain.plan.workspace import read_workspace
 from tailrace.domain.references import NAME
 from tailrace.domain.secrets import NAME_RULE, is_name
 
@@ -46,6 +47,7 @@ class OfPlan:
     log: LogSpec
     limits: LimitsSpec
     shell: str | None
+    workspace: WorkspaceMode
 
 
 def read_job(entry: Entry, plan: OfPlan, problems: Problems) -> ReadJob:
@@ -65,6 +67,13 @@ def read_job(entry: Entry, plan: OfPlan, problems: Problems) -> ReadJob:
     needs = _distinct(entries, "needs", subject, problems)
     seconds = _seconds(entries, "timeout", subject, problems)
     checkout, depth, submodules = read_checkout(entries.get("checkout"), subject, problems)
+    mode = read_workspace(entries.get("workspace"), subject, plan.workspace, problems)
+    if mode == "keep" and submodules != "none":
+        problems.add(
+            entries["checkout"].place,
+            f"{subject} keeps its workspace and wants submodules: what it leaves in them would be trusted by git and svn; "
+            "write workspace: clean, or leave submodules to a step",
+        )
     uses = Uses(problems)
     reader = StepReader(subject, needs, uses, problems)
     steps = reader.steps(entry.place, entries.get("steps"))
@@ -81,6 +90,7 @@ def read_job(entry: Entry, plan: OfPlan, problems: Problems) -> ReadJob:
         checkout=checkout,
         depth=depth,
         submodules=submodules,
+        workspace=mode,
         retry=read_retry(entries["retry"], subject, problems) if "retry" in entries else None,
         secrets=_secrets(entries, subject, problems),
         log=read_log(entries.get("log"), subject, plan.log, problems),

@@ -29,21 +29,21 @@ def _words(text: str) -> frozenset[str]:
 
 PLAN_KEYS = Keys(
     level="the plan",
-    allowed=_in_order("concurrency jobs limits log max_parallel priority shell variables"),
+    allowed=_in_order("concurrency jobs limits log max_parallel priority shell variables workspace"),
     not_yet=_words(
         """defaults encoding environment environments finally matrix
-        notify on output parameters retry secrets workspace"""
+        notify on output parameters retry secrets"""
     ),
 )
 JOB_KEYS = Keys(
     level="a job",
     allowed=_in_order(
         """checkout finally idle_timeout if labels limits log needs outputs retry secrets shell start_timeout steps
-        timeout variables working_directory"""
+        timeout variables working_directory workspace"""
     ),
     not_yet=_words(
         """allow_failure concurrency continue_on_error defaults encoding environment environments
-        matrix max_parallel output parameters priority pty user workspace"""
+        matrix max_parallel output parameters priority pty user"""
     ),
 )
 STEP_KEYS = Keys(
@@ -51,7 +51,7 @@ STEP_KEYS = Keys(
     allowed=_in_order("artifacts continue_on_error env id if name pty run shell timeout working_directory"),
     not_yet=_words(
         """allow_failure deploy encoding finally group
-        idle_timeout image output retry secrets user workspace"""
+        idle_timeout image output retry secrets user"""
     ),
 )
 CHECKOUT_KEYS = Keys(level="a checkout", allowed=("depth", "submodules"), not_yet=_words("lfs path"))

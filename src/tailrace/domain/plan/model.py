@@ -22,6 +22,7 @@ MAX_CPU = 10_000
 
 
 Submodules = Literal["none", "direct", "recursive"]
+WorkspaceMode = Literal["clean", "keep"]
 
 
 GROUP_VALUES = ("branch", "event", "plan", "project", "ref", "revision")
@@ -138,7 +139,8 @@ class JobSpec(_Value):
     `depth` is how many commits a checkout fetches; 0 is the whole history, with branches and tags. `secrets` names those that its
     steps get. `condition` is its `if`, empty for the usual one. `outputs` are the texts that jobs which need it can name.
     `idle_timeout_s` is how long it may print nothing, `start_timeout_s` how long an attempt may wait for an agent
-    (None: for ever). `finally_steps` come after the others, whatever became of them.
+    (None: for ever). `finally_steps` come after the others, whatever became of them. `workspace`: each attempt begins with an
+    empty one, or (`keep`) with what the job's last one on that agent left.
     """
 
     name: str
@@ -151,6 +153,7 @@ class JobSpec(_Value):
     checkout: bool = True
     depth: int = Field(default=1, ge=0)
     submodules: Submodules = "none"
+    workspace: WorkspaceMode = "clean"
     retry: Retry | None = None
     secrets: tuple[str, ...] = ()
     log: LogSpec = LogSpec()

@@ -15,6 +15,7 @@ from tailrace.domain.plan.source import read_source
 from tailrace.domain.plan.steps import step_weight
 from tailrace.domain.plan.turns import read_concurrency
 from tailrace.domain.plan.values import read_whole
+from tailrace.domain.plan.workspace import read_workspace
 
 MAX_JOBS = 500
 MAX_CIRCLE = 20  # jobs that the message about a circle names
@@ -56,6 +57,7 @@ def _read_plan(root: Node | None, problems: Problems) -> Plan:
     log = read_log(entries.get("log"), "the plan", LogSpec(), problems)
     limits = read_limits(entries.get("limits"), "the plan", NO_LIMITS, problems)
     shell = read_shell(entries.get("shell"), "the plan", problems)
+    workspace = read_workspace(entries.get("workspace"), "the plan", "clean", problems)
     group = read_concurrency(entries["concurrency"], problems) if "concurrency" in entries else None
     priority = _whole(entries, "priority", -MAX_PRIORITY, MAX_PRIORITY, problems)
     most = _whole(entries, "max_parallel", 1, MAX_PARALLEL, problems)
@@ -67,7 +69,7 @@ def _read_plan(root: Node | None, problems: Problems) -> Plan:
     if "jobs" not in entries:
         problems.add(root.place, 'the plan has no "jobs"; it must name at least one job')
         return Plan()
-    jobs = _read_jobs(entries["jobs"], OfPlan(variables, log, limits, shell), problems)
+    jobs = _read_jobs(entries["jobs"], OfPlan(variables, log, limits, shell, workspace), problems)
     return Plan(
         variables=variables,
         priority=priority or 0,

@@ -1,0 +1,162 @@
+"""Bringing the sources of a Subversion repository into the workspace."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+from tailrace.domain.address import without_password
+from tailrace.domain.outcome import Reason
+from tailrace.domain.spans import Stream
+from tailrace.domain.subversion import is_away, telling
+from tailrace.runner.bring import bring
+from tailrace.runner.execute import Ended, Executor
+from tailrace.runner.failure import StepFailed, failed
+from tailrace.runner.inventory import Inventory, Kept
+from tailrace.runner.mirrors_svn import SvnMirror
+from tailrace.runner.output import Output
+from tailrace.runner.trees import Undeletable, empty_tree, give_to_owner, own_folder, remove_tree
+from tailrace.steps.checkout_svn import SvnCheckout
+from tailrace.steps.command import Command
+
+
+class _Stopped(Exception):
+    """Somebody asked for the attempt's end."""
+
+
+async def check_out_svn(
+    checkout: SvnCheckout,
+    mirror: SvnMirror,
+    inventory: Inventory | None,
+    executor: Executor,
+    output: Output,
+    step: int,
+) -> str | None:
+    """Check out what `checkout` names; returns the revision's number, or None when it was stopped early.
+
+    What the mirror has already is not asked for again; of what it has at another revision, only the difference is. `inventory`
+    is a kept workspace's; without one the workspace is empty. svn is never started in a workspace that a job had: it would
+    believe what it finds there. Raises StepFailed: `source_unreachable` when the repository does not answer, `setup_failed`
+    otherwise.
+    """
+    refused = checkout.refused()
+    if refused is not None:
+        raise failed(
+            Reason.SETUP_FAILED, f"cannot check out {checkout.wanted} of {checkout.shown}: {refused}"
+        )
+    try:
+        checkout.config.mkdir(mode=0o700, exist_ok=True)
+        return await _Way(checkout, mirror, inventory, executor, output, step).go()
+    except _Stopped:
+        return None
+    except Undeletable as error:
+        raise failed(
+            Reason.SETUP_FAILED, f"cannot check out {checkout.wanted} of {checkout.shown}: {error}"
+        ) from error
+    finally:
+        remove_tree(checkout.config)
+
+
+class _Way:
+    """From the repository to the mirror, and from the mirror to the workspace; or straight into one that was kept."""
+
+    def __init__(
+        self,
+        checkout: SvnCheckout,
+        mirror: SvnMirror,
+        inventory: Inventory | None,
+        executor: Executor,
+        output: Output,
+        step: int,
+    ) -> None:
+        self._checkout = checkout
+        self._mirror = mirror
+        self._inventory = inventory
+        self._executor = executor
+        self._output = output
+        self._step = step
+
+    async def go(self) -> str:
+        """The revision that is in the workspace then."""
+        checkout, mirror = self._checkout, self._mirror
+
+        def waiting() -> None:
+            self._output.say(self._step, f"waiting: another job checks out {checkout.shown}")
+
+        async with mirror.changing(waiting, self._executor.is_stopped) as free:
+            if not free:
+                raise _Stopped
+            if checkout.revision is None or mirror.at != checkout.revision:
+                mirror.begin()
+                await self._update()
+                if checkout.revision is not None:
+                    mirror.end(checkout.revision)
+            revision = checkout.revision or await self._revision()
+            if self._inventory is None:
+                await self._must(checkout.copy(), "cannot copy the mirror of")
+                own_folder(checkout.place.workspace)  # it has the mirror's rights now
+                give_to_owner(checkout.place.workspace)
+            else:
+                await self._bring(self._inventory)
+        externals = checkout.take_externals(revision)
+        if externals is not None:
+            await self._must(externals, "cannot check out the externals of")
+        self._output.say(self._step, f"checked out revision {revision} of {checkout.shown}")
+        return revision
+
+    async def _bring(self, inventory: Inventory) -> None:
+        """Let a kept workspace have the mirror's files, and those of its own that the repository never had."""
+        workspace = self._checkout.place.workspace
+        kept = inventory.take()
+        if kept is None:
+            empty_tree(workspace)
+        remove_tree(workspace / ".svn")
+        before = os.fsdecode(kept.content).split("\0") if kept is not None else []
+        try:  # in a thread: an abort must be heard meanwhile
+            brought = await asyncio.to_thread(
+                bring, self._mirror.path, workspace, before, self._executor.is_stopped
+            )
+        except OSError as error:
+            shown = f"{self._checkout.wanted} of {self._checkout.shown}"
+            raise failed(Reason.SETUP_FAILED, f"cannot bring the workspace to {shown}: {error}") from error
+        if brought is None:
+            raise _Stopped
+        inventory.keep(Kept(os.fsencode("\0".join(brought))))
+
+    async def _update(self) -> None:
+        """Bring the mirror to the revision; what cannot be brought there is made anew."""
+        checkout, mirror = self._checkout, self._mirror
+        if mirror.made:
+            try:
+                await self._change(checkout.recover(mirror.path), checkout.change(mirror.path))
+                return
+            except StepFailed as failure:
+                if failure.outcome.reason == Reason.SOURCE_UNREACHABLE:
+                    raise
+                self._output.say(self._step, f"{failure}; checking out anew")
+        remove_tree(mirror.path)
+        await self._must(checkout.make(), "cannot check out")
+
+    async def _revision(self) -> str:
+        told = await self._must(self._checkout.tell(), "cannot find")
+        return told.said.decode("utf-8", "replace").strip()
+
+    async def _change(self, *commands: Command) -> None:
+        for command in commands:
+            await self._must(command, "cannot check out")
+
+    async def _must(self, command: Command, what: str) -> Ended:
+        ended = await self._executor.run(command, self._step, Stream.SYSTEM, Stream.SYSTEM)
+        if ended.stopped:
+            raise _Stopped
+        if ended.status != 0:
+            raise self._failed(what, ended)
+        return ended
+
+    def _failed(self, what: str, ended: Ended) -> StepFailed:
+        said = ended.said.decode("utf-8", "replace")
+        reason = Reason.SOURCE_UNREACHABLE if is_away(said) else Reason.SETUP_FAILED
+        why = without_password(telling(said) or f"svn ended with status {ended.status}")
+        return failed(
+            reason, f"{what} {self._checkout.wanted} of {self._checkout.shown}: {why}", ended.status
+        )

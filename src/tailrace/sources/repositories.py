@@ -1,0 +1,33 @@
+"""What a revision is and what a file says there, whatever system keeps the repository."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tailrace.domain.address import is_subversion
+from tailrace.sources.base import Commit
+from tailrace.sources.mirror import Mirrors
+from tailrace.sources.subversion import Subversion
+
+
+class Repositories:
+    """Git's by their mirrors, Subversion's by asking them; the address tells which. `folder` is theirs alone."""
+
+    def __init__(self, folder: Path) -> None:
+        self._git = Mirrors(folder)
+        self._svn = Subversion(folder)
+
+    async def resolve(self, repository: str, revision: str | None, ref: str | None) -> Commit:
+        """The commit that is meant; raises Invalid, RevisionNotFound, SourceUnreachable."""
+        if is_subversion(repository):
+            return await self._svn.resolve(repository, revision, ref)
+        return await self._git.resolve(repository, revision, ref)
+
+    async def read_file(self, repository: str, revision: str, path: str, ref: str | None) -> bytes | None:
+        """The bytes of a file at what `resolve` found, or None when there is none.
+
+        Raises Invalid (it is larger than 1 MiB, or no file), RevisionNotFound, SourceUnreachable.
+        """
+        if is_subversion(repository):
+            return await self._svn.read_file(repository, revision, path, ref)
+        return await self._git.read_file(repository, revision, path)
