@@ -345,7 +345,8 @@ jobs:
     finally: [{{run: 'echo begun; until test -e {go}; do sleep 0.01; done'}}, {{run: echo cleared}}]
 """)
         process = desk.begin()
-        assert process.stdout is not None and process.stderr is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
         assert process.stdout.readline() == b"begun\n"
         process.send_signal(signal.SIGINT)
         while b"Ctrl-C again" not in process.stderr.readline():
