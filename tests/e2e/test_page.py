@@ -206,6 +206,23 @@ def test_a_job_that_waits_says_why(house: House, page: Page) -> None:
     expect(page.get_by_test_id("not-begun")).to_contain_text("no agent has label mars")
 
 
+def test_a_job_shows_what_it_gave_to_others(house: House, page: Page) -> None:
+    """Its outputs by name; a long one is cut, and of many there are the first."""
+    house.up()
+    many = ", ".join(f"k{n}: '{n}'" for n in range(30))
+    value = "x" * 300
+    plan = house.plan(
+        f"jobs: {{a: {{checkout: false, outputs: {{long: {value}, {many}}}, steps: [{{run: 'true'}}]}}}}"
+    )
+    run = house.run(plan)
+    shown = house.wait_state(run, "passed")
+    assert len(shown["jobs"][0]["attempts"][0]["outputs"]) == 31
+    assert shown["jobs"][0]["attempts"][0]["outputs"]["long"] == value
+    sign_in(house, page, f"/runs/{run}")
+    outputs = page.get_by_test_id("job-outputs").locator("dd")
+    expect(outputs).to_have_text(["x" * 200 + "…", *map(str, range(19))])
+
+
 def test_the_page_speaks_chinese(house: House, page: Page) -> None:
     """By the switch, and remembered."""
     house.up()

@@ -250,6 +250,131 @@ jobs:
 """
 
 
+def test_jobs_decide_by_what_others_gave_and_how_they_ended(desk: Desk) -> None:
+    """As on a server: outputs reach steps and conditions, and who is skipped is told why."""
+    desk.plan("""
+jobs:
+  build:
+    checkout: false
+    secrets: [TOKEN]
+    outputs: {tag: "${steps.make.outputs.tag}", hush: "${steps.make.outputs.hush}", unasked: x}
+    steps: [{id: make, run: 'echo tag=v42 >> $TAILRACE_OUTPUT; echo hush=$TOKEN >> $TAILRACE_OUTPUT'}]
+  deploy:
+    needs: build
+    if: needs.build.outputs.tag == "v42" and event == "manual" and variables.TO == "here"
+    checkout: false
+    steps:
+      - run: echo "deploying $TAG, $HUSH, $UNASKED"
+        env: {TAG: "${needs.build.outputs.tag}", HUSH: "${needs.build.outputs.hush}"}
+  break:
+    needs: deploy
+    checkout: false
+    steps: [{run: exit 3}]
+    finally: [{run: echo cleared}]
+  never: {needs: break, checkout: false, steps: [{run: echo never}]}
+  tell: {needs: never, if: failure, checkout: false, steps: [{run: echo told}]}
+  praise: {needs: build, if: 'needs.build.outputs.tag == "v1"', checkout: false, steps: [{run: echo never}]}
+""")
+    status, out, error = desk.exec("--var", "TO=here", "--secret", "TOKEN", TOKEN="hush-hush")
+    assert status == 3
+    assert out == "deploy | deploying v42, ***, \nbreak  | cleared\ntell   | told\n"
+    ends = dict(line.split(maxsplit=1) for line in error.splitlines()[-6:])
+    assert ends["never"] == "skipped: it needs job break, which did not pass"
+    assert ends["praise"] == (
+        'skipped: its condition does not hold: `needs.build.outputs.tag == "v1"` (needs.build.outputs.tag is "v42")'
+    )
+    assert {name: end.split()[0] for name, end in ends.items() if name not in ("never", "praise")} == {
+        "build": "passed",
+        "deploy": "passed",
+        "break": "failed",
+        "tell": "passed",
+    }
+
+
+def test_outputs_are_those_of_the_last_attempt(desk: Desk) -> None:
+    """What one that failed before it gave is forgotten."""
+    desk.plan("""
+jobs:
+  flaky:
+    checkout: false
+    retry: {max: 1, on: exit_code}
+    outputs: {by: "${steps.give.outputs.by}"}
+    steps:
+      - id: give
+        run: echo by=$TAILRACE_ATTEMPT >> $TAILRACE_OUTPUT; test $TAILRACE_ATTEMPT = 2
+  after: {needs: flaky, checkout: false, steps: [{run: echo $BY, env: {BY: "${needs.flaky.outputs.by}"}}]}
+""")
+    assert desk.exec()[:2] == (0, "after | 2\n")
+
+
+def test_one_ctrl_c_lets_finally_go_on_and_a_second_one_ends_it(desk: Desk) -> None:
+    """What waits for the job does not begin, whatever its condition; nothing is left."""
+    mark = f"tailrace-test-{desk.repository.parent.name}-{os.getpid()}"
+    desk.plan(f"""
+jobs:
+  one:
+    checkout: false
+    steps: [{{run: echo begun; sleep 1000}}]
+    finally: [{{run: echo last; bash -c 'trap "" TERM; exec -a {mark} sleep 1000'}}, {{run: echo never}}]
+  after: {{needs: one, if: always, checkout: false, steps: [{{run: echo never}}]}}
+""")
+    process = desk.begin()
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"one   | begun\n"
+    process.send_signal(signal.SIGINT)
+    assert process.stdout.readline() == b"one   | last\n"
+    wait_for(lambda: lives(mark), "the process of `finally`")
+    process.send_signal(signal.SIGINT)
+    out, error = process.communicate(timeout=30)
+    assert (process.returncode, out) == (130, b"")
+    assert error.splitlines()[-1] == b"after  aborted: aborted by you (Ctrl-C)"
+    assert not lives(mark)
+    assert desk.left() == []
+
+
+def test_finally_goes_to_its_end_after_one_ctrl_c(desk: Desk) -> None:
+    """Also when it comes while `finally` is under way; the run was aborted all the same."""
+    for steps in ("echo begun; sleep 1000", "true"):
+        go = desk.repository / "go"
+        go.unlink(missing_ok=True)
+        desk.plan(f"""
+jobs:
+  one:
+    checkout: false
+    steps: [{{run: {steps}}}]
+    finally: [{{run: 'echo begun; until test -e {go}; do sleep 0.01; done'}}, {{run: echo cleared}}]
+""")
+        process = desk.begin()
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline() == b"begun\n"
+        process.send_signal(signal.SIGINT)
+        while b"Ctrl-C again" not in process.stderr.readline():
+            pass
+        if steps != "true":
+            assert process.stdout.readline() == b"begun\n"
+        go.touch()
+        assert process.communicate(timeout=30)[0] == b"cleared\n"
+        assert process.returncode == 130
+
+
+def test_a_signal_that_nobody_repeats_leaves_finally_little_time(desk: Desk) -> None:
+    """SIGTERM: what ends this process does not wait for long."""
+    desk.plan("""
+jobs:
+  one:
+    checkout: false
+    steps: [{run: echo begun; sleep 1000}]
+    finally: [{run: echo last; sleep 1000}]
+""")
+    process = desk.begin()
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"begun\n"
+    process.terminate()
+    assert process.communicate(timeout=30)[0] == b"last\n"
+    assert process.returncode == 130
+
+
 def stubborn(desk: Desk) -> tuple[subprocess.Popen[bytes], str]:
     """A run whose job ignores SIGTERM and has a process in another session; it has begun."""
     mark = f"tailrace-test-{desk.repository.parent.name}-{os.getpid()}"

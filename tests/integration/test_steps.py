@@ -57,6 +57,8 @@ def test_jobs_decide_by_what_others_gave_and_how_they_ended(home: House) -> None
         "tell": "passed",
         "praise": "skipped",
     }
+    assert jobs["build"]["attempts"][0]["outputs"] == {"tag": "v42"}
+    assert jobs["deploy"]["attempts"][0]["outputs"] == {}
     assert jobs["praise"]["reason"] == "condition_not_met"
     for number, said in ((1, b"deploying v42 to production"), (2, b"cleared"), (4, b"told")):
         assert home.output(home.wait_log(run, number)["log"]) == said

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from tailrace.agent.attempt import Attempt
+from tailrace.agent.local_jobs import JobEnd, LocalJobs, LocalWork
 from tailrace.agent.runners import now_ms
-from tailrace.agent.snapshot import Sources
 from tailrace.agent.wake import wakes
 from tailrace.domain.errors import Conflict
+from tailrace.domain.facts import Finished
 from tailrace.domain.lease import Lease
 from tailrace.domain.outcome import Outcome
 from tailrace.domain.plan import JobSpec
-from tailrace.domain.progress import JobProgress, progress
 from tailrace.domain.spans import Span, spans_within
 from tailrace.domain.states import AttemptState, JobState
 from tailrace.domain.wire import MAX_CHUNK_BYTES, MAX_CHUNK_SPANS
@@ -34,27 +33,6 @@ END_S = 0.01
 """How often a runner that has said its last word is looked at: it is removing its workspace."""
 FREE_BYTES = 64 << 20
 """What was shown and takes so much of the disk is given back to it."""
-
-
-@dataclass(frozen=True)
-class LocalWork:
-    """What is run: `jobs` by name, in the plan's order; each only with those that it needs, if these are among them."""
-
-    jobs: Mapping[str, JobSpec]
-    project: str
-    plan: str
-    sources: Sources
-    variables: Mapping[str, str]
-    secrets: Mapping[str, str] = field(repr=False)
-
-
-class JobEnd(NamedTuple):
-    """How a job ended; `detail` is one sentence for a person, `took_s` is None for a job that did not begin."""
-
-    state: JobState
-    detail: str | None = None
-    exit_code: int | None = None
-    took_s: float | None = None
 
 
 class Viewer(Protocol):
@@ -78,59 +56,51 @@ class LocalRun:
 
     def __init__(self, folder: Path, work: LocalWork, warm: WarmParent, viewer: Viewer, places: int) -> None:
         self._folder = folder
-        self._work = work
+        self._jobs = LocalJobs(work)
+        self._secrets = work.secrets
         self._warm = warm
         self._viewer = viewer
         self._places = asyncio.Semaphore(places)
-        self._states = dict.fromkeys(work.jobs, JobState.WAITING)
-        self._ends: dict[str, JobEnd] = {}
         self._begun: dict[asyncio.Task[JobEnd], str] = {}
         self._held: dict[str, _Held] = {}
         self._attempts = 0
         self._aborted_by: str | None = None
-        self._orders: set[asyncio.Task[bool]] = set()
+        self._aborts = 0
+        self._grace_s: float | None = None
+        self._orders: set[asyncio.Task[None]] = set()
 
     async def run(self) -> dict[str, JobEnd]:
         """Every job's end, in the plan's order, once nothing of them is alive any more."""
         with wakes(self._folder, self._woken, self._stalled):
             try:
-                self._advance()
+                self._begin()
                 while self._begun:
                     ended, _ = await asyncio.wait(self._begun, return_when=asyncio.FIRST_COMPLETED)
                     for task in ended:
-                        self._end(self._begun.pop(task), task.result())
-                    self._advance()
+                        self._jobs.end(self._begun.pop(task), task.result())
+                    self._begin()
             finally:
-                for task in self._begun:
+                for task in (*self._begun, *self._orders):
                     task.cancel()
                 await asyncio.gather(*self._begun, *self._orders, return_exceptions=True)
                 await self._leave_nobody()
-        return {name: self._ends[name] for name in self._work.jobs}
+        return self._jobs.ends
 
     def abort(self, by: str, grace_s: float | None = None) -> None:
-        """End what runs, with no more than this grace (seconds), and begin nothing more; may be called again, in a hurry."""
-        self._aborted_by = by
+        """End what runs, with no more than this grace (seconds), and begin no other job; the steps of `finally` come after it.
+
+        Once more ends these too, and so does a grace: then they have no more than a moment.
+        """
+        self._aborted_by = self._aborted_by or by
+        self._aborts += 1
+        self._grace_s = grace_s
+        self._jobs.abort(by)
         for held in self._held.values():
-            self._order(held.folder, by, grace_s)
+            self._order(held, by)
 
-    def _advance(self) -> None:
-        """Begin the jobs that can begin now, and end those that never will: decided as a server decides it."""
-        jobs = self._work.jobs
-        moves = progress(
-            [
-                JobProgress(name, tuple(need for need in job.needs if need in jobs), self._states[name])
-                for name, job in jobs.items()
-            ]
-        )
-        for name, need in moves.skip:
-            self._end(name, JobEnd(JobState.SKIPPED, f"it needs job {need}, which did not pass"))
-        for name in moves.ready:
-            self._states[name] = JobState.PENDING
-            self._begun[asyncio.create_task(self._do(jobs[name]))] = name
-
-    def _end(self, name: str, end: JobEnd) -> None:
-        self._states[name] = end.state
-        self._ends[name] = end
+    def _begin(self) -> None:
+        for job in self._jobs.advance():
+            self._begun[asyncio.create_task(self._do(job))] = job.name
 
     async def _do(self, job: JobSpec) -> JobEnd:
         """Attempts at the job, until one passes or its plan wants no more of them."""
@@ -138,28 +108,31 @@ class LocalRun:
             began = asyncio.get_running_loop().time()
             number = 1
             while self._aborted_by is None:
-                outcome = await self._attempt(job, number)
+                finished = await self._attempt(job, number)
+                outcome = finished.outcome
                 if outcome.state is not AttemptState.FAILED or not _wants_another(job, number, outcome):
                     took_s = asyncio.get_running_loop().time() - began
-                    return JobEnd(JobState(outcome.state.value), outcome.detail, outcome.exit_code, took_s)
+                    state = JobState(outcome.state.value)
+                    return JobEnd(state, outcome.detail, outcome.exit_code, took_s, finished.outputs)
                 number += 1
             return JobEnd(JobState.ABORTED, f"aborted by {self._aborted_by} before it began")
 
-    async def _attempt(self, job: JobSpec, number: int) -> Outcome:
-        lease = self._lease(job, number)
+    async def _attempt(self, job: JobSpec, number: int) -> Finished:
+        self._attempts += 1
+        lease = self._jobs.lease(job, self._attempts, number, os.urandom(16).hex())
         folder = AttemptFolder.create(self._folder / "attempts", lease)
         held = _Held(folder, Attempt(lease, folder))
         self._held[lease.folder] = held
         self._viewer.begin(lease)
-        secrets = {name: self._work.secrets[name] for name in job.secrets if name in self._work.secrets}
+        secrets = {name: self._secrets[name] for name in job.secrets if name in self._secrets}
         try:
             await self._warm.start(folder, secrets)
         except (RunnerNotStarted, OSError) as error:
             with suppress(OSError), folder.errors.open("a", encoding="utf-8") as file:
                 file.write(f"{error}\n")  # it becomes the outcome's detail
         if self._aborted_by is not None:
-            self._order(folder, self._aborted_by, None)
-        outcome = await self._watch(held)
+            self._order(held, self._aborted_by)
+        finished = await self._watch(held)
         self._viewer.end(lease)
         held.attempt.close()
         try:
@@ -167,10 +140,10 @@ class LocalRun:
         except Undeletable as error:
             self._viewer.notice(str(error))
         del self._held[lease.folder]
-        return outcome
+        return finished
 
-    async def _watch(self, held: _Held) -> Outcome:
-        """Show what the runner writes until it is gone; its last fact's outcome."""
+    async def _watch(self, held: _Held) -> Finished:
+        """Show what the runner writes until it is gone; its last fact."""
         attempt = held.attempt
         while True:
             held.woken.clear()
@@ -179,7 +152,7 @@ class LocalRun:
             await self._show(held)
             if not alive:
                 if attempt.finished is not None:
-                    return attempt.finished.outcome
+                    return attempt.finished
                 with suppress(Conflict):  # it lives after all
                     await asyncio.to_thread(finish_dead, held.folder, now_ms())
                 continue
@@ -211,28 +184,16 @@ class LocalRun:
                 await send_abort(held.folder, "the end of tailrace exec", 0)
             await asyncio.sleep(END_S)
 
-    def _lease(self, job: JobSpec, number: int) -> Lease:
-        self._attempts += 1
-        work = self._work
-        return Lease(
-            attempt=self._attempts,
-            number=number,
-            cookie=os.urandom(16).hex(),
-            log=self._attempts,
-            run=0,
-            run_number=0,
-            project=work.project,
-            plan=work.plan,
-            repository=work.sources.repository,
-            revision=work.sources.revision,
-            ref=work.sources.ref,
-            branch=work.sources.branch,
-            job=job,
-            variables=dict(work.variables),
-        )
+    async def _tell(self, held: _Held, by: str, grace_s: float | None, times: int) -> None:
+        """Have the runner end its attempt as soon as it listens, unless it ends before."""
+        while held.attempt.finished is None and held.folder.is_alive():
+            with suppress(OSError):
+                if await send_abort(held.folder, by, grace_s, times):
+                    return
+            await asyncio.sleep(END_S)
 
-    def _order(self, folder: AttemptFolder, by: str, grace_s: float | None) -> None:
-        order = asyncio.create_task(send_abort(folder, by, grace_s))
+    def _order(self, held: _Held, by: str) -> None:
+        order = asyncio.create_task(self._tell(held, by, self._grace_s, self._aborts))
         self._orders.add(order)
         order.add_done_callback(self._orders.discard)
 

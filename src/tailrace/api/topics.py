@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 import orjson
 
 from tailrace.api.runs import Runs
 from tailrace.domain.errors import NotFound
+from tailrace.domain.model import RunView
 from tailrace.live.scopes import AGENTS, RUNS
 from tailrace.store import Store
 from tailrace.store.agents import list_agents
 from tailrace.store.runs import RunFilter, list_runs, summaries
 
 NEWEST = 50
+MOST_OUTPUTS = 20
+MOST_CHARACTERS = 200
+"""Of a job's outputs, how many the page gets, and how much of each: they may be 256 KiB, and come again with each change."""
 
 
 class Topics:
@@ -41,7 +47,30 @@ class Topics:
             run = await self._runs.show(int(id))
         except NotFound:
             return None
-        return _frame(topic, "run", run.model_dump(mode="json"))
+        return _frame(topic, "run", _brief(run).model_dump(mode="json"))
+
+
+def _brief(run: RunView) -> RunView:
+    """The run with no more of its jobs' outputs than a page shows."""
+    jobs = tuple(
+        job.model_copy(
+            update={
+                "attempts": tuple(
+                    attempt.model_copy(update={"outputs": _first_of(attempt.outputs)})
+                    for attempt in job.attempts
+                )
+            }
+        )
+        for job in run.jobs
+    )
+    return run.model_copy(update={"jobs": jobs})
+
+
+def _first_of(outputs: dict[str, str]) -> dict[str, str]:
+    return {
+        name: value if len(value) <= MOST_CHARACTERS else f"{value[:MOST_CHARACTERS]}…"
+        for name, value in islice(outputs.items(), MOST_OUTPUTS)
+    }
 
 
 def _frame(topic: str, name: str, value: object) -> bytes:

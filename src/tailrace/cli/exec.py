@@ -17,13 +17,14 @@ from tailrace.cli.client import CallFailed
 from tailrace.domain.secrets import MAX_JOB_BYTES, NAME_RULE, is_name
 
 if TYPE_CHECKING:
-    from tailrace.agent.local import LocalRun, LocalWork
+    from tailrace.agent.local import LocalRun
+    from tailrace.agent.local_jobs import LocalWork
     from tailrace.cli.exec_viewer import ExecViewer
     from tailrace.domain.plan import JobSpec, Plan
 
 PLAN_FILE = ".tailrace.yml"
 HURRY_S = 2.0
-"""After a first Ctrl-C, how long a step that was told to end may take before it is killed; after a second one, not at all."""
+"""How long a step may take to end when the terminal goes, or somebody ends this process: nobody can ask for it twice."""
 
 
 def exec_plan(
@@ -41,7 +42,7 @@ def exec_plan(
     """Run a plan file on this machine, without a server, with what agents run it with.
 
     The jobs' output is shown as it comes. The exit status is that of the job that failed: 0 when all passed, 130 when the run
-    was aborted. Ctrl-C ends the jobs, a second one kills them.
+    was aborted. Ctrl-C ends the jobs, which then do their steps of `finally`; a second one kills these too.
 
     Jobs check out the files as they are here, committed or not (but for those that git ignores); nothing that they do
     changes them.
@@ -125,7 +126,7 @@ class _Exec:
         return exit_status(ends)
 
     def _work(self, place: Path) -> LocalWork:
-        from tailrace.agent.local import LocalWork
+        from tailrace.agent.local_jobs import LocalWork
         from tailrace.agent.snapshot import find_sources, take_snapshot
 
         if self.revision is None and not any(job.checkout for job in self.jobs.values()):
@@ -137,22 +138,20 @@ class _Exec:
 
 
 def _heed_signals(local: LocalRun, viewer: ExecViewer) -> None:
-    """One ends the jobs, the next kills them."""
+    """One ends the jobs, but for their steps of `finally`; the next kills them."""
     told = 0
 
-    def interrupted(by: str) -> None:
+    def interrupted(by: str, grace_s: float | None) -> None:
         nonlocal told
         told += 1
         if told == 1:
             viewer.notice("ending the jobs (Ctrl-C again kills them)")
-            local.abort(by, HURRY_S)
-        else:
-            local.abort(by, 0)
+        local.abort(by, grace_s if told == 1 else 0)
 
     loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGINT, interrupted, "you (Ctrl-C)")
+    loop.add_signal_handler(signal.SIGINT, interrupted, "you (Ctrl-C)", None)
     for number in (signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(number, interrupted, f"the signal {number.name}")
+        loop.add_signal_handler(number, interrupted, f"the signal {number.name}", HURRY_S)
 
 
 def _read_plan(plan_file: str | None) -> tuple[Path | None, Plan]:

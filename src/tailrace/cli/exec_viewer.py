@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 
-from tailrace.agent.local import JobEnd
+from tailrace.agent.local_jobs import JobEnd
 from tailrace.agent.snapshot import Sources
 from tailrace.cli.log_targets import Source
 from tailrace.cli.run_printing import RunPrinter

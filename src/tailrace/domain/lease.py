@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from pydantic import BaseModel, ConfigDict
 
 from tailrace.domain.plan import JobSpec
@@ -13,6 +15,12 @@ class Need(BaseModel):
     model_config = ConfigDict(frozen=True)
     outcome: str
     outputs: dict[str, str] = {}
+
+    def only(self, keys: Collection[str]) -> Need:
+        """The same with no other outputs than these."""
+        return Need(
+            outcome=self.outcome, outputs={key: self.outputs[key] for key in self.outputs if key in keys}
+        )
 
 
 class Lease(BaseModel):

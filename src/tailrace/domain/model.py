@@ -117,7 +117,7 @@ class StepView(Model):
 class AttemptView(Model):
     """One try at a job; `log` is the log's id, `log_size` its bytes so far, `log_dropped` those beyond its limit.
 
-    `stalled` says why its output stands still, while it does.
+    `stalled` says why its output stands still, while it does. `outputs` is what it gave to jobs that need its own, without secrets.
     """
 
     id: int
@@ -134,6 +134,7 @@ class AttemptView(Model):
     log_removed_why: str | None = None
     log_dropped: int = 0
     stalled: str | None = None
+    outputs: dict[str, str] = {}
     created_at: Time
     started_at: Time | None
     finished_at: Time | None

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from tailrace.domain.conditions import parse_condition
+from tailrace.domain.outcome import Reason
 from tailrace.domain.references import Lookup, Reference
 from tailrace.domain.states import JOB_ENDED, JobState
 
@@ -20,6 +22,14 @@ class JobProgress:
     condition: str = ""
 
 
+class Skipped(NamedTuple):
+    """A job that never begins, and why; `detail` is one sentence for a person."""
+
+    name: str
+    reason: Reason
+    detail: str
+
+
 @dataclass(frozen=True)
 class Moves:
     """Jobs that may begin now, and jobs that never will: `skip` each with the name of the need that did not pass, `unmet` each
@@ -28,6 +38,19 @@ class Moves:
     ready: tuple[str, ...]
     skip: tuple[tuple[str, str], ...]
     unmet: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def skipped(self) -> tuple[Skipped, ...]:
+        """All that never will, in the same words wherever the run is."""
+        needs = (
+            Skipped(name, Reason.NEEDS_FAILED, f"it needs job {need}, which did not pass")
+            for name, need in self.skip
+        )
+        conditions = (
+            Skipped(name, Reason.CONDITION_NOT_MET, f"its condition does not hold: {condition}")
+            for name, condition in self.unmet
+        )
+        return (*needs, *conditions)
 
 
 def _nothing(_name: str) -> Lookup:

@@ -1,4 +1,4 @@
-"""The messages between agent and server, version 1.
+"""The messages between agent and server, protocol 2.
 
 Text frames are JSON, one message each, told apart by `kind`. Binary frames are log bytes, see `pack_chunk`.
 The agent speaks first (`hello`); the server answers `welcome`, then `resume` or `drop` for each attempt that the agent holds.
@@ -22,9 +22,10 @@ from tailrace.domain.report import Load, MachineReport
 from tailrace.domain.spans import SPAN_BYTES, Span, pack_spans, unpack_spans
 from tailrace.domain.text import Text
 
-PROTOCOL = 1
-OLDEST_PROTOCOL = 1
-"""Agents of this protocol and later ones up to `PROTOCOL` are understood."""
+PROTOCOL = 2
+"""Raised with whatever the other side cannot pass over: also a new field of a plan's values, which refuse what they do not know."""
+OLDEST_PROTOCOL = 2
+"""Agents of this protocol and later ones up to `PROTOCOL` are understood, and understand a lease."""
 MAX_CHUNK_BYTES = 256 * 1024
 MAX_CHUNK_SPANS = 4096
 WINDOW_BYTES = 4 * 1024 * 1024

@@ -79,11 +79,8 @@ def advance_run(connection: Connection, run_id: int) -> bool:
         ],
         lambda name: values_for(connection, run_id, specs[name]),
     )
-    for name, need in moves.skip:
-        _skip(connection, ids[name], Reason.NEEDS_FAILED, f"it needs job {need}, which did not pass")
-        states[name] = JobState.SKIPPED
-    for name, condition in moves.unmet:
-        _skip(connection, ids[name], Reason.CONDITION_NOT_MET, f"its condition does not hold: {condition}")
+    for name, reason, detail in moves.skipped:
+        _skip(connection, ids[name], reason, detail)
         states[name] = JobState.SKIPPED
     ready = () if waits else moves.ready
     move_all(connection, jobs, JOB, [ids[name] for name in ready], "ready")
@@ -304,6 +301,7 @@ def _attempts(connection: Connection, showing: _Showing, id: int) -> dict[int, l
                 log_removed_why=row.removed_why,
                 log_dropped=row.dropped,
                 stalled=row.stalled,
+                outputs=row.outputs or {},
                 created_at=row.created_at,
                 started_at=row.started_at,
                 finished_at=row.finished_at,

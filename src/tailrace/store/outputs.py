@@ -43,12 +43,7 @@ def read_needs(connection: Connection, run_id: int, job: JobSpec) -> dict[str, N
     """Of the jobs that `job` needs, what its steps name; no query where they name nothing."""
     needed = needed_values(job)
     given = read_given(connection, run_id, needed) if needed else {}
-    return {
-        name: need.model_copy(
-            update={"outputs": {key: text for key, text in need.outputs.items() if key in needed[name]}}
-        )
-        for name, need in given.items()
-    }
+    return {name: need.only(needed[name]) for name, need in given.items()}
 
 
 def read_given(connection: Connection, run_id: int, names: Iterable[str]) -> dict[str, Need]:

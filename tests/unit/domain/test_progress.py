@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tailrace.domain.outcome import Reason
 from tailrace.domain.progress import JobProgress, Moves, progress
 from tailrace.domain.states import JOB, JOB_ENDED, RUN, RUN_ENDED, JobState, RunState, derive_run_state
 
@@ -75,6 +76,15 @@ def test_where_everything_passes_nothing_is_skipped(graph: Graph) -> None:
         assert moves.skip == ()
         states |= dict.fromkeys(moves.ready, JobState.PASSED)
     assert set(states.values()) == {JobState.PASSED}
+
+
+def test_who_never_begins_is_told_why() -> None:
+    """In one sentence, the same on a server and in a terminal."""
+    moves = Moves((), (("after", "bad"),), (("deploy", "`failure`"),))
+    assert moves.skipped == (
+        ("after", Reason.NEEDS_FAILED, "it needs job bad, which did not pass"),
+        ("deploy", Reason.CONDITION_NOT_MET, "its condition does not hold: `failure`"),
+    )
 
 
 def test_a_skipped_job_skips_those_that_need_it_and_each_knows_its_own_need() -> None:

@@ -72,6 +72,9 @@ def test_outputs_are_those_of_the_newest_attempt(connection: Connection) -> None
     give(connection, agent, second.attempt, tag="new")
     (deploy,) = lease(connection, agent)
     assert deploy.needs["build"].outputs == {"tag": "new"}
+    build = jobs_by_name(connection, deploy.run)["build"]
+    assert [attempt.outputs for attempt in build.attempts] == [{"tag": "old"}, {"tag": "new"}]
+    assert jobs_by_name(connection, deploy.run)["deploy"].attempts[0].outputs == {}
 
 
 def test_a_job_whose_condition_does_not_hold_is_skipped_at_once(connection: Connection) -> None:

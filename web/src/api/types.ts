@@ -144,6 +144,8 @@ export interface Attempt {
   log_dropped?: number;
   /** Why its output stands still; null: it does not. */
   stalled?: string | null;
+  /** What it gave to other jobs, the first of them and long ones cut; not told by older servers. */
+  outputs?: Record<string, string>;
   /** When retention removed the log, and the rule that took it; null: it did not. */
   log_removed_at?: string | null;
   log_removed_why?: string | null;

@@ -111,6 +111,7 @@ const en = {
     jobs: "Jobs",
     steps: "Steps",
     needs: "Needs {jobs}",
+    outputs: "Outputs",
     onAgent: "on {agent}",
     version: "version {version}",
     created: "Created",

@@ -113,6 +113,7 @@ const zhCN: Messages = {
     jobs: "作业",
     steps: "步骤",
     needs: "依赖 {jobs}",
+    outputs: "输出值",
     onAgent: "在 {agent} 上",
     version: "第 {version} 版",
     created: "创建时间",

@@ -1,0 +1,135 @@
+"""The jobs of a local run: which may begin, which never will, and what each gets of those that it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from tailrace.agent.snapshot import Sources
+from tailrace.domain.events import EventKind
+from tailrace.domain.lease import Lease, Need
+from tailrace.domain.plan import JobSpec, needed_values
+from tailrace.domain.progress import JobProgress, progress
+from tailrace.domain.references import Lookup
+from tailrace.domain.states import JobState
+from tailrace.domain.values import RunValues
+
+EVENT = EventKind.MANUAL.value
+"""What a local run came from: a person."""
+GRACE_S = 2.0
+"""The time between SIGTERM and SIGKILL: somebody waits for it."""
+
+
+@dataclass(frozen=True)
+class LocalWork:
+    """What is run: `jobs` by name, in the plan's order; each only with those that it needs, if these are among them."""
+
+    jobs: Mapping[str, JobSpec]
+    project: str
+    plan: str
+    sources: Sources
+    variables: Mapping[str, str]
+    secrets: Mapping[str, str] = field(repr=False)
+
+
+class JobEnd(NamedTuple):
+    """How a job ended; `detail` is one sentence for a person, `took_s` is None for a job that did not begin.
+
+    `outputs` is what its last attempt gives to those that need it.
+    """
+
+    state: JobState
+    detail: str | None = None
+    exit_code: int | None = None
+    took_s: float | None = None
+    outputs: Mapping[str, str] = {}
+
+
+class LocalJobs:
+    """Where each job of `work` stands: decided as a server decides it, kept in memory."""
+
+    def __init__(self, work: LocalWork) -> None:
+        self._work = work
+        self._states = dict.fromkeys(work.jobs, JobState.WAITING)
+        self._ends: dict[str, JobEnd] = {}
+
+    @property
+    def ends(self) -> dict[str, JobEnd]:
+        """The jobs that have ended, in the plan's order."""
+        return {name: self._ends[name] for name in self._work.jobs if name in self._ends}
+
+    def advance(self) -> list[JobSpec]:
+        """The jobs that begin now; those that never will end as skipped."""
+        moves = progress(
+            [
+                JobProgress(name, self._needs(job), self._states[name], job.condition)
+                for name, job in self._work.jobs.items()
+            ],
+            self._values,
+        )
+        for name, _, detail in moves.skipped:
+            self.end(name, JobEnd(JobState.SKIPPED, detail))
+        for name in moves.ready:
+            self._states[name] = JobState.PENDING
+        return [self._work.jobs[name] for name in moves.ready]
+
+    def end(self, name: str, end: JobEnd) -> None:
+        """A job has ended."""
+        self._states[name] = end.state
+        self._ends[name] = end
+
+    def abort(self, by: str) -> None:
+        """End what waits for others, whatever its condition."""
+        for name, state in self._states.items():
+            if state is JobState.WAITING:
+                self.end(name, JobEnd(JobState.ABORTED, f"aborted by {by}"))
+
+    def lease(self, job: JobSpec, attempt: int, number: int, cookie: str) -> Lease:
+        """What a runner gets for the `number`-th attempt at the job, the run's `attempt`-th."""
+        work = self._work
+        needed = needed_values(job)
+        return Lease(
+            attempt=attempt,
+            number=number,
+            cookie=cookie,
+            log=attempt,
+            run=0,
+            run_number=0,
+            project=work.project,
+            plan=work.plan,
+            repository=work.sources.repository,
+            revision=work.sources.revision,
+            ref=work.sources.ref,
+            branch=work.sources.branch,
+            event=EVENT,
+            job=job,
+            variables=dict(work.variables),
+            needs={
+                name: need.only(needed[name]) for name, need in self._given(job).items() if name in needed
+            },
+            grace_s=GRACE_S,
+        )
+
+    def _needs(self, job: JobSpec) -> tuple[str, ...]:
+        return tuple(need for need in job.needs if need in self._work.jobs)
+
+    def _given(self, job: JobSpec) -> dict[str, Need]:
+        return {
+            name: Need(outcome=end.state.value, outputs=dict(end.outputs))
+            for name in self._needs(job)
+            if (end := self._ends.get(name)) is not None
+        }
+
+    def _values(self, name: str) -> Lookup:
+        """What the names in a job's condition stand for, but for the outcomes of jobs."""
+        work, job = self._work, self._work.jobs[name]
+        own = {
+            "branch": work.sources.branch,
+            "event": EVENT,
+            "plan": work.plan,
+            "project": work.project,
+            "ref": work.sources.ref,
+            "revision": work.sources.revision,
+        }
+        return RunValues(own, {**job.variables, **work.variables}, self._given(job)).value
