@@ -16,6 +16,7 @@ from tailrace.domain.errors import Invalid
 from tailrace.domain.plan import JobSpec, RunStep
 from tailrace.domain.spans import Stream
 from tailrace.domain.states import AttemptState
+from tests.support.svn import SvnRepository
 from tests.unit.agent.bench import Bench
 from tests.unit.agent.peer import Held, Peer, lease_of, until
 from tests.unit.runner.bench import git
@@ -174,3 +175,27 @@ def test_only_root_can(place: Path) -> None:
     """An agent that is not root names the setting."""
     with pytest.raises(Invalid, match="job_users: only an agent that runs as root"):
         JobUsers.named((FIRST,), 1, place)
+
+
+@as_root
+@with_users
+async def test_a_checkout_of_subversion_belongs_to_the_user_and_no_workspace_is_kept(
+    place: Path, peer: Peer
+) -> None:
+    """Nobody else may look into it, and svn works there; files of one user are not given to the next."""
+    repository = SvnRepository(place / "wheels")
+    repository.commit("First", {"trunk/file": "first", "trunk/inner/file": "x"})
+    script = "id -un; stat -c %U.%a . | tail -1; stat -c %U file .svn inner/file; svn status; ls; touch built"
+    async with Bench(place / "agent", peer, capacity=1, users=(FIRST,)) as bench:
+        for number in (1, 2):
+            job = JobSpec(
+                name="test", workspace="keep", timeout_s=60, steps=(RunStep(name="one", run=script),)
+            )
+            lease = lease_of(number, script).model_copy(
+                update={"job": job, "repository": repository.address, "revision": "2", "ref": "trunk"}
+            )
+            held = await peer.lease(lease)
+            assert await completed(bench, held) is AttemptState.PASSED, held.data
+            assert words(held) == [FIRST, f"{FIRST}.700", FIRST, FIRST, FIRST, "file", "inner"]
+            assert b"the workspace is not kept: this agent runs each job as a user of its own" in held.data
+    assert not (place / "agent" / "workspaces").exists()
