@@ -15,6 +15,7 @@ import psutil
 
 from tailrace.runner.folder import AttemptFolder
 from tests.support.house import House, Process
+from tests.support.waiting import wait_for
 
 KINDS = ("server", "agent", "warm parent", "runner")
 
@@ -33,6 +34,11 @@ class Storm:
         self._server = house.server()
         self._homes = [house.folder / name for name in ("first", "second")]
         self._agents = [self._agent(home, house.post("/api/agent-tokens")["token"]) for home in self._homes]
+        # A token is good once: who is killed while it registers needs another, which is a person's work.
+        wait_for(
+            lambda: all((home / "agent" / "credential.json").exists() for home in self._homes),
+            "the agents to register",
+        )
         self._back = [0.0 for _ in self._homes]
         self.struck = dict.fromkeys(KINDS, 0)
 
