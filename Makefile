@@ -2,8 +2,8 @@
 export PYTHON
 PY := .venv/bin/python
 PYTEST := $(PY) -m pytest
-# As many tests at once as there are processors, but not more: integration tests start servers of their own.
-WORKERS ?= logical --maxprocesses=4
+# One test more at once than there are processors: integration tests wait half of their time.
+WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2) + 1)
 # Added to what `run`, `bench` and the tests are started with.
 ARGS ?=
 

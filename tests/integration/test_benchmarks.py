@@ -19,11 +19,13 @@ ROWS = {
     "masking": 3,
     "sealed_size": 2,
     "big_log": 6,
+    "abort": 1,
+    "memory": 4,
 }
 
 
 # They start servers of several kinds, one after the other: a minute each.
-SLOW = ("big_log", "fanout", "reconnect")
+SLOW = ("big_log", "dispatch", "fanout", "reconnect", "sealed_size")
 
 
 @pytest.mark.parametrize(

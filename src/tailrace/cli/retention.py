@@ -27,6 +27,10 @@ def retention(*, dry_run: bool = False, json: bool = False, flags: ClientFlags =
         columns = {"ARTIFACT": "artifact", "RUN": "run", "PATH": "path", "BYTES": "bytes", "WHY": "why"}
         show(done["artifacts"], as_json=False, columns=columns)
     would = "would be removed" if dry_run else "removed"
-    counts = f"{len(done['removed'])} logs and {len(done['artifacts'])} artifacts"
+    counts = f"{_count(len(done['removed']), 'log')} and {_count(len(done['artifacts']), 'artifact')}"
     print(f"{counts} {would}, {done['bytes']} bytes of the archive")
     return 0
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}"
