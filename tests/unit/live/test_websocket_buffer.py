@@ -98,7 +98,15 @@ def test_a_buffer_grows_for_what_pours_and_shrinks_for_who_talks() -> None:
         (masked(Opcode.BINARY, bytes(MOST), fin=False) + masked(Opcode.CONT, b"x"), 1009),
         (masked(Opcode.BINARY, b"", fin=False) + masked(Opcode.CONT, b"", fin=False) * 2000, 1009),
     ],
-    ids=["bare", "of nothing", "two begun", "no text", "large", "large in two", "in thousands"],  # masks are random
+    ids=[
+        "bare",
+        "of nothing",
+        "two begun",
+        "no text",
+        "large",
+        "large in two",
+        "in thousands",
+    ],  # masks are random
 )
 def test_what_no_client_may_send(frames: bytes, code: int) -> None:
     """The reader says so, with the code that the protocol has for it, and keeps no more than it may."""
