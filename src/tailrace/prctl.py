@@ -1,4 +1,4 @@
-"""What a process asks for itself: of Linux by prctl(2), of the C library by malloc_trim(3)."""
+"""What Linux lets a process ask for itself: prctl(2)."""
 
 from __future__ import annotations
 
@@ -32,13 +32,6 @@ def hide_memory() -> None:
     execute do not.
     """
     _prctl("PR_SET_DUMPABLE", _DUMPABLE, 0)
-
-
-def trim_memory() -> None:
-    """Give back what was needed for a while, as starting needs it; nothing where the C library has no way to."""
-    trim = getattr(_libc, "malloc_trim", None)
-    if trim is not None:
-        trim(0)
 
 
 def _prctl(name: str, option: int, value: int) -> None:

@@ -20,7 +20,7 @@ from tailrace.agent.machine import describe
 from tailrace.agent.supervisor import Supervisor
 from tailrace.domain.errors import TailraceError, Unauthorised
 from tailrace.domain.plan.model import NO_LIMITS, LimitsSpec
-from tailrace.prctl import die_with_parent, trim_memory
+from tailrace.prctl import die_with_parent
 from tailrace.runner.shared import remove_unused
 from tailrace.runner.strays import end_strays
 from tailrace.runner.warm import RunnerNotStarted, WarmParent
@@ -145,7 +145,7 @@ class _Running:
         await asyncio.Event().wait()
 
     async def _tidy_up(self) -> None:
-        """Remove mirrors and kept workspaces that nobody uses any more, and give back memory, now and then."""
+        """Remove mirrors and kept workspaces that nobody uses any more, now and then."""
         config = self._config
         limits = (
             ("mirrors", config.mirror_days, config.mirror_gib),
@@ -158,7 +158,6 @@ class _Running:
                 )
                 for path in removed:
                     _log.info(f"removed one of the {kind}: not used, or no room for it", path=path.name)
-            trim_memory()
             await asyncio.sleep(TIDY_S)
 
     async def _stay_connected(self) -> None:
