@@ -44,12 +44,23 @@ is_ready() {
 }
 
 # uv takes a sixth of pip's time. It does not know pip's own settings (a company's index, for one), so pip stands by.
+# The machine's own uv is taken when it is the lock's version. Without a network, what uv has kept in its cache will do:
+# whether a package is the one that is meant is told by the lock's hashes, wherever it comes from.
 install_locked() {
-    awk '/^uv==/ {on = 1} on && !/^(uv==| )/ {exit} on && !/#/' requirements.lock > .venv/uv.txt
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r .venv/uv.txt &&
-        VIRTUAL_ENV="$PWD/.venv" .venv/bin/uv pip sync --quiet --no-config --require-hashes requirements.lock && return
+    uv=.venv/bin/uv
+    sed '/^uv==/,/^[^ #]/ {/^uv==/d; /^ /d}' requirements.lock > .venv/but-uv.txt
+    if [ "$(command uv --version 2>/dev/null | cut -d ' ' -f 2)" = "$(sed -n 's/^uv==\([^ ]*\).*/\1/p' requirements.lock)" ]; then
+        ln -s "$(command -v uv)" $uv
+    else
+        awk '/^uv==/ {on = 1} on && !/^(uv==| )/ {exit} on && !/#/' requirements.lock > .venv/uv.txt
+        .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r .venv/uv.txt
+    fi &&
+        { uv_sync || { say "uv could not fetch the packages; trying with those that it has kept …" && uv_sync --offline; }; } && return
     say "uv could not install the packages; trying with pip …"
     .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+}
+uv_sync() {
+    VIRTUAL_ENV="$PWD/.venv" $uv pip sync --quiet --no-config --require-hashes "$@" .venv/but-uv.txt
 }
 
 if ! is_ready; then

@@ -360,7 +360,7 @@ class UploadHouse:
                 return
             match AGENT_MESSAGE.validate_json(frame):
                 case Said() as said:
-                    await session.said(said)
+                    await session.said_all([said])
                 case CloseLog() as closing:
                     await session.close_log(closing)
                 case Gap() as gap:

@@ -178,7 +178,7 @@ class AgentSocket:
             case Ready():
                 kept.seat.offer(message.free)
             case Said():
-                await self._session.said(message)
+                await self._session.said_all([message])
             case CloseLog():
                 await self._session.close_log(message)
             case Gap():

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import mimetypes
-from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
 from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
 
 from tailrace.api.conditions import YEAR_S, is_held, range_holds
-from tailrace.api.hangup import Hangup
+from tailrace.api.flow import Flow
 from tailrace.api.log_stretch import Unsatisfiable, range_of
 from tailrace.artifacts.reading import Reader
 from tailrace.store.artifacts import Stored
 
 SANDBOX = "sandbox allow-scripts; default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; frame-ancestors 'self'"
 """What a job wrote runs, when a browser shows it, as a page of no origin: it has no cookie, no storage and no API of ours."""
-
-Blocks = Callable[[], AsyncGenerator[bytes]]
 
 
 def type_of(path: str) -> str:
@@ -63,28 +58,3 @@ def file_answer(reader: Reader, stored: Stored, request: Request, headers: dict[
             headers["content-range"] = f"bytes {start}-{stop - 1}/{stored.size}"
     headers["content-length"] = str(stop - start)
     return Flow(lambda: reader.blocks(stored, start, stop), status, headers)
-
-
-class Flow(Response):
-    """Bytes that are read as fast as the client takes them; what cannot be read at all is a problem, not a broken answer."""
-
-    def __init__(self, blocks: Blocks, status: int, headers: dict[str, str]) -> None:
-        self._blocks = blocks
-        self.status_code = status
-        self.background = None
-        self.raw_headers = [(name.encode(), value.encode()) for name, value in headers.items()]
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        start = {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
-        if scope["method"] == "HEAD":
-            await send(start)
-        else:
-            async with Hangup(receive) as hangup, aclosing(self._blocks()) as blocks:
-                block = await anext(blocks, b"")
-                await send(start)
-                while block and not hangup.gone:
-                    await send({"type": "http.response.body", "body": block, "more_body": True})
-                    block = await anext(blocks, b"")
-                if hangup.gone:
-                    return
-        await send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -10,10 +10,9 @@ from typing import Any
 import orjson
 from fastapi import APIRouter, Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
 
 from tailrace.api.conditions import cache_control, is_held, range_holds, tag_of
-from tailrace.api.hangup import Hangup
+from tailrace.api.flow import Flow
 from tailrace.api.log_stretch import Unsatisfiable, find_stretch, range_of, read_streams, stretch_wish
 from tailrace.api.numbers import RowId, number_in
 from tailrace.api.rendering import renders_lines
@@ -155,7 +154,8 @@ class _Reader:
                     headers["content-range"] = f"bytes {start}-{stop - 1}/{size}"
             headers["content-length"] = str(stop - start)
         headers["x-log-offset"] = str(start)
-        return _Bytes(self._logs, log, start, stop, streams, settled, status, headers)
+        stretch = _Stretch(self._logs, log, start, stop, streams)
+        return Flow(stretch.settled if settled else stretch.blocks, status, headers)
 
     async def spans(self, log: int, request: Request) -> Response:
         view = await view_of(self._describe, log)
@@ -177,48 +177,19 @@ class _Reader:
         return self._logs.spans(log, start, stop, limit) if start < stop else []
 
 
-class _Bytes(Response):
-    """A stretch of a log, read in threads as fast as the client takes it."""
+class _Stretch:
+    """A stretch of a log, read in threads."""
 
     def __init__(
-        self,
-        logs: LogReader,
-        log: int,
-        start: int,
-        stop: int,
-        streams: frozenset[Stream] | None,
-        settled: bool,
-        status: int,
-        headers: dict[str, str],
+        self, logs: LogReader, log: int, start: int, stop: int, streams: frozenset[Stream] | None
     ) -> None:
         self._logs = logs
         self._log = log
         self._start = start
         self._stop = stop
         self._streams = streams
-        self._settled = settled
-        self.status_code = status
-        self.background = None
-        self.raw_headers = [(name.encode(), value.encode()) for name, value in headers.items()]
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        start = {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
-        if scope["method"] == "HEAD":
-            await send(start)
-        else:
-            body = self._settled_blocks() if self._settled else self._blocks()
-            async with Hangup(receive) as hangup, aclosing(body) as blocks:
-                # What cannot be read at all is a problem, not a broken answer.
-                block = await anext(blocks, b"")
-                await send(start)
-                while block and not hangup.gone:
-                    await send({"type": "http.response.body", "body": block, "more_body": True})
-                    block = await anext(blocks, b"")
-                if hangup.gone:
-                    return
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-    async def _blocks(self) -> AsyncGenerator[bytes]:
+    async def blocks(self) -> AsyncGenerator[bytes]:
         start = self._start
         while start < self._stop:
             # Borders where frames of segments have theirs: none is decompressed twice.
@@ -228,9 +199,9 @@ class _Bytes(Response):
                 yield block
             start = stop
 
-    async def _settled_blocks(self) -> AsyncGenerator[bytes]:
+    async def settled(self) -> AsyncGenerator[bytes]:
         settler = Settler(self._start)
-        async with aclosing(self._blocks()) as blocks:
+        async with aclosing(self.blocks()) as blocks:
             async for block in blocks:
                 text = await asyncio.to_thread(settler.feed, block)
                 if text:

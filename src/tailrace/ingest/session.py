@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Sequence
 
 import structlog
 
-from tailrace.domain.artifacts import upload_claim
 from tailrace.domain.errors import (
     Invalid,
     LeaseLost,
@@ -16,9 +15,7 @@ from tailrace.domain.errors import (
     NoRoom,
     NotFound,
     OffsetMismatch,
-    TailraceError,
 )
-from tailrace.domain.lease import Lease
 from tailrace.domain.report import Load
 from tailrace.domain.states import AttemptState, LogState
 from tailrace.domain.wire import (
@@ -32,7 +29,6 @@ from tailrace.domain.wire import (
     JobSecrets,
     Leased,
     LogClosed,
-    Noted,
     Refused,
     Resume,
     Rewind,
@@ -40,20 +36,19 @@ from tailrace.domain.wire import (
     ServerMessage,
     Stalled,
     Trouble,
-    Unnoted,
     Watch,
     unpack_chunk,
 )
 from tailrace.ingest.desk import Desk
+from tailrace.ingest.facts import Facts
 from tailrace.ingest.filler import append_words, fill_piece
+from tailrace.ingest.handovers import capped, hand_over
 from tailrace.ingest.room import RETRY_S
-from tailrace.ingest.secrets import open_secrets
 from tailrace.live.scopes import AGENTS, SEALING, wake_ended, wake_run
 from tailrace.logs.base import LogStore, base_after, end_of
 from tailrace.store.aborts import attempts_to_abort
 from tailrace.store.agents import HeldAttempt, held_attempts, note_trouble
-from tailrace.store.facts import apply_facts
-from tailrace.store.leases import Ended, Handover, Lapsed, end_lapsed, read_handovers, renew_leases
+from tailrace.store.leases import Handover, Lapsed, end_lapsed, read_handovers, renew_leases
 from tailrace.store.logs import LogOwner, close_log, find_owner
 from tailrace.store.segments import find_sealed, unseal
 from tailrace.store.stalls import left_logs_of, truncate_log
@@ -74,12 +69,12 @@ class Session:
         self._desk = desk
         self._agent_id = agent_id
         self._send = send
+        self._facts = Facts(desk, agent_id, send, self._drop)
         self._attempts: dict[int, int] = {}  # attempt -> its log
         self._logs: dict[int, int] = {}  # log -> its attempt
         self._durable: dict[int, int] = {}  # log -> bytes that are on disk for certain
         self._dirty: set[int] = set()
         self._dropped: set[int] = set()  # logs that the agent was told to send no more of
-        self._unnoted: dict[int, int] = {}  # attempt -> the fact that has to come first
         self._agent_why: dict[int, str] = {}  # attempt -> why its runner cannot write
         self._own_why: dict[int, str] = {}  # attempt -> why this server does not take its bytes
         self._given_up: set[int] = set()  # logs whose last line says that they are not whole
@@ -108,8 +103,12 @@ class Session:
         """Hand the agent new work."""
         lease = handover.lease
         self._adopt(lease.attempt, lease.log)
-        secrets = self._open(handover)
-        self._send(Leased(lease=_capped(lease, self._desk.max_log), secrets=secrets))
+        self._send(
+            Leased(
+                lease=capped(lease, self._desk.max_log),
+                secrets=hand_over(self._desk.key, self._agent_id, handover),
+            )
+        )
 
     async def tell_untold(self) -> None:
         """Hand over what was leased between `begin` and the agent's new seat: its earlier connection was told, in vain.
@@ -139,58 +138,9 @@ class Session:
                 self._drop(attempt_id, "its lease ran out and this agent lost it")
         await self.tell_aborts()
 
-    async def said(self, message: Said) -> None:
-        """Store a fact, then wake whoever it concerns. Facts behind one that found no room are not taken before it."""
-        await self.said_all([message])
-
     async def said_all(self, messages: Sequence[Said]) -> None:
-        """Store facts that came together, in one transaction: an agent's attempts begin and end in bursts."""
-        due = self._due(messages)
-        if not due:
-            return
-        facts = [(message.attempt, message.fact) for message in due]
-        try:
-            found = await self._desk.store.write(apply_facts, self._agent_id, facts)
-        except NoRoom as error:
-            self._desk.room.refuse(error)
-            for attempt in dict.fromkeys(message.attempt for message in due):
-                self._unnote(attempt, min(message.index for message in due if message.attempt == attempt))
-            return
-        except TailraceError:
-            if len(due) == 1:
-                raise
-            for message in due:  # what is wrong with one must not undo the others for ever
-                await self.said(message)
-            return
-        lost: set[int] = set()
-        for message, ended in zip(due, found, strict=True):
-            if isinstance(ended, LeaseLost):
-                if message.attempt not in lost:
-                    self._drop(message.attempt, ended.why)
-                lost.add(message.attempt)
-            else:
-                self._note(message, ended)
-
-    def _due(self, messages: Sequence[Said]) -> list[Said]:
-        """Those that no unnoted fact has to precede."""
-        due: list[Said] = []
-        first = dict(self._unnoted)
-        for message in messages:
-            attempt = message.attempt
-            if message.index > first.get(attempt, message.index):
-                self._unnote(attempt, first[attempt])
-                continue
-            if attempt in first:
-                first[attempt] = message.index + 1
-            due.append(message)
-        return due
-
-    def _note(self, message: Said, ended: Ended) -> None:
-        self._unnoted.pop(message.attempt, None)
-        self._send(Noted(attempt=message.attempt, index=message.index))
-        wake_ended(self._desk.bus, ended.run_id, ended.queued)
-        if message.fact.kind in ("started", "finished"):
-            self._desk.bus.publish(AGENTS)
+        """Store facts that came together, then wake whoever they concern."""
+        await self._facts.store(messages)
 
     async def chunks(self, frames: Sequence[bytes]) -> None:
         """Append log bytes; what cannot be kept is refused, and the agent keeps it and tries again. Raises Invalid, LeaseLost."""
@@ -397,11 +347,6 @@ class Session:
             self._desk.bus.publish(SEALING)
             wake_run(self._desk.bus, run_id)
 
-    def _unnote(self, attempt_id: int, index: int) -> None:
-        self._unnoted[attempt_id] = index
-        why = self._desk.room.trouble or "a fact before it could not be stored"
-        self._send(Unnoted(attempt=attempt_id, index=index, why=why, retry_s=RETRY_S))
-
     async def _refuse(self, log: int, error: OSError | NoRoom) -> None:
         """This server cannot keep what was sent: the agent keeps it, and whoever looks at the run is told."""
         why = self._desk.room.refuse(error)
@@ -436,15 +381,7 @@ class Session:
     async def _secrets_of(self, attempt_id: int) -> JobSecrets:
         """An agent that was restarted before the attempt began has forgotten them: they are on no disk."""
         (handover,) = await self._desk.store.read(read_handovers, [attempt_id])
-        return self._open(handover)
-
-    def _open(self, handover: Handover) -> JobSecrets:
-        lease = handover.lease
-        secrets = open_secrets(self._desk.key, lease, handover.sealed)
-        if not lease.job.moves_artifacts:
-            return secrets
-        token = self._desk.key.sign(upload_claim(lease.attempt, lease.cookie, self._agent_id))
-        return secrets.model_copy(update={"token": token})
+        return hand_over(self._desk.key, self._agent_id, handover)
 
     async def _settle_old(self, held: Held) -> None:
         """An attempt that the store does not count as held: it ended, or it is not this agent's (any more)."""
@@ -483,7 +420,7 @@ class Session:
 
     def _forget(self, attempt_id: int) -> None:
         log = self._attempts.pop(attempt_id, None)
-        self._unnoted.pop(attempt_id, None)
+        self._facts.forget(attempt_id)
         self._agent_why.pop(attempt_id, None)
         self._own_why.pop(attempt_id, None)
         if log is not None:
@@ -500,15 +437,6 @@ def _make_whole(logs: LogStore, message: CloseLog) -> int:
         logs.verify(message.log, message.size, message.crc32)
         logs.sync(message.log)
     return end
-
-
-def _capped(lease: Lease, most: int) -> Lease:
-    """The lease with no higher limit for its log than this server allows (bytes)."""
-    spec = lease.job.log
-    if spec.limit <= most:
-        return lease
-    job = lease.job.model_copy(update={"log": spec.model_copy(update={"limit": most})})
-    return lease.model_copy(update={"job": job})
 
 
 def _now() -> int:

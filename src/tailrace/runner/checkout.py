@@ -7,18 +7,15 @@ from pathlib import Path
 from tailrace.domain.address import without_password
 from tailrace.domain.outcome import Reason
 from tailrace.domain.spans import Stream
+from tailrace.runner.checking_out import Stopped, checked_out
 from tailrace.runner.execute import Ended, Executor
 from tailrace.runner.failure import StepFailed, failed
 from tailrace.runner.inventory import Inventory, Kept
 from tailrace.runner.mirrors import Mirror
 from tailrace.runner.output import Output
-from tailrace.runner.trees import Undeletable, empty_tree
+from tailrace.runner.trees import empty_tree
 from tailrace.steps.checkout import Checkout
 from tailrace.steps.command import Command
-
-
-class _Stopped(Exception):
-    """Somebody asked for the attempt's end."""
 
 
 async def check_out(
@@ -34,19 +31,7 @@ async def check_out(
     What the mirror holds already is not fetched again. `inventory` is a kept workspace's; without one the workspace is empty.
     Raises StepFailed: `source_unreachable` when nothing can be fetched from the repository, `setup_failed` otherwise.
     """
-    refused = checkout.refused()
-    if refused is not None:
-        raise failed(
-            Reason.SETUP_FAILED, f"cannot check out {checkout.wanted} of {checkout.shown}: {refused}"
-        )
-    try:
-        return await _Way(checkout, mirror, inventory, executor, output, step).go()
-    except _Stopped:
-        return None
-    except Undeletable as error:
-        raise failed(
-            Reason.SETUP_FAILED, f"cannot check out {checkout.wanted} of {checkout.shown}: {error}"
-        ) from error
+    return await checked_out(checkout, _Way(checkout, mirror, inventory, executor, output, step).go)
 
 
 class _Way:
@@ -118,7 +103,7 @@ class _Way:
 
         async with self._mirror.changing(waiting, self._executor.is_stopped) as free:
             if not free:
-                raise _Stopped
+                raise Stopped
             held = await self._held()  # by the job that was waited for
             if held is not None:
                 return held
@@ -160,7 +145,7 @@ class _Way:
     async def _run(self, command: Command) -> Ended:
         ended = await self._executor.run(command, self._step, Stream.SYSTEM, Stream.SYSTEM)
         if ended.stopped:
-            raise _Stopped
+            raise Stopped
         return ended
 
     def _failed(self, reason: Reason, what: str, ended: Ended) -> Exception:

@@ -10,18 +10,15 @@ from tailrace.domain.outcome import Reason
 from tailrace.domain.spans import Stream
 from tailrace.domain.subversion import is_away, telling
 from tailrace.runner.bring import bring
+from tailrace.runner.checking_out import Stopped, checked_out
 from tailrace.runner.execute import Ended, Executor
 from tailrace.runner.failure import StepFailed, failed
 from tailrace.runner.inventory import Inventory, Kept
 from tailrace.runner.mirrors_svn import SvnMirror
 from tailrace.runner.output import Output
-from tailrace.runner.trees import Undeletable, empty_tree, give_to_owner, own_folder, remove_tree
+from tailrace.runner.trees import empty_tree, give_to_owner, own_folder, remove_tree
 from tailrace.steps.checkout_svn import SvnCheckout
 from tailrace.steps.command import Command
-
-
-class _Stopped(Exception):
-    """Somebody asked for the attempt's end."""
 
 
 async def check_out_svn(
@@ -39,22 +36,16 @@ async def check_out_svn(
     believe what it finds there. Raises StepFailed: `source_unreachable` when the repository does not answer, `setup_failed`
     otherwise.
     """
-    refused = checkout.refused()
-    if refused is not None:
-        raise failed(
-            Reason.SETUP_FAILED, f"cannot check out {checkout.wanted} of {checkout.shown}: {refused}"
-        )
-    try:
+    way = _Way(checkout, mirror, inventory, executor, output, step)
+
+    async def go() -> str:
         checkout.config.mkdir(mode=0o700, exist_ok=True)
-        return await _Way(checkout, mirror, inventory, executor, output, step).go()
-    except _Stopped:
-        return None
-    except Undeletable as error:
-        raise failed(
-            Reason.SETUP_FAILED, f"cannot check out {checkout.wanted} of {checkout.shown}: {error}"
-        ) from error
-    finally:
-        remove_tree(checkout.config)
+        try:
+            return await way.go()
+        finally:
+            remove_tree(checkout.config)
+
+    return await checked_out(checkout, go)
 
 
 class _Way:
@@ -85,7 +76,7 @@ class _Way:
 
         async with mirror.changing(waiting, self._executor.is_stopped) as free:
             if not free:
-                raise _Stopped
+                raise Stopped
             if checkout.revision is None or mirror.at != checkout.revision:
                 mirror.begin()
                 await self._update()
@@ -120,7 +111,7 @@ class _Way:
             shown = f"{self._checkout.wanted} of {self._checkout.shown}"
             raise failed(Reason.SETUP_FAILED, f"cannot bring the workspace to {shown}: {error}") from error
         if brought is None:
-            raise _Stopped
+            raise Stopped
         inventory.keep(Kept(os.fsencode("\0".join(brought))))
 
     async def _update(self) -> None:
@@ -148,7 +139,7 @@ class _Way:
     async def _must(self, command: Command, what: str) -> Ended:
         ended = await self._executor.run(command, self._step, Stream.SYSTEM, Stream.SYSTEM)
         if ended.stopped:
-            raise _Stopped
+            raise Stopped
         if ended.status != 0:
             raise self._failed(what, ended)
         return ended

@@ -55,7 +55,7 @@ async def test_a_fact_that_cannot_be_stored_does_not_undo_the_others(world: Worl
     """Its connection ends; if the others went with it, they would never be stored."""
     first, second = await two(world)
     session = world.session()
-    await session.said(said(first)[0])
+    await session.said_all([said(first)[0]])
     await world.store.write(_break_job, first.run)
     with pytest.raises(TailraceError):
         await session.said_all([said(second)[0], said(first)[1]])

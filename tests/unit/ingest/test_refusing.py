@@ -111,15 +111,15 @@ async def test_facts_that_find_no_room_are_said_again_in_order(
     session.deliver(Handover(leased))
     facts = [Started(time=1), StepBegan(time=2, step=0, name="one"), StepBegan(time=3, step=1, name="two")]
     said = [Said(attempt=leased.attempt, index=index, fact=fact) for index, fact in enumerate(facts)]
-    await session.said(said[0])
+    await session.said_all([said[0]])
     no_room(True)
-    await session.said(said[1])
+    await session.said_all([said[1]])
     no_room(False)
-    await session.said(said[2])
+    await session.said_all([said[2]])
     assert [message.index for message in world.told if isinstance(message, Noted)] == [0]
     assert [message.index for message in world.told if isinstance(message, Unnoted)] == [1, 1]
     for one in said[1:]:
-        await session.said(one)
+        await session.said_all([one])
     assert [message.index for message in world.told if isinstance(message, Noted)] == [0, 1, 2]
     (job,) = (await world.store.read(get_run, world.run)).jobs
     assert [step.name for step in job.attempts[0].steps] == ["one", "two"]
@@ -236,7 +236,7 @@ async def test_what_was_dropped_is_counted(world: World) -> None:
     fact = finished().model_copy(update={"dropped": 77})
     session = world.session()
     session.deliver(Handover(leased))
-    await session.said(Said(attempt=leased.attempt, index=1, fact=fact))
+    await session.said_all([Said(attempt=leased.attempt, index=1, fact=fact)])
     job = (await world.store.read(get_run, world.run)).jobs[0]
     shown = await world.store.read(get_job, job.id)
     assert shown.attempts[0].log_dropped == 77
