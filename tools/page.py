@@ -12,6 +12,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +24,8 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 # Nothing in these folders reaches the built page.
 NOT_INPUTS = {"node_modules", "dist", "dev", "tests", "coverage"}
 STAMP = ".made-from"
+# Lock files whose packages are kept: the one at work, and the one before.
+MOST_KEPT = 2
 
 
 class PageBuildFailed(Exception):
@@ -75,10 +78,37 @@ def install_packages(web: Path) -> None:
     wanted = _digest(web, [web / "package.json", web / "package-lock.json"])
     if _made_from(modules) == wanted:
         return
-    print("Installing the page's packages …", file=sys.stderr, flush=True)
-    _npm(web, "ci", "--no-audit", "--no-fund")
-    modules.mkdir(exist_ok=True)  # npm makes none where there is nothing to install
+    kept = _kept_packages() / wanted
+    if kept.is_dir():
+        shutil.rmtree(modules, ignore_errors=True)
+        shutil.copytree(kept, modules, symlinks=True)
+    else:
+        print("Installing the page's packages …", file=sys.stderr, flush=True)
+        _npm(web, "ci", "--no-audit", "--no-fund")
+        modules.mkdir(exist_ok=True)  # npm makes none where there is nothing to install
+        _keep_packages(modules, kept)
     (modules / STAMP).write_text(wanted)
+
+
+def _kept_packages() -> Path:
+    """What npm installed before, a folder for each lock file: the user's next checkout copies it, without a network."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tailrace" / "page-packages"
+
+
+def _keep_packages(modules: Path, kept: Path) -> None:
+    try:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".", dir=kept.parent) as place:
+            copy = Path(place) / "packages"
+            shutil.copytree(modules, copy, symlinks=True)
+            # A lock file's folder is whole or not there; whoever came first has put the same.
+            if not kept.is_dir():
+                copy.rename(kept)
+        others = sorted(kept.parent.glob("[!.]*"), key=lambda folder: folder.stat().st_mtime)
+        for old in others[:-MOST_KEPT]:
+            shutil.rmtree(old, ignore_errors=True)
+    except OSError as failed:
+        print(f"The page's packages are not kept for the next checkout: {failed}", file=sys.stderr)
 
 
 def inputs_digest(web: Path) -> str:

@@ -84,7 +84,14 @@ def _packages(kind: str, pins: str, parts: Parts) -> dict[str, str]:
         wanted.write_text(pins)
         packages = Path(place) / "packages"
         command = [
-            *(str(Path(sys.executable).with_name("uv")), "pip", "install", "--no-config", "--quiet", "--no-deps"),
+            *(
+                str(Path(sys.executable).with_name("uv")),
+                "pip",
+                "install",
+                "--no-config",
+                "--quiet",
+                "--no-deps",
+            ),
             *("--require-hashes", "--only-binary", ":all:", "--link-mode", "copy", "--no-compile"),
             *("--python-version", f"3.{match[1]}", "--python-platform", f"{match[2]}-manylinux_2_28"),
             *("--target", str(packages), "--requirement", str(wanted)),

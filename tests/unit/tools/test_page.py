@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import json
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from tools.page import PageBuildFailed, build_page
+
+
+@pytest.fixture(autouse=True)
+def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the packages of lock files are kept: a place of the test's own."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "tailrace" / "page-packages"
 
 
 @pytest.fixture
@@ -97,3 +105,29 @@ def test_two_builders_at_once_build_once(web: Path) -> None:
 def test_without_sources_there_is_no_page_to_build(tmp_path: Path) -> None:
     with pytest.raises(PageBuildFailed, match=r"package\.json is missing"):
         build_page(tmp_path / "web")
+
+
+def test_packages_are_kept_for_the_next_checkout_with_the_same_lock_file(web: Path, kept: Path) -> None:
+    build_page(web)
+    (folder,) = kept.iterdir()
+    (folder / "one.js").write_text("kept")
+    shutil.rmtree(web / "node_modules")
+    (web / "src" / "page.html").write_text("second")
+    build_page(web)
+    assert (web / "node_modules" / "one.js").read_text() == "kept"
+
+
+def test_packages_of_long_gone_lock_files_are_not_kept(web: Path, kept: Path) -> None:
+    lock = web / "package-lock.json"
+    for _ in range(4):
+        build_page(web)
+        lock.write_text(lock.read_text() + "\n")
+    assert len(list(kept.iterdir())) == 2
+
+
+def test_a_cache_that_cannot_be_written_is_said_and_does_not_stop_the_build(
+    web: Path, kept: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept.parent.parent.write_text("a file, not a folder")
+    assert (build_page(web) / "index.html").exists()
+    assert "not kept for the next checkout" in capsys.readouterr().err
