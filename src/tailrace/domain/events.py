@@ -13,6 +13,9 @@ class EventKind(StrEnum):
     PUSH = "push"
     TAG = "tag"
     PULL_REQUEST = "pull_request"
+    WORKFLOW = "workflow"
+    CHANGE = "change"
+    TICK = "tick"
     PING = "ping"
     MANUAL = "manual"
 
@@ -23,6 +26,11 @@ class Event(BaseModel):
     `ref` is the full name (refs/heads/main, refs/tags/v1, refs/pull/7/head); `branch` is the branch's or tag's short
     name (of a pull request: its head branch); `revision` is 40 or 64 hexadecimal digits, or None where the newest is meant;
     `deleted` says that the branch or tag is gone and there is nothing to run; `action` is the forge's own word (opened, …).
+
+    `before` is the revision that the ref had until then. `message` is the whole message of the commit. `changed` are the paths,
+    from the repository's root, that the event touched; None where its sender does not say, or does not say all.
+    `default_branch` is the repository's, where the sender says it. `values` is what a trigger picked from what happened:
+    the run gets it as variables.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -38,3 +46,8 @@ class Event(BaseModel):
     base: Text | None = None
     from_fork: bool = False
     url: Text | None = None
+    before: Text | None = None
+    message: Text | None = None
+    changed: tuple[Text, ...] | None = None
+    default_branch: Text | None = None
+    values: dict[str, Text] = {}
