@@ -8,7 +8,8 @@ from fastapi import APIRouter, Query
 
 from tailrace.api.lists import Cursor, Limit, Page, page
 from tailrace.api.numbers import RowId
-from tailrace.domain.model import DeliveryView, RefusalView
+from tailrace.domain.model import RefusalView
+from tailrace.domain.triggers import DeliveryView
 from tailrace.store import Store
 from tailrace.store.deliveries import list_deliveries, list_refusals
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
-from tailrace.domain.model import DeliveryView, RefusalView
+from tailrace.domain.model import RefusalView
+from tailrace.domain.triggers import DeliveryView, Outcome
 from tailrace.store.clock import now_ms
 from tailrace.store.tables import delivery as deliveries
 from tailrace.store.tables import refusal as refusals
 from tailrace.store.tables import run as runs
 
 REFUSALS_KEPT = 100
+
+_NOTE = update(deliveries).where(deliveries.c.id == bindparam("delivery")).values(outcomes=bindparam("made"))
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,11 @@ def add_delivery(connection: Connection, new: NewDelivery) -> int:
     return connection.execute(
         insert(deliveries).values(**vars(new), received_at=now_ms()).returning(deliveries.c.id)
     ).scalar_one()
+
+
+def note_outcomes(connection: Connection, id: int, outcomes: Iterable[Outcome]) -> None:
+    """What each trigger made of the delivery."""
+    connection.execute(_NOTE, {"delivery": id, "made": [one.model_dump() for one in outcomes]})
 
 
 def find_delivery(connection: Connection, project_id: int, source: str, key: str) -> DeliveryView | None:
@@ -85,7 +94,9 @@ def _views(connection: Connection, wanted: object, limit: int = 1) -> list[Deliv
             deliveries.c.key,
             deliveries.c.state,
             deliveries.c.detail,
+            deliveries.c.outcomes,
             deliveries.c.received_at,
+            deliveries.c.removed_at,
         )
         .where(wanted)  # type: ignore[arg-type]
         .order_by(deliveries.c.id.desc())
@@ -107,7 +118,9 @@ def _views(connection: Connection, wanted: object, limit: int = 1) -> list[Deliv
             state=row.state,
             detail=row.detail,
             runs=tuple(started.get(row.id, ())),
+            outcomes=None if row.outcomes is None else tuple(map(Outcome.model_validate, row.outcomes)),
             received_at=row.received_at,
+            removed_at=row.removed_at,
         )
         for row in rows
     ]

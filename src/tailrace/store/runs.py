@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from tailrace.domain.errors import NotFound
 from tailrace.domain.events import Event
-from tailrace.domain.model import RunSummary, RunView, TriggerView
+from tailrace.domain.model import RunSummary, RunTrigger, RunView
 from tailrace.domain.plan import Plan
 from tailrace.domain.states import RunState
 from tailrace.store.clock import now_ms
@@ -33,6 +33,7 @@ class NewRun:
     trigger_kind: str
     trigger_by: str | None = None
     delivery_id: int | None = None
+    trigger_id: int | None = None
     plan_version_id: int | None = None
     variables: dict[str, str] = field(default_factory=dict[str, str])
     planned: Plan | None = None
@@ -90,6 +91,7 @@ def create_run(connection: Connection, new: NewRun) -> int:
             "plan_id": new.plan_id,
             "plan_version_id": new.plan_version_id,
             "delivery_id": new.delivery_id,
+            "trigger_id": new.trigger_id,
             "trigger_kind": new.trigger_kind,
             "trigger_by": new.trigger_by,
             "trigger_event": event.kind.value,
@@ -200,8 +202,12 @@ def _summary(row: Row[*tuple[object, ...]], names: tuple[str, ...]) -> RunSummar
         title=row.title,
         author=row.author,
         from_fork=row.from_fork,
-        trigger=TriggerView(
-            kind=row.trigger_kind, by=row.trigger_by, event=row.trigger_event, delivery=row.delivery_id
+        trigger=RunTrigger(
+            id=row.trigger_id,
+            kind=row.trigger_kind,
+            by=row.trigger_by,
+            event=row.trigger_event,
+            delivery=row.delivery_id,
         ),
         agents=names,
         created_at=row.created_at,
