@@ -16,7 +16,11 @@ from tailrace.store.tables import run as runs
 
 REFUSALS_KEPT = 100
 
-_NOTE = update(deliveries).where(deliveries.c.id == bindparam("delivery")).values(outcomes=bindparam("made"))
+_NOTE = (
+    update(deliveries)
+    .where(deliveries.c.id == bindparam("delivery"))
+    .values(state=bindparam("as"), detail=bindparam("why"), outcomes=bindparam("made"))
+)
 
 
 @dataclass(frozen=True)
@@ -41,9 +45,12 @@ def add_delivery(connection: Connection, new: NewDelivery) -> int:
     ).scalar_one()
 
 
-def note_outcomes(connection: Connection, id: int, outcomes: Iterable[Outcome]) -> None:
-    """What each trigger made of the delivery."""
-    connection.execute(_NOTE, {"delivery": id, "made": [one.model_dump() for one in outcomes]})
+def note_outcomes(
+    connection: Connection, id: int, state: str, detail: str | None, outcomes: Iterable[Outcome]
+) -> None:
+    """What came of the delivery, and what each trigger made of it."""
+    made = [one.model_dump() for one in outcomes] or None
+    connection.execute(_NOTE, {"delivery": id, "as": state, "why": detail, "made": made})
 
 
 def find_delivery(connection: Connection, project_id: int, source: str, key: str) -> DeliveryView | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import NamedTuple
 
 from sqlalchemy import Connection
@@ -11,7 +10,7 @@ from tailrace.domain.events import Event, EventKind
 from tailrace.domain.triggers import Outcome
 from tailrace.store.deliveries import NewDelivery, add_delivery, find_delivery, note_outcomes
 from tailrace.store.heads import forget_head, move_head
-from tailrace.triggers.fire import fire, why_nothing_runs
+from tailrace.triggers.fire import Fired, fire, why_nothing_runs
 
 
 class Accepted(NamedTuple):
@@ -34,18 +33,15 @@ def accept(connection: Connection, new: NewDelivery, event: Event | None) -> Acc
         before = find_delivery(connection, new.project_id, new.source, new.key)
         if before is not None:
             return Accepted(before.id, before.runs, before.state, before.detail, True, before.outcomes or ())
-    why = None
-    if event is not None:
-        change = _move_head(connection, new.project_id, event)
-        why = why_nothing_runs(event) or (None if change else _nothing_new(event))
-    if why is not None:
-        new = replace(new, state="ignored", detail=why)
     delivery = add_delivery(connection, new)
-    if event is None or why is not None:
+    if event is None:
         return Accepted(delivery, (), new.state, new.detail, False)
-    fired = fire(connection, new.project_id, event, kind="webhook", by=event.author, delivery_id=delivery)
-    note_outcomes(connection, delivery, fired.outcomes)
-    return Accepted(delivery, fired.runs, new.state, new.detail, False, fired.outcomes)
+    if not _move_head(connection, new.project_id, event) and why_nothing_runs(event) is None:
+        fired = Fired((), (), _nothing_new(event))
+    else:
+        fired = fire(connection, new.project_id, event, kind="webhook", by=event.author, delivery_id=delivery)
+    note_outcomes(connection, delivery, fired.state, fired.why, fired.outcomes)
+    return Accepted(delivery, fired.runs, fired.state, fired.why, False, fired.outcomes)
 
 
 def _move_head(connection: Connection, project_id: int, event: Event) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from sqlalchemy import Connection
@@ -26,11 +27,16 @@ _SKIPPABLE = (EventKind.PUSH, EventKind.PULL_REQUEST, EventKind.CHANGE)
 
 
 class Fired(NamedTuple):
-    """What came of an event: its runs, and what each trigger made of it. `why` is why no trigger was asked."""
+    """What came of an event: its runs, and what each trigger made of it. Where there is no run, `why` says why."""
 
     runs: tuple[int, ...]
     outcomes: tuple[Outcome, ...]
     why: str | None = None
+
+    @property
+    def state(self) -> str:
+        """A delivery's, of which this came."""
+        return "accepted" if self.runs else "ignored"
 
 
 def fire(
@@ -66,7 +72,8 @@ def fire(
         if run is not None:
             started[trigger.plan] = trigger
         outcomes.append(_outcome(trigger, run, reason))
-    return Fired(tuple(made.run for made in outcomes if made.run is not None), tuple(outcomes))
+    runs = tuple(made.run for made in outcomes if made.run is not None)
+    return Fired(runs, tuple(outcomes), None if runs else _why_none(outcomes))
 
 
 def why_nothing_runs(event: Event) -> str | None:
@@ -161,6 +168,16 @@ def _why_not_by_plan(source: PlanSource, event: Event) -> str | None:
 
 def _why_not_on(plan: Plan, event: Event) -> str | None:
     return why_not(None, event)  # `on` of plans is not read yet
+
+
+def _why_none(outcomes: Sequence[Outcome]) -> str:
+    match sorted({made.why_not or "" for made in outcomes}):
+        case []:
+            return "no trigger of the project listens to it"
+        case [reason]:
+            return reason
+        case reasons:
+            return f"none of {len(outcomes)} triggers starts a run: {'; '.join(reasons)}"[:2000]
 
 
 def _outcome(trigger: TriggerView, run: int | None, why: str | None) -> Outcome:
