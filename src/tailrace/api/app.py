@@ -26,10 +26,12 @@ from tailrace.api.plans import plans_router
 from tailrace.api.problems import handle_problems, problem
 from tailrace.api.projects import projects_router
 from tailrace.api.protected import protected_router
+from tailrace.api.replays import Replays
 from tailrace.api.runs import Runs, runs_router
 from tailrace.api.search import search_router
 from tailrace.api.secrets import secrets_router
 from tailrace.api.sessions import sessions_router
+from tailrace.api.triggers import triggers_router
 from tailrace.api.watch_live import live_router
 from tailrace.api.watch_sse import describe_sse, sse_router
 from tailrace.api.webhooks import Inbox, webhooks_router
@@ -46,6 +48,7 @@ from tailrace.logs.search import LogSearch
 from tailrace.sources.github import GitHub
 from tailrace.store.projects import list_projects
 from tailrace.store.sealing import SealingKey
+from tailrace.triggers.inbox_retention import InboxRetention
 
 MAX_BODY_BYTES = 32 * 1024 * 1024
 """Of any request: more than a webhook or a run's variables may have; nobody fills the memory."""
@@ -79,6 +82,7 @@ class Parts:
     retention: Retention
     prover: Prover
     artifacts: ArtifactParts
+    inbox_retention: InboxRetention
 
 
 class _Described(FastAPI):
@@ -104,6 +108,8 @@ def create_app(parts: Parts, lifespan: Lifespan) -> App:
     handle_problems(app)
     inbox = Inbox(desk.store, desk.bus, parts.key, parts.deliveries)
     github = GitHub()
+    sources = {github.name: github}
+    replays = Replays(desk.store, desk.bus, sources, parts.deliveries)
     for router in (
         sessions_router(desk.store, parts.url),
         projects_router(desk.store, parts.key),
@@ -112,14 +118,17 @@ def create_app(parts: Parts, lifespan: Lifespan) -> App:
         runs_router(parts.runs, desk.store),
         logs_router(desk.reader, parts.describe),
         search_router(desk.reader, parts.describe, desk.store, parts.search),
-        archive_router(desk.store, parts.sealer, parts.retention, kept.retention, parts.prover),
+        archive_router(
+            desk.store, parts.sealer, parts.retention, kept.retention, parts.inbox_retention, parts.prover
+        ),
         sse_router(desk.hub),
         live_router(desk.hub, parts.topics),
         pauses_router(desk.store, desk.bus),
         protected_router(desk.store, desk.bus),
         agents_router(desk.store, desk.bus, desk.lease_ms),
-        deliveries_router(desk.store),
-        webhooks_router(inbox, {github.name: github}),
+        triggers_router(desk.store, desk.bus),
+        deliveries_router(desk.store, replays),
+        webhooks_router(inbox, sources),
         artifacts_router(desk.store, kept.reader, kept.retention, parts.key),
         agent_router(parts.sockets),
         agent_artifacts_router(desk.store, kept.keeper, kept.reader, parts.key),

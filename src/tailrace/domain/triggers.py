@@ -168,6 +168,7 @@ class TriggerView(BaseModel):
     plan: int
     plan_name: str
     name: str
+    kind: TriggerKind
     settings: TriggerSettings
     enabled: bool
     mode_by: str | None
@@ -179,11 +180,6 @@ class TriggerView(BaseModel):
     last_detail: str | None
     failures: int
     created_at: Time
-
-    @property
-    def kind(self) -> TriggerKind:
-        """What it listens to."""
-        return TriggerKind(self.settings.kind)
 
 
 class Outcome(BaseModel):
@@ -201,23 +197,3 @@ class Outcome(BaseModel):
     def matched(self) -> bool:
         """Whether it made a run."""
         return self.run is not None
-
-
-class DeliveryView(BaseModel):
-    """A webhook as it arrived, and what came of it; `outcomes` null: no trigger was asked, `detail` says why.
-
-    `removed_at` is when retention took its headers and body: then it cannot be replayed.
-    """
-
-    model_config = ConfigDict(frozen=True)
-    id: int
-    project: int
-    source: str
-    event: str | None
-    key: str | None
-    state: str
-    detail: str | None
-    runs: tuple[int, ...]
-    outcomes: tuple[Outcome, ...] | None
-    received_at: Time
-    removed_at: Time | None

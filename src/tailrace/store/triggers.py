@@ -157,12 +157,13 @@ def claim_due(
     free = triggers.c.claimed_until.is_(None) | (triggers.c.claimed_until < now)
     due = (
         select(triggers.c.id)
-        .where(
-            trigger_scheduled, triggers.c.next_at <= now, triggers.c.enabled, triggers.c.kind.in_(kinds), free
-        )
+        .join(plans, plans.c.id == triggers.c.plan_id)
+        .join(projects, projects.c.id == triggers.c.project_id)
+        .where(_LIVE, trigger_scheduled, triggers.c.next_at <= now, triggers.c.enabled, free)
+        .where(triggers.c.kind.in_(kinds))
         .order_by(triggers.c.next_at)
         .limit(limit)
-        .with_for_update(skip_locked=True)
+        .with_for_update(of=triggers, skip_locked=True)
     )
     ids = list(connection.execute(due).scalars())
     if not ids:
@@ -232,6 +233,7 @@ def _view(row: Row[*tuple[object, ...]]) -> TriggerView:
         plan=row.plan_id,
         plan_name=row.plan_name,
         name=row.name,
+        kind=row.kind,
         settings=read_settings(row.kind, row.settings),
         enabled=row.enabled,
         mode_by=row.mode_by,
