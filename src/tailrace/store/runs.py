@@ -49,6 +49,7 @@ class RunFilter:
     branch: str | None = None
     before: int | None = None
     limit: int = 50
+    trigger: int | None = None
 
 
 _NEXT_NUMBER = (
@@ -118,6 +119,7 @@ def list_runs(connection: Connection, wanted: RunFilter) -> list[RunSummary]:
         (runs.c.project_id, wanted.project),
         (runs.c.plan_id, wanted.plan),
         (runs.c.branch, wanted.branch),
+        (runs.c.trigger_id, wanted.trigger),
     ):
         if value is not None:
             query = query.where(column == value)
