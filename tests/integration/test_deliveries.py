@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx2
 
-from tests.integration.test_triggers import _tailrace
+from tests.integration.test_triggers import tailrace
 from tests.integration.test_webhooks import PAYLOADS, SECRET, deliver
 from tests.support.house import House
 from tests.support.waiting import wait_for
@@ -130,7 +130,7 @@ def test_a_delivery_that_retention_took_cannot_be_replayed_and_still_tells_dupli
     _age(house, 2)
     dry = house.post("/api/retention", {"dry_run": True})
     assert [one["delivery"] for one in dry["deliveries"]] == [first["delivery"]]
-    assert "1 delivery removed" in _tailrace(house, "retention")
+    assert "1 delivery removed" in tailrace(house, "retention")
     shown = house.get(f"/api/deliveries/{first['delivery']}")
     assert (shown["headers"], shown["body"], shown["delivery"]["runs"]) == ({}, None, first["runs"])
     assert shown["delivery"]["removed_at"] is not None
@@ -153,16 +153,16 @@ def test_the_commands_do_what_the_api_does(home: House) -> None:
     project = home.project("commands-of-deliveries", secret=SECRET)
     id = _delivery(home, project)
     (listed,) = json.loads(
-        _tailrace(home, "delivery", "list", "--project", "commands-of-deliveries", "--json")
+        tailrace(home, "delivery", "list", "--project", "commands-of-deliveries", "--json")
     )
     assert listed["id"] == id
-    assert _tailrace(home, "delivery", "show", str(id), "--body").encode() == PUSH
-    assert "default/webhook: run " in _tailrace(home, "delivery", "show", str(id))
-    dry = _tailrace(home, "delivery", "replay", "--project", "commands-of-deliveries", "--dry-run")
+    assert tailrace(home, "delivery", "show", str(id), "--body").encode() == PUSH
+    assert "default/webhook: run " in tailrace(home, "delivery", "show", str(id))
+    dry = tailrace(home, "delivery", "replay", "--project", "commands-of-deliveries", "--dry-run")
     assert dry == f"{id}\n"
-    assert f"delivery {id}: runs " in _tailrace(home, "delivery", "replay", str(id))
-    assert json.loads(_tailrace(home, "delivery", "show", str(id), "--json"))["delivery"]["replays"] == 1
-    assert "say which deliveries" in _tailrace(home, "delivery", "replay", status=2)
+    assert f"delivery {id}: runs " in tailrace(home, "delivery", "replay", str(id))
+    assert json.loads(tailrace(home, "delivery", "show", str(id), "--json"))["delivery"]["replays"] == 1
+    assert "say which deliveries" in tailrace(home, "delivery", "replay", status=2)
 
 
 def test_a_burst_while_the_server_is_killed_loses_none_that_was_answered(house: House) -> None:

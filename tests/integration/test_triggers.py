@@ -13,7 +13,7 @@ from tests.integration.test_webhooks import PAYLOADS, SECRET, deliver
 from tests.support.house import House
 
 
-def _tailrace(house: House, *arguments: str, status: int = 0) -> str:
+def tailrace(house: House, *arguments: str, status: int = 0) -> str:
     """What the command prints."""
     import os
 
@@ -111,17 +111,17 @@ def test_the_commands_do_what_the_api_does(home: House) -> None:
     project = home.project("commands-of-triggers", secret=SECRET)
     home.script_plan("true", project=project)
     add = ("trigger", "add", "commands-of-triggers/plan", "git", "--name", "poll")
-    id = _tailrace(home, *add, "--set", "interval_s=30", "--set", 'branches=["main"]', "--disabled").strip()
-    shown = json.loads(_tailrace(home, "trigger", "show", id, "--json"))
+    id = tailrace(home, *add, "--set", "interval_s=30", "--set", 'branches=["main"]', "--disabled").strip()
+    shown = json.loads(tailrace(home, "trigger", "show", id, "--json"))
     assert (shown["settings"]["interval_s"], shown["settings"]["branches"]) == (30, ["main"])
     assert not shown["enabled"]
-    _tailrace(home, "trigger", "enable", id, "--why", "it is time")
-    _tailrace(home, "trigger", "change", id, "--set", "mode=every", "--name", "each")
-    _tailrace(home, "trigger", "check", id)
-    (_, poll) = json.loads(_tailrace(home, "trigger", "list", "--project", "commands-of-triggers", "--json"))
+    tailrace(home, "trigger", "enable", id, "--why", "it is time")
+    tailrace(home, "trigger", "change", id, "--set", "mode=every", "--name", "each")
+    tailrace(home, "trigger", "check", id)
+    (_, poll) = json.loads(tailrace(home, "trigger", "list", "--project", "commands-of-triggers", "--json"))
     assert (poll["name"], poll["mode_why"], poll["settings"]["mode"]) == ("each", "it is time", "every")
     assert poll["settings"]["interval_s"] == 30, "what is not given stays"
-    assert "each" in _tailrace(home, "trigger", "list", "--plan", "commands-of-triggers/plan")
-    _tailrace(home, "trigger", "disable", id)
-    _tailrace(home, "trigger", "remove", id)
-    assert "there is no trigger" in _tailrace(home, "trigger", "show", id, status=2)
+    assert "each" in tailrace(home, "trigger", "list", "--plan", "commands-of-triggers/plan")
+    tailrace(home, "trigger", "disable", id)
+    tailrace(home, "trigger", "remove", id)
+    assert "there is no trigger" in tailrace(home, "trigger", "show", id, status=2)
