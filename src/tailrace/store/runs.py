@@ -15,6 +15,7 @@ from tailrace.domain.states import RunState
 from tailrace.store.clock import now_ms
 from tailrace.store.jobs import jobs_of_run
 from tailrace.store.new_jobs import create_jobs
+from tailrace.store.run_pages import Wanted, find_page
 from tailrace.store.tables import agent as agents
 from tailrace.store.tables import attempt as attempts
 from tailrace.store.tables import plan as plans
@@ -113,19 +114,10 @@ def create_run(connection: Connection, new: NewRun) -> int:
 
 def list_runs(connection: Connection, wanted: RunFilter) -> list[RunSummary]:
     """The newest runs that the filter lets through, newest first."""
-    query = _SUMMARIES.order_by(runs.c.id.desc()).limit(wanted.limit)
-    for column, value in (
-        (runs.c.state, wanted.state),
-        (runs.c.project_id, wanted.project),
-        (runs.c.plan_id, wanted.plan),
-        (runs.c.branch, wanted.branch),
-        (runs.c.trigger_id, wanted.trigger),
-    ):
-        if value is not None:
-            query = query.where(column == value)
-    if wanted.before is not None:
-        query = query.where(runs.c.id < wanted.before)
-    return _summarise(connection, connection.execute(query).all())
+    asked = Wanted(
+        wanted.state, wanted.project, wanted.plan, wanted.branch, wanted.trigger, wanted.before, wanted.limit
+    )
+    return summaries(connection, find_page(connection, asked))
 
 
 def summaries(connection: Connection, ids: Iterable[int]) -> list[RunSummary]:

@@ -11,6 +11,17 @@ down_revision = "0010"
 _KINDS = "kind IN ('cron', 'git', 'subversion', 'url', 'webhook')"
 _LAST_STATES = "last_state IN ('ok', 'error')"
 _STATES = "state IN ('accepted', 'ignored', 'invalid')"
+_ENDED = (
+    ("project_id",),
+    ("plan_id",),
+    ("branch",),
+    ("project_id", "branch"),
+    ("plan_id", "branch"),
+)
+
+
+def _ended_name(columns: tuple[str, ...]) -> str:
+    return f"ix_run_ended_{'_'.join(name.removesuffix('_id') for name in columns)}"
 
 
 def upgrade() -> None:
@@ -93,9 +104,20 @@ def upgrade() -> None:
     op.create_index(
         "ix_run_trigger", "run", ["trigger_id", "id"], sqlite_where=triggered, postgresql_where=triggered
     )
+    ended = sa.text("finished_at IS NOT NULL")
+    for columns in _ENDED:
+        op.create_index(
+            _ended_name(columns),
+            "run",
+            [*columns, "state", "id"],
+            sqlite_where=ended,
+            postgresql_where=ended,
+        )
 
 
 def downgrade() -> None:
+    for columns in _ENDED:
+        op.drop_index(_ended_name(columns), table_name="run")
     op.drop_index("ix_run_trigger", table_name="run")
     op.drop_column("run", "trigger_id")
     op.drop_table("replay")
