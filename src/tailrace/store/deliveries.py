@@ -22,6 +22,7 @@ from tailrace.store.tables import run as runs
 REFUSALS_KEPT = 100
 _DAY_MS = 24 * 3600 * 1000
 
+_ADD = insert(deliveries).values(received_at=now_ms()).returning(deliveries.c.id)
 _NOTE = (
     update(deliveries)
     .where(deliveries.c.id == bindparam("delivery"))
@@ -87,9 +88,7 @@ class ExpiredDelivery(NamedTuple):
 
 def add_delivery(connection: Connection, new: NewDelivery) -> int:
     """The id of the kept delivery."""
-    return connection.execute(
-        insert(deliveries).values(**vars(new), received_at=now_ms()).returning(deliveries.c.id)
-    ).scalar_one()
+    return connection.execute(_ADD, vars(new)).scalar_one()
 
 
 def note_outcomes(

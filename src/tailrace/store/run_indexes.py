@@ -12,7 +12,7 @@ from tailrace.store.tables import run
 
 _ENDED = text("finished_at IS NOT NULL")
 
-ENDED = {
+ENDED: dict[tuple[str, ...], Index] = {
     columns: Index(
         f"ix_run_ended_{'_'.join(name.removesuffix('_id') for name in columns)}",
         *(run.c[name] for name in columns),

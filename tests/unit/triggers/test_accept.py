@@ -8,9 +8,12 @@ from typing import Any
 from sqlalchemy import Connection
 
 from tailrace.domain.events import Event, EventKind
+from tailrace.store import Store
 from tailrace.store.deliveries import NewDelivery, get_delivery
 from tailrace.store.heads import find_head, move_head
 from tailrace.triggers.accept import Accepted, accept
+from tailrace.triggers.fire import fire
+from tests.unit.store.conftest import overlapping
 from tests.unit.store.world import PUSH, a_project
 from tests.unit.triggers.plans import a_plan
 
@@ -78,3 +81,38 @@ def test_the_same_delivery_again_makes_nothing(connection: Connection) -> None:
     a_plan(connection, project)
     first, again = (_take(connection, project, key="one") for _ in range(2))
     assert again == first._replace(again=True)
+
+
+async def test_a_webhook_and_a_poll_at_the_same_moment_make_one_run(store: Store) -> None:
+    """Whoever is second waits for the head, and finds it where it is told to be."""
+
+    def make(connection: Connection) -> int:
+        project = a_project(connection)
+        a_plan(connection, project)
+        move_head(connection, project, "refs/heads/main", B, by="git")
+        return project
+
+    project = await store.write(make)
+
+    def poll(connection: Connection) -> tuple[int, ...]:
+        if not move_head(connection, project, "refs/heads/main", A, by="git"):
+            return ()
+        return fire(connection, project, PUSH, kind="git", by=None).runs
+
+    def hear(connection: Connection) -> tuple[int, ...]:
+        return _take(connection, project, PUSH.model_copy(update={"before": B})).runs
+
+    polled, heard = await overlapping(store, poll, hear)
+    assert (len(polled), len(heard)) == (1, 0)
+    other = PUSH.model_copy(update={"before": A, "revision": "c" * 40})
+
+    def hear_other(connection: Connection) -> tuple[int, ...]:
+        return _take(connection, project, other).runs
+
+    def poll_other(connection: Connection) -> tuple[int, ...]:
+        if not move_head(connection, project, "refs/heads/main", "c" * 40, by="git"):
+            return ()
+        return fire(connection, project, other, kind="git", by=None).runs
+
+    heard, polled = await overlapping(store, hear_other, poll_other)
+    assert (len(heard), len(polled)) == (1, 0)
