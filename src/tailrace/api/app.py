@@ -38,6 +38,7 @@ from tailrace.api.webhooks import Inbox, webhooks_router
 from tailrace.artifacts.keeping import Keeper
 from tailrace.artifacts.reading import Reader
 from tailrace.artifacts.retention import ArtifactRetention
+from tailrace.domain.errors import Invalid
 from tailrace.ingest.desk import Desk
 from tailrace.live.hub import Describe
 from tailrace.live.topics import TopicHub
@@ -45,6 +46,7 @@ from tailrace.logs.proof import Prover
 from tailrace.logs.retention import Retention
 from tailrace.logs.sealer import Sealer
 from tailrace.logs.search import LogSearch
+from tailrace.sources.base import Source
 from tailrace.sources.github import GitHub
 from tailrace.store.projects import list_projects
 from tailrace.store.sealing import SealingKey
@@ -108,8 +110,14 @@ def create_app(parts: Parts, lifespan: Lifespan) -> App:
     handle_problems(app)
     inbox = Inbox(desk.store, desk.bus, parts.key, parts.deliveries)
     github = GitHub()
-    sources = {github.name: github}
-    replays = Replays(desk.store, desk.bus, sources, parts.deliveries)
+    sources: dict[str, Source] = {github.name: github}
+
+    async def find_source(name: str, _project: int) -> Source:
+        if name not in sources:
+            raise Invalid(f"source {name!r}: expected {', '.join(sources)}")
+        return sources[name]
+
+    replays = Replays(desk.store, desk.bus, find_source, parts.deliveries)
     for router in (
         sessions_router(desk.store, parts.url),
         projects_router(desk.store, parts.key),

@@ -15,6 +15,7 @@ from tailrace.api.times import moment, moment_in
 from tailrace.domain.deliveries import DeliveryDetail, DeliveryView
 from tailrace.domain.errors import TailraceError
 from tailrace.domain.model import RefusalView
+from tailrace.domain.text import Text
 from tailrace.store import Store
 from tailrace.store.deliveries import DeliveryFilter, find_replayable, list_deliveries, list_refusals
 from tailrace.triggers.replay import Replayed
@@ -22,7 +23,7 @@ from tailrace.triggers.replay import Replayed
 MOST_AT_ONCE = 1000
 
 State = Literal["accepted", "ignored", "invalid"]
-Word = Annotated[str, Field(min_length=1, max_length=100)]
+Word = Annotated[Text, Field(min_length=1, max_length=100)]
 _Moment = Annotated[str | None, Query(description="ISO 8601, or ms since 1970.")]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from tailrace.domain.deliveries import DeliveryDetail
@@ -20,14 +20,18 @@ SHOWN_BYTES = 256 * 1024
 """Of a body, as text; the whole is a file to save."""
 
 
+FindSource = Callable[[str, int], Awaitable[Source]]
+"""The source of a name, as the project (an id) wants it; raises Invalid for one that there is not."""
+
+
 class Replays:
     """Finds what senders sent, and acts on it again."""
 
-    def __init__(self, store: Store, bus: Bus, sources: Mapping[str, Source], folder: Path) -> None:
+    def __init__(self, store: Store, bus: Bus, find_source: FindSource, folder: Path) -> None:
         """`folder` holds the bodies that are not in the store."""
         self._store = store
         self._bus = bus
-        self._sources = sources
+        self._find_source = find_source
         self._folder = folder
 
     async def look(self, id: int) -> DeliveryDetail:
@@ -54,12 +58,10 @@ class Replays:
         """Act on it again for `by`; raises NotFound, and Conflict when there is nothing to act on."""
         stored = await self._store.read(get_stored, id)
         body = await self.body(id)
-        source = self._sources.get(stored.source)
-        if source is None:
-            raise Conflict(f"delivery {id} came from {stored.source}, which this server does not know")
+        source = await self._find_source(stored.source, stored.project_id)
         event, state, detail = None, "ignored", None
         try:
-            found = source.read(stored.headers, body)
+            found = await asyncio.to_thread(source.read, stored.headers, body)
             if isinstance(found, Ignored):
                 detail = found.why
             else:
