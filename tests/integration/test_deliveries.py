@@ -45,18 +45,19 @@ def test_a_delivery_is_shown_as_it_was_sent(home: House) -> None:
     assert raw.headers["content-disposition"].startswith("attachment")
 
 
-def test_a_body_in_a_file_is_shown_and_replayed_too(home: House) -> None:
+def test_a_body_in_a_file_is_shown_and_replayed_too(house: House) -> None:
     import secrets
 
-    project = home.project(secret=SECRET)
+    house.server()
+    project = house.project(secret=SECRET)
     payload = json.loads(PUSH)
     payload["noise"] = secrets.token_hex(200_000)
     body = json.dumps(payload).encode()
-    id = _delivery(home, project, body)
-    shown = home.get(f"/api/deliveries/{id}")
+    id = _delivery(house, project, body)
+    shown = house.get(f"/api/deliveries/{id}")
     assert (shown["size"], shown["cut"], len(shown["body"])) == (len(body), True, 256 * 1024)
-    assert home.client.get(f"/api/deliveries/{id}/body").content == body
-    assert home.post(f"/api/deliveries/{id}/replay")["runs"]
+    assert house.client.get(f"/api/deliveries/{id}/body").content == body
+    assert house.post(f"/api/deliveries/{id}/replay")["runs"]
 
 
 def test_deliveries_are_filtered(home: House) -> None:
