@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import hmac
 import json
+import signal
 import uuid
 from typing import Any
 
@@ -13,6 +14,7 @@ import httpx2
 
 from tests.integration.test_triggers import tailrace
 from tests.integration.test_webhooks import PAYLOADS, SECRET, deliver
+from tests.support.disk import fill, relieve, small_disk
 from tests.support.house import House
 from tests.support.waiting import wait_for
 
@@ -218,3 +220,30 @@ def test_a_burst_while_the_server_is_killed_loses_none_that_was_answered(house: 
             break
     assert deliveries == {key: answer["runs"] for key, answer in answered.items()}
     wait_for(lambda: house.client.get("/readyz").status_code == 200, "the server to be well")
+
+
+def test_a_delivery_that_a_full_disk_has_no_room_for_is_refused_and_can_come_again(house: House) -> None:
+    """503, for a body in the store and for one in a file; nothing of either is kept, and later the same is accepted."""
+    import secrets
+
+    payload = json.loads(PUSH)
+    payload["noise"] = secrets.token_hex(200_000)
+    bodies = {"small": PUSH, "large": json.dumps(payload).encode()}
+    with small_disk(24 << 20) as disk:
+        house.environment["TAILRACE_DATA_DIR"] = str(disk / "data")
+        server = house.server()
+        project = house.project(secret=SECRET)
+        fill(disk)
+        for key, body in bodies.items():
+            answer = deliver(house, body, project=project, key=key)
+            assert answer.status_code == 503, key
+            assert "the server's disk is full" in answer.json()["detail"]
+        relieve(disk)
+        assert list((disk / "data" / "deliveries").glob("*")) == []
+        wait_for(lambda: house.client.get("/readyz").status_code == 200, "the server to have room")
+        assert house.get("/api/deliveries", project=project)["items"] == []
+        for key, body in bodies.items():
+            assert deliver(house, body, project=project, key=key).status_code == 202
+        assert len(house.get("/api/deliveries", project=project)["items"]) == 2
+        server.send(signal.SIGINT)
+        server.wait()
