@@ -72,6 +72,17 @@ class Mirrors:
             raise Invalid(f"revision {revision!r}: expected a full hash")
         return await self._mirror(repository).read_file(revision, inner)
 
+    async def refs(self, repository: str) -> list[tuple[str, str]]:
+        """What the repository answers now: pairs of hash and full ref, of tags with a message also `REF^{}`, the commit.
+
+        Raises Invalid, SourceUnreachable.
+        """
+        return await self._mirror(repository).refs()
+
+    async def ask(self, repository: str, *arguments: str) -> bytes | None:
+        """What git says of the mirror as it is, without network; None where it fails: not here, or damaged."""
+        return await self._mirror(repository).ask(*arguments)
+
     def _mirror(self, repository: str) -> Mirror:
         mirror = self._mirrors.get(repository)
         if mirror is None:
@@ -121,6 +132,15 @@ class Mirror:
         if int(size) > LARGEST_FILE:
             raise Invalid(f"{path} at {revision[:12]} has {size} bytes: at most {LARGEST_FILE} are read")
         return await self._obtain(lambda: self._blob(blob), revision, None)
+
+    async def refs(self) -> list[tuple[str, str]]:
+        """All branches and tags of the repository now."""
+        return await self._remote("refs/heads/*", "refs/tags/*")
+
+    async def ask(self, *arguments: str) -> bytes | None:
+        """What git says of the mirror as it is."""
+        answer = await self._local(*arguments)
+        return None if answer is None else answer.output
 
     # Looking: local, without lock; None is "not here", whether missing or damaged.
 
