@@ -31,6 +31,7 @@ from tailrace.artifacts.retention import ArtifactRetention
 from tailrace.dispatch.dispatcher import Dispatcher
 from tailrace.dispatch.lapses import LapseKeeper
 from tailrace.domain.errors import Invalid, LogRemoved
+from tailrace.guard import Guard
 from tailrace.ingest.desk import Desk
 from tailrace.ingest.stalls import Stalls
 from tailrace.live.bus_memory import MemoryBus
@@ -50,6 +51,7 @@ from tailrace.logs.search import LogSearch
 from tailrace.logs.segment_reader import Segments
 from tailrace.logs.tail_file import FileLogStore
 from tailrace.settings import ADMIN_TOKEN_FILE, ServerSettings
+from tailrace.sources.polls import Polls
 from tailrace.sources.repositories import Repositories
 from tailrace.store import Store, open_store
 from tailrace.store.agents import add_agent_token
@@ -61,6 +63,7 @@ from tailrace.store.sealing import SealingKey
 from tailrace.store.segments import find_sealed
 from tailrace.triggers.inbox_retention import InboxRetention
 from tailrace.triggers.planner import Planner
+from tailrace.triggers.poller import Poller
 
 SECRET_KEY_FILE = "secret-key"
 """A chunk with its spans has 340 KiB at most."""
@@ -243,7 +246,10 @@ async def _compose(
         away_ms=lease_ms,
         log_grace_s=LOG_GRACE_LEASES * settings.lease_s,
     )
-    planner = Planner(store, bus, Repositories(data / "mirrors"))
+    repositories = Repositories(data / "mirrors")
+    planner = Planner(store, bus, repositories)
+    guard = Guard.allowing("poll_allowed (TAILRACE_POLL_ALLOWED)", settings.poll_allowed)
+    poller = Poller(store, bus, key, Polls(repositories, guard))
     rules = Rules(settings.retention_days, settings.retention_runs, settings.retention_bytes)
     retention = Retention(store, rules, sealer.sweep_soon)
     artifact_rules = ArtifactRules(settings.artifact_days, settings.artifact_bytes)
@@ -277,6 +283,7 @@ async def _compose(
         sockets.keeping.run,
         keeper.run,
         planner.run,
+        poller.run,
         sealer.run,
         retention.run,
         artifacts.retention.run,

@@ -22,6 +22,10 @@ from tailrace.domain.errors import Invalid
 LONGEST = 200
 """Characters of an expression."""
 
+GRACE_MS = 60 * 1000
+"""A tick that a server sees to within this time was not missed."""
+
+_MOST_COUNTED = 1000
 _YEARS = 50
 """A day that comes at all (29 February, on a Sunday) comes within these."""
 _EPOCH = datetime(1970, 1, 1)
@@ -56,6 +60,17 @@ _FIELDS = (
     _Field("month", 1, 12, _MONTHS),
     _Field("day of week", 0, 7, _DAYS),
 )
+
+
+class Due(NamedTuple):
+    """What a schedule asks for now: a run of the tick at `tick` (None: none), and to be asked again at `next_at` (None: never).
+
+    `missed` are ticks that came to nothing, because nobody was there. Times are in ms since the epoch.
+    """
+
+    tick: int | None
+    next_at: int | None
+    missed: int = 0
 
 
 @dataclass(frozen=True)
@@ -109,6 +124,26 @@ class Cron:
     def first_ticks(self, count: int, after_ms: int, zone: ZoneInfo) -> list[int]:
         """The next `count` ticks, or as many as come."""
         return list(islice(self.ticks(after_ms, zone), count))
+
+    def due(self, expected: int, now: int, zone: ZoneInfo, *, once: bool) -> Due:
+        """What to do at `now`, when the tick at `expected` is the next that nobody has seen to.
+
+        A tick is missed when it is more than GRACE_MS late. `once`: one is made up for, for all of them.
+        """
+        if expected > now:
+            return Due(None, expected)
+        if now - expected <= GRACE_MS:
+            return Due(expected, self.next_after(expected, zone))
+        missed, newest, tick = 0, expected, expected
+        while tick is not None and now - tick > GRACE_MS:
+            if missed == _MOST_COUNTED:  # a schedule of seconds after a long night
+                tick = self.next_after(now - GRACE_MS - 1, zone)
+                break
+            missed, newest = missed + 1, tick
+            tick = self.next_after(tick, zone)
+        if not once:
+            return Due(None, tick, missed)
+        return Due(newest, tick, missed - 1)
 
     def _next_local(self, start: datetime) -> datetime | None:
         """The first local time from `start` on that matches."""

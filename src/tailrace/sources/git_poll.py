@@ -13,6 +13,7 @@ from tailrace.domain.polls import MOST_EARLIER, Change, Found, Wanted, Whom
 from tailrace.domain.triggers import GitSettings
 from tailrace.sources.mirror import Mirrors
 from tailrace.sources.names import is_hash, short_name
+from tailrace.sources.patience import within
 from tailrace.sources.payload import first_line
 
 MOST_PATHS = 3000
@@ -33,8 +34,10 @@ class GitPoll:
         self._mirrors = mirrors
 
     async def look(self, wanted: Wanted, settings: GitSettings) -> Found:
-        """Raises SourceUnreachable, Invalid, RevisionNotFound."""
-        refs = _chosen(await self._mirrors.refs(wanted.repository), settings)
+        """Raises LookFailed, SourceUnreachable, Invalid, RevisionNotFound."""
+        async with within(settings.timeout_s):
+            remote = await self._mirrors.refs(wanted.repository)
+        refs = _chosen(remote, settings)
         seen: Mapping[str, str] | None = None if wanted.seen is None else wanted.seen.get("refs", {})
         detail = _detail(refs)
         if seen is None:
