@@ -18,6 +18,7 @@ from tailrace.api.agents import agents_router
 from tailrace.api.archive import archive_router
 from tailrace.api.artifacts import artifacts_router
 from tailrace.api.auth import App, Gate
+from tailrace.api.cron import cron_router
 from tailrace.api.deliveries import deliveries_router
 from tailrace.api.logs import logs_router
 from tailrace.api.page import page_routes
@@ -135,6 +136,7 @@ def create_app(parts: Parts, lifespan: Lifespan) -> App:
         protected_router(desk.store, desk.bus),
         agents_router(desk.store, desk.bus, desk.lease_ms),
         triggers_router(desk.store, desk.bus),
+        cron_router(desk.store),
         deliveries_router(desk.store, replays),
         webhooks_router(inbox, sources),
         artifacts_router(desk.store, kept.reader, kept.retention, parts.key),
