@@ -52,7 +52,7 @@ def cron_router(store: Store) -> APIRouter:
         zone: Annotated[str, Query(max_length=100)] = "UTC",
         count: Annotated[int, Query(ge=1, le=MOST_TICKS)] = 10,
     ) -> CronPreview:
-        """The next ticks; 422 names the field that is wrong, and what is allowed."""
+        """The next ticks; 400 names the field that is wrong, and what is allowed."""
         cron, info = parse_cron(expression), read_zone(zone)
         ticks = cron.first_ticks(count, await store.read(read_clock), info)
         shown = tuple(
