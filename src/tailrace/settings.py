@@ -195,7 +195,7 @@ class ServerSettings(_Settings):
     @field_validator("poll_allowed")
     @classmethod
     def _targets(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        Guard.allowing("poll_allowed", value)
+        Guard.allowing("", value)
         return value
 
     @field_validator("url")

@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -62,7 +63,7 @@ class _Trigger:
 
     def __init__(self, house: House, project: int, **settings: Any) -> None:
         self._house = house
-        self.plan = house.script_plan("true", project=project)
+        self.plan = house.script_plan("true", name=f"plan-{uuid4().hex[:6]}", project=project)
         body = {"plan": self.plan, "name": "watch", "settings": settings}
         self.id: int = house.post("/api/triggers", body)["id"]
 
@@ -139,6 +140,14 @@ def test_a_poll_of_subversion_signs_in_with_a_secret(house: House, tmp_path: Pat
         (run,) = trigger.runs()
         assert (run["revision"], run["branch"], run["title"]) == ("3", "trunk", "Two")
         assert PASSWORD not in json.dumps(trigger.show())
+        docs = _Trigger(house, project, kind="subversion", **{**settings, "path": "trunk/docs"})
+        assert "trunk/docs" in docs.looked()["last_detail"]
+        repository.commit("Docs", {"trunk/docs/one": "1"})
+        docs.check()
+        repository.commit("More docs", {"trunk/docs/one": "2"})
+        assert docs.check()["last_detail"] == "revision 5; 1 run"
+        repository.commit("Code", {"trunk/one": "3"})
+        assert docs.check()["last_detail"] == "revision 5"
 
 
 def test_a_poll_of_a_url_heeds_the_guard(house: House) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tailrace.domain.address import is_subversion
 from tailrace.domain.polls import Found, LookFailed, Wanted
 from tailrace.domain.triggers import GitSettings, SubversionSettings, UrlSettings
 from tailrace.guard import Guard
@@ -10,6 +11,8 @@ from tailrace.sources.patience import within
 from tailrace.sources.repositories import Repositories
 from tailrace.sources.svn_poll import SubversionPoll
 from tailrace.sources.url_poll import UrlPoll
+
+_KEEPERS = {"git": "git", "subversion": "Subversion"}
 
 
 class Polls:
@@ -25,6 +28,12 @@ class Polls:
 
     async def look(self, wanted: Wanted) -> Found:
         """What is there now; raises LookFailed, SourceUnreachable, RevisionNotFound, Invalid."""
+        kind = wanted.settings.kind
+        if kind in _KEEPERS and (kind == "subversion") != is_subversion(wanted.repository):
+            kept = _KEEPERS["subversion" if kind == "git" else "git"]
+            raise LookFailed(
+                f"the project's repository is one of {kept}: a trigger of kind {kind} cannot look at it"
+            )
         match wanted.settings:
             case GitSettings() as settings:
                 return await self._git.look(

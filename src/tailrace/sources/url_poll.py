@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import ssl
 from collections.abc import Mapping
+from functools import cached_property
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
@@ -42,6 +44,10 @@ class UrlPoll:
 
     def __init__(self, guard: Guard) -> None:
         self._guard = guard
+
+    @cached_property
+    def _trusted(self) -> ssl.SSLContext:
+        return httpx2.create_ssl_context()
 
     async def look(self, wanted: Wanted, settings: UrlSettings) -> Found:
         """Raises LookFailed, Invalid (the path)."""
@@ -81,7 +87,7 @@ class UrlPoll:
         }
         try:
             async with httpx2.AsyncClient(
-                transport=GuardedTransport(self._guard),
+                transport=GuardedTransport(self._guard, self._trusted),
                 # Compressed answers could unfold to more than we take.
                 headers={"User-Agent": f"tailrace/{__version__}", "Accept-Encoding": "identity"},
                 timeout=None,
