@@ -53,7 +53,8 @@ class UrlPoll:
         """Raises LookFailed, Invalid (the path)."""
         seen: Mapping[str, Any] = wanted.seen or {}
         believed = int(seen.get("believed", 0))
-        answer = await self._get(settings, wanted.secrets, seen if believed < BELIEVED else {})
+        believing = believed < BELIEVED and settings.look != "hash"
+        answer = await self._get(settings, wanted.secrets, seen if believing else {})
         if answer.unchanged:
             return Found({**seen, "believed": believed + 1}, f"unchanged: {_shown(str(seen['value']))}")
         value = _value(settings, answer)

@@ -92,6 +92,7 @@ async def test_a_server_that_never_sees_a_change_is_asked_for_all_of_it_now_and_
         assert found.changes == ()
         seen = found.seen
     assert len((await _look(liar, seen)).changes) == 1
+    assert len((await _look(liar, {**seen, "believed": 0}, look="hash")).changes) == 1
 
 
 async def test_who_asks_for_the_etag_is_not_sent_the_rest(liar: LyingServer) -> None:
