@@ -80,7 +80,9 @@ class UrlPoll:
     async def _get(
         self, settings: UrlSettings, secrets: Mapping[str, str], seen: Mapping[str, Any]
     ) -> _Answer:
-        headers = {**settings.headers, **{name: secrets[s] for name, s in settings.secret_headers.items()}}
+        own = {**settings.headers, **{name: secrets[s] for name, s in settings.secret_headers.items()}}
+        # What is no header is refused here: an error of the client's would quote it, and it may be a secret.
+        headers = {name: value.strip() for name, value in own.items()}
         if wrong := next((n for n, v in headers.items() if not v.isascii() or not v.isprintable()), None):
             raise LookFailed(f"header {wrong}: its value is not one line of ASCII")
         headers |= {

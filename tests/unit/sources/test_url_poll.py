@@ -185,6 +185,20 @@ async def test_headers_come_from_secrets_and_stay_with_the_first_machine(liar: L
         assert "s3cr3t" not in other.asked[0]
 
 
+@pytest.mark.parametrize(
+    "secret", ["s3cr3t\n", " s3cr3t ", "s3cr3t\r\nHost: evil", "s3cr3t\x7f", "s3cr3t–", ""]
+)
+async def test_a_secret_that_is_no_header_is_not_told(liar: LyingServer, secret: str) -> None:
+    """Space around it is left out; anything else is refused without quoting it."""
+    try:
+        await _look(liar, secret_headers={"X": "TOKEN"}, secrets={"TOKEN": secret})
+    except LookFailed as refused:
+        assert "s3cr3t" not in str(refused)  # noqa: PT017
+        assert not liar.asked
+    else:
+        assert f"x: {secret.strip()}\r\n" in liar.asked[0].lower()
+
+
 async def test_a_redirect_to_loopback_is_refused(liar: LyingServer) -> None:
     """The one who is allowed leads to one who is not."""
     async with lying("127.0.0.2") as other:
