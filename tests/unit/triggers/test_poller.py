@@ -411,6 +411,7 @@ async def _ticked(
 ) -> list[str | None]:
     """The details of what came at each of these moments, one after another, asked by two servers at a time."""
     details: list[str | None] = []
+    await _settled(store, trigger.id)
     for moment in moments:
         clock.now = moment
         await store.write(_set, trigger.id, next_at=1, last_at=trigger.created_at + 1000 + len(details))
