@@ -1,7 +1,8 @@
 # `make` lists the targets. PYTHON=… names the interpreter that .venv is made with.
 export PYTHON
 PY := .venv/bin/python
-PYTEST := $(PY) -m pytest
+# The tests start thousands of processes: they shall find compiled what they import.
+PYTEST := env -u PYTHONDONTWRITEBYTECODE $(PY) -m pytest
 # One test more at once than there are processors: integration tests wait half of their time.
 WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2) + 1)
 # Added to what `run`, `bench` and the tests are started with.
