@@ -59,7 +59,7 @@ format: setup  ## write the code the way `make check` wants it
 	@$(PY) -m ruff format
 
 bench: setup  ## measure, each figure beside its baseline
-	@$(PY) -m benchmarks $(ARGS)
+	@env -u PYTHONDONTWRITEBYTECODE $(PY) -m benchmarks $(ARGS)
 
 page: setup  ## build the web page into web/dist (part of `setup`)
 
