@@ -168,6 +168,10 @@ class ServerSettings(_Settings):
         le=MAX_LOG_BYTES,
         description="The most bytes of any job's log (with KiB, MiB or GiB): no plan's `limit` is higher.",
     )
+    allow_private_targets: bool = Field(
+        False,
+        description="Whether messages and commit statuses may go to addresses of this machine and its network.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="The least level of the server's own messages."
     )

@@ -43,6 +43,7 @@ from tailrace.logs.proof import Prover
 from tailrace.logs.retention import Retention
 from tailrace.logs.sealer import Sealer
 from tailrace.logs.search import LogSearch
+from tailrace.notify.sender import Sender
 from tailrace.sources.github import GitHub
 from tailrace.store.projects import list_projects
 from tailrace.store.sealing import SealingKey
@@ -79,6 +80,7 @@ class Parts:
     retention: Retention
     prover: Prover
     artifacts: ArtifactParts
+    sender: Sender
 
 
 class _Described(FastAPI):

@@ -104,6 +104,13 @@ class ServerFlags:
             help="The most bytes of any job's log (with KiB, MiB or GiB): no plan's `limit` is higher."
         ),
     ] = None
+    allow_private_targets: Annotated[
+        bool | None,
+        Parameter(
+            negative="",
+            help="Whether messages and commit statuses may go to addresses of this machine and its network.",
+        ),
+    ] = None
     log_level: Annotated[str | None, Parameter(help=LOG_LEVEL.format("server"))] = None
 
 

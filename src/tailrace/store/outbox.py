@@ -80,7 +80,7 @@ _ASK_ANEW = (
     update(outbox)
     .where(
         outbox.c.channel_id == bindparam("channel"),
-        outbox.c.run_id == bindparam("run_id"),
+        outbox.c.run_id == bindparam("of_run"),
         outbox.c.occasion == STATUSES,
     )
     .values(
@@ -127,7 +127,7 @@ def note_progress(connection: Connection, run_id: int) -> None:
     The caller holds the run's row.
     """
     for channel_id in connection.execute(_FORGE_CHANNELS, {"run": run_id}).scalars().all():
-        if not connection.execute(_ASK_ANEW, {"channel": channel_id, "run_id": run_id}).rowcount:
+        if not connection.execute(_ASK_ANEW, {"channel": channel_id, "of_run": run_id}).rowcount:
             _add(connection, channel_id, run_id, STATUSES, What.STATUSES)
 
 
