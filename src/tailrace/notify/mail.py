@@ -58,7 +58,7 @@ def send(settings: EmailSettings, secrets: Mapping[str, str], message: Message) 
     try:
         with _connect(settings) as server:
             if settings.user is not None:
-                server.login(settings.user, secrets["password"])
+                _sign_in(server, settings.user, secrets["password"])
             refused = _envelope(server, settings)
             _hand_over(server, where, body)
     except smtplib.SMTPNotSupportedError as error:
@@ -88,6 +88,13 @@ def _connect(settings: EmailSettings) -> smtplib.SMTP:
         server.close()
         raise
     return server
+
+
+def _sign_in(server: smtplib.SMTP, user: str, password: str) -> None:
+    try:
+        server.login(user, password)
+    except UnicodeEncodeError:  # what smtplib does with other characters
+        raise Undelivered("user and password of a mail server must be ASCII", final=True) from None
 
 
 def _envelope(server: smtplib.SMTP, settings: EmailSettings) -> dict[str, str]:
