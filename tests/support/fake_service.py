@@ -29,7 +29,7 @@ class Says(NamedTuple):
     status: int = 200
     body: bytes | str | Mapping[str, Any] = b"ok"
     headers: Mapping[str, str] = {}
-    before: Callable[[], None] | None = None
+    before: Callable[[], object] | None = None
     hang_up: bool = False
 
 

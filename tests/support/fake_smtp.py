@@ -58,7 +58,8 @@ class FakeSmtp:
                 self.wfile.write(f"{text}\r\n".encode())
 
             def handle(self) -> None:
-                sender, to, who, encrypted = "", [], None, tls
+                sender, who, encrypted = "", None, tls
+                to: list[str] = []
                 self.say("220 fake ESMTP")
                 while line := self.rfile.readline().decode().strip():
                     verb = line.split(" ", 1)[0].upper()

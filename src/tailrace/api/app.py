@@ -18,8 +18,11 @@ from tailrace.api.agents import agents_router
 from tailrace.api.archive import archive_router
 from tailrace.api.artifacts import artifacts_router
 from tailrace.api.auth import App, Gate
+from tailrace.api.badges import badges_router
+from tailrace.api.channels import channels_router
 from tailrace.api.deliveries import deliveries_router
 from tailrace.api.logs import logs_router
+from tailrace.api.notifications import notifications_router, rules_router
 from tailrace.api.page import page_routes
 from tailrace.api.pauses import pauses_router
 from tailrace.api.plans import plans_router
@@ -121,6 +124,10 @@ def create_app(parts: Parts, lifespan: Lifespan) -> App:
         protected_router(desk.store, desk.bus),
         agents_router(desk.store, desk.bus, desk.lease_ms),
         deliveries_router(desk.store),
+        channels_router(desk.store, parts.key, parts.sender),
+        rules_router(desk.store),
+        notifications_router(desk.store, desk.bus),
+        badges_router(desk.store, parts.key, parts.url),
         webhooks_router(inbox, {github.name: github}),
         artifacts_router(desk.store, kept.reader, kept.retention, parts.key),
         agent_router(parts.sockets),

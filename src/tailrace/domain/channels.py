@@ -72,6 +72,10 @@ class _Settings(BaseModel):
     """Names of the secrets without which it cannot work."""
     OPTIONAL: ClassVar[tuple[str, ...]] = ()
 
+    def destination(self) -> tuple[object, ...]:
+        """What decides to whom its secrets are shown."""
+        return tuple(getattr(self, name, None) for name in ("api", "url", "host", "port", "security"))
+
 
 class _Messages(_Settings):
     """`template` is the text of its messages, with `${names}` of TEMPLATE_NAMES; null: Tailrace's own words."""
@@ -174,6 +178,13 @@ class WebhookSettings(_Messages):
 class _Forge(_Settings):
     NEEDED = ("token",)
     repository: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)+$", max_length=300)]
+
+    @field_validator("repository")
+    @classmethod
+    def _below_nothing(cls, repository: str) -> str:
+        if {".", ".."} & set(repository.split("/")):
+            raise ValueError("expected OWNER/NAME")
+        return repository
 
 
 class GitHubSettings(_Forge):

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, or_, select, update
 from sqlalchemy import insert as insert_into
 
-from tailrace.domain.channels import CHANNEL_SETTINGS, ForgeSettings, MessageSettings
+from tailrace.domain.channels import CHANNEL_SETTINGS, FORGES, ForgeSettings, MessageSettings
 from tailrace.domain.errors import Conflict, NotFound
 from tailrace.domain.notifications import ChannelView
 from tailrace.store.clock import read_clock
@@ -41,6 +41,8 @@ def add_channel(
     """A new channel; raises NotFound without that project, Conflict when the name is taken."""
     if project_id is not None:
         get_project(connection, project_id)
+    elif settings.kind in FORGES:
+        raise Conflict(f"a {settings.kind} channel tells of one project's commits: name its project")
     _require_free(connection, name)
     now = read_clock(connection)
     id = connection.execute(
@@ -82,6 +84,8 @@ def change_channel(
     if settings is not None:
         if settings.kind != found.kind:
             raise Conflict(f"channel {id} is a {found.kind} channel and stays one: add another")
+        if found.secrets and secrets is None and settings.destination() != found.settings.destination():
+            raise Conflict(f"channel {id}: its secrets would be sent elsewhere: give them again")
         values["settings"] = settings.model_dump(mode="json")
     if secrets is not None:
         given, seal = secrets

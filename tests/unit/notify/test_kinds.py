@@ -155,17 +155,15 @@ def test_the_standard_webhooks_example_verifies() -> None:
 def test_no_message_is_longer_than_its_service_takes(kind: str, most: int, units: str) -> None:
     """The text is cut, its beginning stays."""
     said = body(made(kind, LONG))
-    text = next(
-        found
-        for found in (
-            said.get("text") if isinstance(said.get("text"), str) else None,
-            said.get("content") if isinstance(said.get("content"), str) else None,
-            (said.get("text") or {}).get("content") if isinstance(said.get("text"), dict) else None,
-            (said.get("content") or {}).get("text") if isinstance(said.get("content"), dict) else None,
-            str(said["attachments"][0]["content"]["body"][0]["text"]) if "attachments" in said else None,
-        )
-        if found is not None
-    )
+    text: str = {
+        "slack": lambda: said["text"],
+        "telegram": lambda: said["text"],
+        "discord": lambda: said["content"],
+        "wecom": lambda: said["text"]["content"],
+        "dingtalk": lambda: said["text"]["content"],
+        "feishu": lambda: said["content"]["text"],
+        "teams": lambda: said["attachments"][0]["content"]["body"][0]["text"],
+    }[kind]()
     size = len(text.encode(units)) // {"utf-32-le": 4, "utf-16-le": 2, "utf-8": 1}[units]
     assert most / 2 < size <= most
     assert text.startswith("的的的")
@@ -238,6 +236,7 @@ def test_an_answer_that_means_it_was_not(
         ("webhook", {"url": "https://x", "template": "5$ "}, "a \\$ that begins no name"),
         ("telegram", {"chat": "a chat"}, "chat"),
         ("slack", {"url": "https://in.public"}, "url"),
+        ("github", {"repository": "../x"}, "expected OWNER/NAME"),
         ("email", {"host": "h", "sender": "a\nb@c", "to": ["a@b"]}, "sender"),
     ],
 )

@@ -132,7 +132,7 @@ async def test_an_endless_receiver_is_left(world: World) -> None:
     """A receiver that takes the request and never answers."""
     world.sender = world.make_sender(timeout_s=0.2)
     release = threading.Event()
-    with FakeService(Says(before=lambda: release.wait(30) or None)) as fake_receiver:
+    with FakeService(Says(before=release.wait)) as fake_receiver:
         await hook(world, fake_receiver)
         await world.run()
         shown = await world.send()
@@ -164,7 +164,7 @@ async def test_a_slow_channel_holds_up_no_other_and_no_run(world: World) -> None
     """While one receiver keeps us waiting, runs end and another channel's messages leave."""
     release = threading.Event()
     with (
-        FakeService(Says(before=lambda: release.wait(30) or None)) as fake_slow,
+        FakeService(Says(before=release.wait)) as fake_slow,
         FakeService() as fake_quick,
     ):
         slow, quick = await chat(world, fake_slow, "slow"), await chat(world, fake_quick, "quick")
@@ -206,7 +206,7 @@ async def test_two_servers_send_each_once(world: World) -> None:
 async def test_a_server_that_is_stopped_while_it_sends_leaves_no_claim(world: World) -> None:
     """A chat's message may have arrived; a webhook's is free for another server."""
     release = threading.Event()
-    with FakeService(Says(before=lambda: release.wait(30) or None)) as fake_service:
+    with FakeService(Says(before=release.wait)) as fake_service:
         await chat(world, fake_service)
         await hook(world, fake_service)
         await world.run()
