@@ -105,10 +105,9 @@ class ServerFlags:
         ),
     ] = None
     allow_private_targets: Annotated[
-        bool | None,
+        str | None,
         Parameter(
-            negative="",
-            help="Whether messages and commit statuses may go to addresses of this machine and its network.",
+            help="Private hosts to which messages and commit statuses may go: names, addresses, networks, separated by commas.",
         ),
     ] = None
     log_level: Annotated[str | None, Parameter(help=LOG_LEVEL.format("server"))] = None

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 import httpx2
 
 from tailrace import __version__
+from tailrace.guard import Guard, GuardedTransport, TargetRefused
 from tailrace.notify.base import Answer, Undelivered
 
 TIMEOUT_S = 30.0
 """Of a request as a whole."""
 CONNECT_S = 10.0
-_PORTS = {"http": 80, "https": 443}
 MOST_BYTES = 64 * 1024
 """Of an answer that are read."""
-
-Admit = Callable[[str, int], Awaitable[None]]
-"""Raises Undelivered when this server must not call that host and port."""
 
 
 class Http:
@@ -29,13 +26,12 @@ class Http:
     Addresses of robots hold their tokens.
     """
 
-    def __init__(self, admit: Admit, *, timeout_s: float = TIMEOUT_S) -> None:
-        self._admit = admit
+    def __init__(self, guard: Guard, *, timeout_s: float = TIMEOUT_S) -> None:
         self._timeout_s = timeout_s
         self._client = httpx2.AsyncClient(
+            transport=GuardedTransport(guard),
             timeout=httpx2.Timeout(timeout_s, connect=min(CONNECT_S, timeout_s)),
             follow_redirects=False,
-            trust_env=True,
             headers={"User-Agent": f"Tailrace/{__version__}"},
         )
 
@@ -53,14 +49,9 @@ class Http:
     async def _ask(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
         host = urlsplit(url).netloc.rpartition("@")[2]
         try:
-            async with asyncio.timeout(self._timeout_s):
-                parts = urlsplit(url)
-                await self._admit(parts.hostname or "", parts.port or _PORTS.get(parts.scheme, 443))
-                request = self._client.build_request(method, url, content=body, headers=dict(headers))
+            request = self._client.build_request(method, url, content=body, headers=dict(headers))
         except (httpx2.InvalidURL, ValueError) as error:
             raise Undelivered(f"{host or 'the address'} is no address: {error}", final=True) from None
-        except TimeoutError:
-            raise Undelivered(f"{host} was not found within {self._timeout_s:g} s") from None
         try:
             async with asyncio.timeout(self._timeout_s):
                 answer = await self._client.send(request, stream=True)
@@ -72,6 +63,8 @@ class Http:
                             break
                 finally:
                     await answer.aclose()
+        except TargetRefused as error:
+            raise Undelivered(str(error), final=True) from None
         except httpx2.UnsupportedProtocol:
             raise Undelivered(f"{host}: only https and http are spoken", final=True) from None
         except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout) as error:

@@ -13,6 +13,7 @@ from email.policy import SMTP as SMTP_POLICY
 from email.utils import formatdate
 
 from tailrace.domain.channels import EmailSettings
+from tailrace.guard import Guard, TargetRefused, TargetUnknown
 from tailrace.notify.base import Message, Undelivered, joined
 
 TIMEOUT_S = 20.0
@@ -23,13 +24,14 @@ AT_ONCE = 2
 class Mailer:
     """Sends mail in threads of its own: a slow mail server takes none of those that logs are read by."""
 
-    def __init__(self) -> None:
+    def __init__(self, guard: Guard) -> None:
+        self._guard = guard
         self._threads = ThreadPoolExecutor(AT_ONCE, "mail")
 
     async def send(self, settings: EmailSettings, secrets: Mapping[str, str], message: Message) -> None:
         """Raises Undelivered."""
         loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._threads, send, settings, dict(secrets), message)
+        await loop.run_in_executor(self._threads, send, self._guard, settings, dict(secrets), message)
 
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
@@ -48,7 +50,7 @@ def compose(settings: EmailSettings, message: Message) -> EmailMessage:
     return mail
 
 
-def send(settings: EmailSettings, secrets: Mapping[str, str], message: Message) -> None:
+def send(guard: Guard, settings: EmailSettings, secrets: Mapping[str, str], message: Message) -> None:
     """Send it, in this thread; raises Undelivered."""
     where = f"{settings.host}:{settings.port}"
     try:
@@ -56,11 +58,15 @@ def send(settings: EmailSettings, secrets: Mapping[str, str], message: Message) 
     except (UnicodeError, ValueError) as error:
         raise Undelivered(f"the mail cannot be written: {error}", final=True) from None
     try:
-        with _connect(settings) as server:
+        with _connect(guard, settings) as server:
             if settings.user is not None:
                 _sign_in(server, settings.user, secrets["password"])
             refused = _envelope(server, settings)
             _hand_over(server, where, body)
+    except TargetRefused as error:
+        raise Undelivered(str(error), final=True) from None
+    except TargetUnknown as error:
+        raise Undelivered(str(error)) from None
     except smtplib.SMTPNotSupportedError as error:
         raise Undelivered(f"{where}: {error}", final=True) from None
     except smtplib.SMTPResponseException as error:
@@ -74,12 +80,47 @@ def send(settings: EmailSettings, secrets: Mapping[str, str], message: Message) 
         raise Undelivered(f"{where} refused some, all others have it: {shown}", final=True)
 
 
-def _connect(settings: EmailSettings) -> smtplib.SMTP:
+class _Guarded(smtplib.SMTP):
+    """Connects to the very address that the guard looked at."""
+
+    def __init__(self, guard: Guard, host: str, port: int, name: str) -> None:
+        self._guard = guard
+        super().__init__(host, port, name, timeout=TIMEOUT_S)
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        return _connect_to(self._guard, host, port, timeout)
+
+
+class _GuardedSsl(smtplib.SMTP_SSL):
+    """Likewise, encrypted from the first byte."""
+
+    def __init__(self, guard: Guard, host: str, port: int, name: str, context: ssl.SSLContext) -> None:
+        self._guard = guard
+        super().__init__(host, port, name, timeout=TIMEOUT_S, context=context)
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        plain = _connect_to(self._guard, host, port, timeout)
+        return self.context.wrap_socket(plain, server_hostname=host)
+
+
+def _connect_to(guard: Guard, host: str, port: int, timeout: float) -> socket.socket:
+    """The first address of the host that answers."""
+    failure: OSError | None = None
+    for address in guard.addresses_now(host, port):
+        try:
+            return socket.create_connection((address, port), timeout)
+        except OSError as error:
+            failure = error
+    assert failure is not None
+    raise failure
+
+
+def _connect(guard: Guard, settings: EmailSettings) -> smtplib.SMTP:
     context = ssl.create_default_context()
     name = socket.gethostname()
     if settings.security == "tls":
-        return smtplib.SMTP_SSL(settings.host, settings.port, name, timeout=TIMEOUT_S, context=context)
-    server = smtplib.SMTP(settings.host, settings.port, name, timeout=TIMEOUT_S)
+        return _GuardedSsl(guard, settings.host, settings.port, name, context)
+    server = _Guarded(guard, settings.host, settings.port, name)
     try:
         if settings.security == "starttls":
             server.starttls(context=context)

@@ -9,7 +9,7 @@ from tailrace.domain.channels import EmailSettings, ForgeSettings, MessageSettin
 from tailrace.domain.model import RunView
 from tailrace.notify import statuses
 from tailrace.notify.base import Message, Target, Undelivered
-from tailrace.notify.http import Admit, Http
+from tailrace.notify.http import Http
 from tailrace.notify.kinds import KINDS
 from tailrace.notify.mail import Mailer
 
@@ -17,15 +17,13 @@ from tailrace.notify.mail import Mailer
 class Post:
     """Knows how each kind of channel is spoken to."""
 
-    def __init__(self, http: Http, mailer: Mailer, admit: Admit) -> None:
+    def __init__(self, http: Http, mailer: Mailer) -> None:
         self._http = http
-        self._admit = admit
         self._mailer = mailer
 
     async def send(self, settings: MessageSettings, secrets: Mapping[str, str], message: Message) -> None:
         """Raises Undelivered."""
         if isinstance(settings, EmailSettings):
-            await self._admit(settings.host, settings.port)
             await self._mailer.send(settings, secrets, message)
             return
         kind = KINDS[settings.kind]

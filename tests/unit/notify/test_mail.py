@@ -11,10 +11,12 @@ import pytest
 
 from tailrace.domain.channels import EmailSettings
 from tailrace.domain.notifications import What
+from tailrace.guard import Guard
 from tailrace.notify.base import Message, Undelivered
 from tailrace.notify.mail import send
 from tests.support.fake_smtp import FakeSmtp
 
+GUARD = Guard.allowing("allow_private_targets", ["localhost"])
 MESSAGE = Message(
     "tr-1-7",
     What.FAILED,
@@ -62,7 +64,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_mail_arrives_whole(text: str) -> None:
     """Any script, lines that begin with a dot, and no header that a text smuggles in."""
     with FakeSmtp() as server:
-        send(settings(server), {}, replace(MESSAGE, text=text))
+        send(GUARD, settings(server), {}, replace(MESSAGE, text=text))
     (taken,) = server.taken
     assert (taken.sender, taken.to) == ("ci@example.org", ("a@example.org", "b@example.org"))
     assert taken.mail["Subject"] == "shop #4 Bcc: all@example.org failed 构建"
@@ -79,12 +81,12 @@ def test_mail_is_encrypted_and_signed_in(
     with FakeSmtp(certificate=certificate, login=("ci", "pass\\word"), tls=security == "tls") as server:
         wanted = settings(server, security=security, user="ci")
         with pytest.raises(Undelivered, match="cannot be reached safely") as caught:
-            send(wanted, {"password": "pass\\word"}, MESSAGE)
+            send(GUARD, wanted, {"password": "pass\\word"}, MESSAGE)
         assert caught.value.final
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-        send(wanted, {"password": "pass\\word"}, MESSAGE)
+        send(GUARD, wanted, {"password": "pass\\word"}, MESSAGE)
         with pytest.raises(Undelivered, match="535") as caught:
-            send(wanted, {"password": "another"}, MESSAGE)
+            send(GUARD, wanted, {"password": "another"}, MESSAGE)
         assert caught.value.final
     (taken,) = server.taken
     assert (taken.login, taken.encrypted) == ("ci", True)
@@ -94,7 +96,7 @@ def test_a_server_without_encryption_gets_no_mail_that_wants_it() -> None:
     """Nobody in between can talk us out of it."""
     with FakeSmtp() as server:
         with pytest.raises(Undelivered, match="STARTTLS") as caught:
-            send(settings(server, security="starttls"), {}, MESSAGE)
+            send(GUARD, settings(server, security="starttls"), {}, MESSAGE)
         assert caught.value.final
     assert server.taken == []
 
@@ -114,7 +116,7 @@ def test_a_server_without_encryption_gets_no_mail_that_wants_it() -> None:
 def test_what_the_server_says_decides(says: Any, final: bool, unsure: bool, words: str) -> None:
     """Refused for good, for now, or nobody knows."""
     with FakeSmtp(says) as server, pytest.raises(Undelivered, match=words) as caught:
-        send(settings(server), {}, MESSAGE)
+        send(GUARD, settings(server), {}, MESSAGE)
     assert (caught.value.final, caught.value.unsure) == (final, unsure)
 
 
@@ -124,5 +126,20 @@ def test_those_whom_the_server_refuses_are_named_and_the_others_have_it() -> Non
         FakeSmtp({"RCPT b@example.org": "550 nobody"}) as server,
         pytest.raises(Undelivered, match=r"all others have it: b@example\.org: 550 nobody"),
     ):
-        send(settings(server), {}, MESSAGE)
+        send(GUARD, settings(server), {}, MESSAGE)
     assert server.taken[0].to == ("a@example.org",)
+
+
+def test_a_private_mail_server_is_refused_unless_it_is_allowed() -> None:
+    """It is not even connected to."""
+    with FakeSmtp() as server, pytest.raises(Undelivered, match="allow_private_targets") as caught:
+        send(Guard("allow_private_targets"), settings(server), {}, MESSAGE)
+    assert caught.value.final
+    assert server.taken == []
+
+
+def test_a_mail_server_that_nobody_knows_is_tried_again() -> None:
+    """Its name may be there later."""
+    with FakeSmtp() as server, pytest.raises(Undelivered, match="cannot be resolved") as caught:
+        send(GUARD, settings(server, host="nowhere.invalid"), {}, MESSAGE)
+    assert not caught.value.final

@@ -14,13 +14,13 @@ from tailrace.domain.notifications import NotificationView, When
 from tailrace.domain.outcome import Outcome, Reason
 from tailrace.domain.spans import Span, Stream
 from tailrace.domain.states import AttemptState, StepState
+from tailrace.guard import Guard
 from tailrace.live.bus_memory import MemoryBus
 from tailrace.logs.tail_file import FileLogStore
 from tailrace.notify.http import Http
 from tailrace.notify.mail import Mailer
 from tailrace.notify.post import Post
 from tailrace.notify.sender import Sender, seal_secrets
-from tailrace.notify.targets import Targets
 from tailrace.store import Store
 from tailrace.store.channels import add_channel
 from tailrace.store.clock import read_clock
@@ -42,7 +42,7 @@ class World:
         self.bus = bus
         self.logs = logs
         self.http: Http
-        self.mailer = Mailer()
+        self.mailer = Mailer(Guard.allowing("allow_private_targets", ["127.0.0.1"]))
         self.sender: Sender
         self.project = self.plan = self.agent = 0
 
@@ -55,9 +55,9 @@ class World:
         self.sender = self.make_sender()
 
     def make_sender(self, *, allow_private: bool = True, timeout_s: float = 10, **more: Any) -> Sender:
-        targets = Targets(allow_private=allow_private)
-        self.http = Http(targets.admit, timeout_s=timeout_s)
-        post = Post(self.http, self.mailer, targets.admit)
+        guard = Guard.allowing("allow_private_targets", ["127.0.0.1"] if allow_private else [])
+        self.http = Http(guard, timeout_s=timeout_s)
+        post = Post(self.http, self.mailer)
         return Sender(self.store, self.bus, self.logs, KEY, post, URL, **more)
 
     async def close(self) -> None:
