@@ -7,8 +7,9 @@ import json
 import random
 import secrets as random_bytes
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
+from typing import ParamSpec
 
 import structlog
 
@@ -46,10 +47,16 @@ LEAST_S = 0.2
 """Between two looks, however much happens."""
 LOG_GRACE_MS = 20_000
 """For so long a message about a failure waits for the end of the log that it quotes."""
+LOG_LOOK_MS = 500
+_RECORD_WAITS_S = (0.2, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
+"""Together less than a claim holds."""
+_STOPPED = "the server was stopped while it was sent: it may have arrived"
 WAITS_S = (5, 15, 60, 300, 900, 1800, 3600, 7200, 14_400, 28_800)
 """After each try that failed, more or less; after the last one it has failed: 16 hours."""
 MOST_WAIT_S = 3600.0
 """What a receiver may ask for by Retry-After."""
+
+P = ParamSpec("P")
 
 _log = structlog.get_logger("notify")
 
@@ -132,45 +139,65 @@ class Sender:
 
     async def _carry(self, due: Due) -> None:
         told = dict(due.told)
-        begun = False
+        begun = asyncio.Event()
         try:
-            secrets = self._open(due.channel_id, due.sealed)
-            run = await self._store.read(get_run, due.run_id)
-            if isinstance(due.settings, ForgeSettings):
-                begun = True
-                await self._post.tell(due.settings, secrets, run, self._url, due.told, told.__setitem__)
-                await self._store.write(end_sent, due, told)
-                return
-            lines = await self._lines(due, run)
-            if lines is None:
-                await self._store.write(put_off, due, 500, None, counts=False)
-                return
-            occasion = Occasion(f"tr-{due.created_at}-{due.id}", due.what, due.detail, due.created_at, lines)
-            message = write_message(run, occasion, self._url, due.settings.template)
-            begun = True
-            await self._post.send(due.settings, secrets, message)
-            await self._store.write(end_sent, due)
+            put = await self._try(due, told, begun)
         except asyncio.CancelledError:
+            may_repeat = not begun.is_set() or due.settings.kind in REPEATABLE
             await asyncio.shield(
                 self._store.write(release, due)
-                if self._may_repeat(due, begun)
-                else self._store.write(
-                    end_failed,
-                    due,
-                    NotificationState.UNSURE,
-                    "the server was stopped while it was sent: it may have arrived",
-                )
+                if may_repeat
+                else self._store.write(end_failed, due, NotificationState.UNSURE, _STOPPED)
             )
             raise
         except Undelivered as error:
-            await self._undelivered(due, error, told)
+            await self._record(self._undelivered, due, error, told)
         except TailraceError as error:
-            await self._undelivered(due, Undelivered(str(error), final=True), told)
+            await self._record(self._undelivered, due, Undelivered(str(error), final=True), told)
         except Exception as error:
             _log.exception("a notification could not be sent", notification=due.id)
-            await self._undelivered(
-                due, Undelivered(f"the server failed to send it: {error!r}", final=True), told
-            )
+            failure = Undelivered(f"the server failed to send it: {error!r}")
+            await self._record(self._undelivered, due, failure, told)
+        else:
+            known = told if isinstance(due.settings, ForgeSettings) else None
+            if put:
+                await self._record(self._store.write, end_sent, due, known)
+            else:
+                await self._record(self._store.write, put_off, due, LOG_LOOK_MS, None, counts=False)
+
+    async def _try(self, due: Due, told: dict[str, str], begun: asyncio.Event) -> bool:
+        """Hand it over; False when it is too early. `begun` is set before anything leaves. Raises Undelivered."""
+        secrets = self._open(due.channel_id, due.sealed)
+        run = await self._store.read(get_run, due.run_id)
+        if isinstance(due.settings, ForgeSettings):
+            begun.set()
+            await self._post.tell(due.settings, secrets, run, self._url, due.told, told.__setitem__)
+            return True
+        lines = await self._lines(due, run)
+        if lines is None:
+            return False
+        occasion = Occasion(f"tr-{due.created_at}-{due.id}", due.what, due.detail, due.created_at, lines)
+        message = write_message(run, occasion, self._url, due.settings.template)
+        begun.set()
+        await self._post.send(due.settings, secrets, message)
+        return True
+
+    async def _record(self, write: Callable[P, Awaitable[object]], *args: P.args, **kwargs: P.kwargs) -> None:
+        """Write down what became of it, also when the database is away or has no room for a while.
+
+        What arrived and is not written down would be sent again, or be in doubt.
+        """
+        for wait_s in (*_RECORD_WAITS_S, None):
+            try:
+                await write(*args, **kwargs)
+                return
+            except Exception as error:
+                if wait_s is None:
+                    raise
+                _log.error(
+                    "what became of a notification could not be stored; trying again", error=str(error)
+                )
+                await asyncio.sleep(wait_s)
 
     async def _undelivered(self, due: Due, error: Undelivered, told: Mapping[str, str]) -> None:
         known = told if isinstance(due.settings, ForgeSettings) else None
@@ -198,9 +225,6 @@ class Sender:
         if attempt.log_state is LogState.OPEN and due.age_ms < LOG_GRACE_MS:
             return None
         return await asyncio.to_thread(last_lines, self._logs, attempt.log, step.index if step else None)
-
-    def _may_repeat(self, due: Due, begun: bool) -> bool:
-        return not begun or due.settings.kind in REPEATABLE
 
     def _open(self, channel: int, sealed: bytes | None) -> dict[str, str]:
         return {} if sealed is None else json.loads(self._key.open(sealed, channel_row(channel)))

@@ -10,12 +10,16 @@ import threading
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from tailrace.domain.channels import SlackSettings, WebhookSettings
+from tailrace.domain.errors import NoRoom
 from tailrace.domain.notifications import When
 from tailrace.domain.states import AttemptState
 from tailrace.live.scopes import RUNS
 from tailrace.notify.base import Undelivered
+from tailrace.store.notification_tables import channel
+from tailrace.store.outbox_claims import end_sent
 from tests.support.fake_service import FakeService, Says
 from tests.unit.notify.world import URL, World, until
 
@@ -217,6 +221,45 @@ async def test_a_server_that_is_stopped_while_it_sends_leaves_no_claim(world: Wo
         release.set()
     states = {one.kind.value: one.state.value for one in await world.notifications()}
     assert states == {"slack": "unsure", "webhook": "pending"}
+
+
+async def test_what_arrived_while_the_servers_disk_was_full_is_not_sent_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What became of it is written down when there is room again."""
+    write = world.store.write
+    full = True
+    refused = asyncio.Event()
+
+    async def write_if_room(function: Any, *args: Any, **kwargs: Any) -> Any:
+        if full and function is end_sent:
+            refused.set()
+            raise NoRoom
+        return await write(function, *args, **kwargs)
+
+    with FakeService() as fake_slack:
+        await chat(world, fake_slack)
+        await world.run()
+        monkeypatch.setattr(world.store, "write", write_if_room)
+        await world.sender.look()
+        await asyncio.wait_for(refused.wait(), 60)
+        full = False
+        await world.idle()
+        shown = await world.send()
+    assert (shown.state, len(fake_slack.asked)) == ("sent", 1)
+
+
+async def test_a_channel_whose_secrets_do_not_open_says_so(world: World) -> None:
+    """Sealed with another key: nothing is sent, and the error says what to do."""
+    with FakeService() as fake_receiver:
+        await hook(world, fake_receiver)
+        await world.store.write(
+            lambda connection: connection.execute(update(channel).values(secrets=b"x" * 60)).rowcount
+        )
+        await world.run()
+        shown = await world.send()
+    assert (shown.state, "another secret_key" in (shown.last_error or "")) == ("failed", True)
+    assert fake_receiver.asked == []
 
 
 async def test_a_message_waits_for_the_end_of_the_log_that_it_quotes(world: World) -> None:
