@@ -19,6 +19,7 @@ from tailrace.store.outbox import (
     NotificationFilter,
     get_notification,
     list_notifications,
+    note_progress,
     note_waiting,
     send_again,
 )
@@ -33,6 +34,7 @@ from tailrace.store.outbox_claims import (
 )
 from tailrace.store.planning import end_planning
 from tailrace.store.reopening import retry_failed
+from tests.unit.store.conftest import overlapping
 from tests.unit.store.world import (
     PUSH,
     a_job,
@@ -314,6 +316,50 @@ def test_commit_statuses_are_one_notification_a_run_that_begins_anew(setting: Se
     assert end_sent(setting.connection, due, {"tailrace/default/a": "passed"})
     assert setting.show(due.id).state == "sent"
     assert not anything_due(setting.connection)
+
+
+async def test_two_servers_never_claim_the_same(store: Store) -> None:
+    """Also when the second looks before the first has committed."""
+
+    def end(connection: Connection) -> None:
+        setting = Setting(connection)
+        setting.rule(When.EVERY)
+        setting.run(FAILED)
+
+    await store.write(end)
+    first, second = await overlapping(
+        store,
+        lambda connection: claim_due(connection, "a" * 32, 60_000, 10, ()),
+        lambda connection: claim_due(connection, "b" * 32, 60_000, 10, ()),
+    )
+    assert (len(first), len(second)) == (1, 0)
+
+
+async def test_a_change_while_the_last_one_is_recorded_is_not_lost(store: Store) -> None:
+    """A job moves on in one transaction, the forge's answer to what was before is stored in another."""
+
+    def begin(connection: Connection) -> tuple[int, Due]:
+        setting = Setting(connection)
+        add_channel(
+            connection,
+            setting.project,
+            "github",
+            GitHubSettings(repository="o/r"),
+            {"token": "t"},
+            lambda row: b"",
+            author="Ada",
+        )
+        run = a_run(connection, plan_id=setting.plan)
+        (due,) = setting.claim()
+        return run, due
+
+    run, due = await store.write(begin)
+    await overlapping(
+        store,
+        lambda connection: note_progress(connection, run),
+        lambda connection: end_sent(connection, due, {"a": "pending"}),
+    )
+    assert (await store.read(get_notification, due.id)).state == "pending"
 
 
 async def test_a_run_whose_end_is_undone_tells_nothing(store: Store) -> None:
