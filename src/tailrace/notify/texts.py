@@ -67,7 +67,7 @@ def write_message(run: RunView, occasion: Occasion, server_url: str, template: s
         "plan": run.plan_name,
         "number": str(run.number),
         "state": run.state.value,
-        "reason": run.reason or "",
+        "reason": "" if occasion.detail else run.reason or "",
         "detail": occasion.detail or run.detail or "",
         "branch": run.branch or "",
         "revision": (run.revision or "")[:12],
@@ -111,11 +111,11 @@ def trial_message(channel: str, by: str, at: int, server_url: str) -> Message:
 
 def _own_words(values: dict[str, str]) -> str:
     commit = " ".join(part for part in (values["revision"], _short(values["title"], 200)) if part)
-    place = f"job {values['job']}" + (f", step {values['step']}" if values["step"] else "")
+    place = ", ".join(f"{name} {values[name]}" for name in ("plan", "job", "step") if values[name])
     told = (
         values["subject"],
         f"{commit} ({values['author']})" if commit and values["author"] else commit,
-        place if values["job"] else "",
+        place,
         f"{values['reason']}: {values['detail']}" if values["reason"] else values["detail"],
         values["url"],
     )
