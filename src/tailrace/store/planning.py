@@ -128,6 +128,7 @@ def end_planning(connection: Connection, run_id: int, verb: str, reason: str, de
     if lock_run(connection, run_id) is not RunState.PLANNING:
         return False
     move(connection, runs, RUN, run_id, verb, reason=reason, detail=detail, finished_at=now_ms())
-    note_end(connection, run_id, RUN.target(verb))
-    note_progress(connection, run_id)
+    if verb != "skip":  # no plan wanted it: nothing happened that anybody has to hear of
+        note_end(connection, run_id, RUN.target(verb))
+        note_progress(connection, run_id)
     return True

@@ -167,11 +167,12 @@ def test_a_run_that_is_tried_again_is_told_of_again(setting: Setting) -> None:
 
 
 def test_a_run_that_ends_before_it_has_jobs_is_told_of(setting: Setting) -> None:
-    """Its plan cannot be read, or it is aborted while it is planned."""
+    """Its plan cannot be read, or it is aborted while it is planned; not when no plan wants it."""
     setting.rule(When.EVERY)
-    failed, aborted = (a_planning_run(setting.connection, plan_id=setting.plan) for _ in range(2))
+    failed, aborted, unwanted = (a_planning_run(setting.connection, plan_id=setting.plan) for _ in range(3))
     end_planning(setting.connection, failed, "fail", "plan_invalid", "line 3")
     abort_run(setting.connection, aborted, "Ada")
+    end_planning(setting.connection, unwanted, "skip", "plan_missing", "there is no .tailrace.yml")
     assert setting.told() == [(failed, "failed"), (aborted, "aborted")]
 
 
