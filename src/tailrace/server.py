@@ -31,6 +31,7 @@ from tailrace.artifacts.retention import ArtifactRetention
 from tailrace.dispatch.dispatcher import Dispatcher
 from tailrace.dispatch.lapses import LapseKeeper
 from tailrace.domain.errors import Invalid, LogRemoved
+from tailrace.guard import Guard
 from tailrace.ingest.desk import Desk
 from tailrace.ingest.stalls import Stalls
 from tailrace.live.bus_memory import MemoryBus
@@ -49,6 +50,10 @@ from tailrace.logs.sealer import Sealer, remove_sealed_tails
 from tailrace.logs.search import LogSearch
 from tailrace.logs.segment_reader import Segments
 from tailrace.logs.tail_file import FileLogStore
+from tailrace.notify.http import Http
+from tailrace.notify.mail import Mailer
+from tailrace.notify.post import Post
+from tailrace.notify.sender import Sender
 from tailrace.settings import ADMIN_TOKEN_FILE, ServerSettings
 from tailrace.sources.repositories import Repositories
 from tailrace.store import Store, open_store
@@ -252,6 +257,11 @@ async def _compose(
         ArtifactRetention(store, bus, artifact_rules, sealer.sweep_soon),
     )
     prover = Prover(tail, archive, segments, partial(store.read_now, find_sealed))
+    guard = Guard.allowing("allow_private_targets", settings.allow_private_targets)
+    http, mailer = Http(guard), Mailer(guard)
+    stack.push_async_callback(http.close)
+    stack.callback(mailer.close)
+    sender = Sender(store, bus, logs, key, Post(http, mailer), url)
     search = LogSearch(logs)
     stack.callback(search.close)
     parts = Parts(
@@ -268,6 +278,7 @@ async def _compose(
         retention,
         prover,
         artifacts,
+        sender,
     )
     return parts, [
         dispatcher.run,
@@ -277,6 +288,7 @@ async def _compose(
         sealer.run,
         retention.run,
         artifacts.retention.run,
+        sender.run,
         Resync(hub, describe_all).run,
     ]
 

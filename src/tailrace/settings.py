@@ -33,6 +33,7 @@ from tailrace.domain.plan.model import (
     MAX_PROCESSES,
 )
 from tailrace.domain.sizes import GIB, SIZE_FORMS, parse_size
+from tailrace.guard import Guard
 
 CONFIG_VARIABLE = "TAILRACE_CONFIG"
 CONFIG_FILE = "tailrace.toml"
@@ -168,6 +169,10 @@ class ServerSettings(_Settings):
         le=MAX_LOG_BYTES,
         description="The most bytes of any job's log (with KiB, MiB or GiB): no plan's `limit` is higher.",
     )
+    allow_private_targets: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = Field(
+        (),
+        description="Private hosts to which messages and commit statuses may go: names, addresses, networks, separated by commas.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="The least level of the server's own messages."
     )
@@ -188,6 +193,12 @@ class ServerSettings(_Settings):
         if value is not None and not value.startswith(("http://", "https://")):
             raise ValueError("expected an address such as https://ci.example.org")
         return value.rstrip("/") if value else None
+
+    @field_validator("allow_private_targets")
+    @classmethod
+    def _hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        Guard.allowing("", value)
+        return value
 
     @field_validator("secret_key")
     @classmethod

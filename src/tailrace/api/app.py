@@ -18,8 +18,11 @@ from tailrace.api.agents import agents_router
 from tailrace.api.archive import archive_router
 from tailrace.api.artifacts import artifacts_router
 from tailrace.api.auth import App, Gate
+from tailrace.api.badges import badges_router
+from tailrace.api.channels import channels_router
 from tailrace.api.deliveries import deliveries_router
 from tailrace.api.logs import logs_router
+from tailrace.api.notifications import notifications_router, rules_router
 from tailrace.api.page import page_routes
 from tailrace.api.pauses import pauses_router
 from tailrace.api.plans import plans_router
@@ -43,6 +46,7 @@ from tailrace.logs.proof import Prover
 from tailrace.logs.retention import Retention
 from tailrace.logs.sealer import Sealer
 from tailrace.logs.search import LogSearch
+from tailrace.notify.sender import Sender
 from tailrace.sources.github import GitHub
 from tailrace.store.projects import list_projects
 from tailrace.store.sealing import SealingKey
@@ -79,6 +83,7 @@ class Parts:
     retention: Retention
     prover: Prover
     artifacts: ArtifactParts
+    sender: Sender
 
 
 class _Described(FastAPI):
@@ -119,6 +124,10 @@ def create_app(parts: Parts, lifespan: Lifespan) -> App:
         protected_router(desk.store, desk.bus),
         agents_router(desk.store, desk.bus, desk.lease_ms),
         deliveries_router(desk.store),
+        channels_router(desk.store, parts.key, parts.sender),
+        rules_router(desk.store),
+        notifications_router(desk.store, desk.bus),
+        badges_router(desk.store, parts.key, parts.url),
         webhooks_router(inbox, {github.name: github}),
         artifacts_router(desk.store, kept.reader, kept.retention, parts.key),
         agent_router(parts.sockets),

@@ -26,6 +26,20 @@ from tailrace.cli.exec import exec_plan
 from tailrace.cli.labels import list_labels, protect_label, unprotect_label
 from tailrace.cli.login_link import login_link
 from tailrace.cli.logs import logs
+from tailrace.cli.notify import (
+    add_channel,
+    add_rule,
+    disable_channel,
+    enable_channel,
+    list_channels,
+    list_notifications,
+    list_rules,
+    remove_channel,
+    remove_rule,
+    retry_notification,
+    show_badge,
+    try_channel,
+)
 from tailrace.cli.out import ReaderGone
 from tailrace.cli.plans import add_plan, check_plan, list_plans
 from tailrace.cli.projects import add_project, list_projects, remove_project
@@ -107,6 +121,22 @@ secret.command(set_secret, name="set")
 secret.command(list_secrets, name="list")
 secret.command(remove_secret, name="remove")
 app.command(secret)
+
+notify = App(name="notify", help="Channels, rules, and what was sent.")
+notify.default(list_notifications)
+notify.command(list_notifications, name="list")
+notify.command(retry_notification, name="retry")
+notify.command(list_channels, name="channels")
+notify.command(add_channel, name="add-channel")
+notify.command(try_channel, name="test")
+notify.command(enable_channel, name="enable")
+notify.command(disable_channel, name="disable")
+notify.command(remove_channel, name="remove-channel")
+notify.command(list_rules, name="rules")
+notify.command(add_rule, name="add-rule")
+notify.command(remove_rule, name="remove-rule")
+notify.command(show_badge, name="badge")
+app.command(notify)
 
 
 @app.command

@@ -64,6 +64,15 @@ class LogState(StrEnum):
     REMOVED = "removed"  # retention took it
 
 
+class NotificationState(StrEnum):
+    PENDING = "pending"  # to be sent, or to be tried again
+    SENT = "sent"  # its receiver took it
+    FAILED = "failed"  # its receiver refused it for good, or did not answer however often it was tried
+    UNSURE = (
+        "unsure"  # it may have arrived: whoever sent it heard no answer, and to send it again might be twice
+    )
+
+
 class AgentMode(StrEnum):
     """What people want of an agent; no machine: any mode may follow any."""
 
@@ -102,7 +111,7 @@ class Machine(Generic[S]):
         return frozenset(set(self.moves.values()) - leaving)
 
 
-_A, _J, _R, _L = AttemptState, JobState, RunState, LogState
+_A, _J, _R, _L, _N = AttemptState, JobState, RunState, LogState, NotificationState
 
 ATTEMPT: Machine[AttemptState] = Machine(
     "attempt",
@@ -173,9 +182,23 @@ LOG: Machine[LogState] = Machine(
     },
 )
 
+NOTIFICATION: Machine[NotificationState] = Machine(
+    "notification",
+    _N.PENDING,
+    {
+        (_N.PENDING, "send"): _N.SENT,
+        (_N.PENDING, "fail"): _N.FAILED,
+        (_N.PENDING, "doubt"): _N.UNSURE,
+        (_N.SENT, REOPEN): _N.PENDING,
+        (_N.FAILED, REOPEN): _N.PENDING,
+        (_N.UNSURE, REOPEN): _N.PENDING,
+    },
+)
+
 ATTEMPT_ENDED = ATTEMPT.final()
 JOB_ENDED = JOB.final()
 RUN_ENDED = RUN.final()
+NOTIFICATION_ENDED = NOTIFICATION.final()
 
 
 def derive_run_state(jobs: Iterable[JobState]) -> RunState:

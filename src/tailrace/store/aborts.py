@@ -12,6 +12,7 @@ from tailrace.domain.states import ATTEMPT, JOB, LOG, RUN, RUN_ENDED, JobState, 
 from tailrace.store.clock import read_clock
 from tailrace.store.jobs import advance_run, lock_run
 from tailrace.store.moves import move, move_all
+from tailrace.store.outbox import note_end
 from tailrace.store.tables import attempt as attempts
 from tailrace.store.tables import attempt_held, attempt_pending
 from tailrace.store.tables import job as jobs
@@ -41,6 +42,7 @@ def abort_run(connection: Connection, run_id: int, by: str, reason: Reason = Rea
     cause = {"reason": reason.value, "detail": detail, "finished_at": now}
     if state is RunState.PLANNING:
         move(connection, runs, RUN, run_id, "abort", **cause)
+        note_end(connection, run_id, RunState.ABORTED)
         return []
     waiting = select(jobs.c.id).where(jobs.c.run_id == run_id, jobs.c.state == JobState.WAITING.value)
     move_all(connection, jobs, JOB, connection.execute(waiting).scalars(), "abort", **cause)

@@ -16,6 +16,7 @@ from tailrace.domain.progress import JobProgress, progress
 from tailrace.domain.states import JOB, RUN, RUN_ENDED, JobState, LogState, RunState, derive_run_state
 from tailrace.store.clock import now_ms, read_clock
 from tailrace.store.moves import move, move_all
+from tailrace.store.outbox import note_end, note_progress
 from tailrace.store.outputs import values_for
 from tailrace.store.tables import agent as agents
 from tailrace.store.tables import artifact as artifacts
@@ -94,6 +95,7 @@ def advance_run(connection: Connection, run_id: int) -> bool:
     if waits and now is RunState.RUNNING:  # some jobs passed before it was let go on
         now = RunState.PENDING
     _follow(connection, run_id, before, now)
+    note_progress(connection, run_id)
     queued = bool(ready)
     if now in RUN_ENDED and now is not before:
         for next_id in next_in_turn(connection, run_id):
@@ -125,6 +127,7 @@ def end_job(
                 attempt.number + 1,
                 spec.start_timeout_s,
             )
+            note_progress(connection, attempt.run_id)
             return True
     move(connection, jobs, JOB, attempt.job_id, verb, **cause)
     return advance_run(connection, attempt.run_id)
@@ -148,6 +151,8 @@ def _follow(connection: Connection, run_id: int, before: RunState, now: RunState
             "detail": f"job {cause.name}: {cause.detail or cause.reason or now.value}",
         }
     move(connection, runs, RUN, run_id, _RUN_VERBS[now], **values)
+    if now in RUN_ENDED:
+        note_end(connection, run_id, now)
 
 
 def queue_attempt(

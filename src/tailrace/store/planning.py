@@ -13,6 +13,7 @@ from tailrace.store.clock import now_ms, read_clock
 from tailrace.store.jobs import lock_run
 from tailrace.store.moves import move
 from tailrace.store.new_jobs import create_jobs
+from tailrace.store.outbox import note_end, note_progress
 from tailrace.store.plans import add_version
 from tailrace.store.tables import plan as plans
 from tailrace.store.tables import plan_version as versions
@@ -127,4 +128,7 @@ def end_planning(connection: Connection, run_id: int, verb: str, reason: str, de
     if lock_run(connection, run_id) is not RunState.PLANNING:
         return False
     move(connection, runs, RUN, run_id, verb, reason=reason, detail=detail, finished_at=now_ms())
+    if verb != "skip":  # no plan wanted it: nothing happened that anybody has to hear of
+        note_end(connection, run_id, RUN.target(verb))
+        note_progress(connection, run_id)
     return True
