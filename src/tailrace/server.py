@@ -64,6 +64,7 @@ from tailrace.store.logs import find_log, find_logs
 from tailrace.store.retention import Rules
 from tailrace.store.sealing import SealingKey
 from tailrace.store.segments import find_sealed
+from tailrace.triggers.inbox_retention import InboxRetention
 from tailrace.triggers.planner import Planner
 
 SECRET_KEY_FILE = "secret-key"
@@ -256,6 +257,7 @@ async def _compose(
         Reader(archive),
         ArtifactRetention(store, bus, artifact_rules, sealer.sweep_soon),
     )
+    inbox_retention = InboxRetention(store, data / "deliveries", settings.delivery_days)
     prover = Prover(tail, archive, segments, partial(store.read_now, find_sealed))
     guard = Guard.allowing("allow_private_targets", settings.allow_private_targets)
     http, mailer = Http(guard), Mailer(guard)
@@ -279,6 +281,7 @@ async def _compose(
         prover,
         artifacts,
         sender,
+        inbox_retention,
     )
     return parts, [
         dispatcher.run,
@@ -289,6 +292,7 @@ async def _compose(
         retention.run,
         artifacts.retention.run,
         sender.run,
+        inbox_retention.run,
         Resync(hub, describe_all).run,
     ]
 

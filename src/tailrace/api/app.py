@@ -29,16 +29,19 @@ from tailrace.api.plans import plans_router
 from tailrace.api.problems import handle_problems, problem
 from tailrace.api.projects import projects_router
 from tailrace.api.protected import protected_router
+from tailrace.api.replays import Replays
 from tailrace.api.runs import Runs, runs_router
 from tailrace.api.search import search_router
 from tailrace.api.secrets import secrets_router
 from tailrace.api.sessions import sessions_router
+from tailrace.api.triggers import triggers_router
 from tailrace.api.watch_live import live_router
 from tailrace.api.watch_sse import describe_sse, sse_router
 from tailrace.api.webhooks import Inbox, webhooks_router
 from tailrace.artifacts.keeping import Keeper
 from tailrace.artifacts.reading import Reader
 from tailrace.artifacts.retention import ArtifactRetention
+from tailrace.domain.errors import Invalid
 from tailrace.ingest.desk import Desk
 from tailrace.live.hub import Describe
 from tailrace.live.topics import TopicHub
@@ -47,9 +50,11 @@ from tailrace.logs.retention import Retention
 from tailrace.logs.sealer import Sealer
 from tailrace.logs.search import LogSearch
 from tailrace.notify.sender import Sender
+from tailrace.sources.base import Source
 from tailrace.sources.github import GitHub
 from tailrace.store.projects import list_projects
 from tailrace.store.sealing import SealingKey
+from tailrace.triggers.inbox_retention import InboxRetention
 
 MAX_BODY_BYTES = 32 * 1024 * 1024
 """Of any request: more than a webhook or a run's variables may have; nobody fills the memory."""
@@ -84,6 +89,7 @@ class Parts:
     prover: Prover
     artifacts: ArtifactParts
     sender: Sender
+    inbox_retention: InboxRetention
 
 
 class _Described(FastAPI):
@@ -109,6 +115,14 @@ def create_app(parts: Parts, lifespan: Lifespan) -> App:
     handle_problems(app)
     inbox = Inbox(desk.store, desk.bus, parts.key, parts.deliveries)
     github = GitHub()
+    sources: dict[str, Source] = {github.name: github}
+
+    async def find_source(name: str, _project: int) -> Source:
+        if name not in sources:
+            raise Invalid(f"source {name!r}: expected {', '.join(sources)}")
+        return sources[name]
+
+    replays = Replays(desk.store, desk.bus, find_source, parts.deliveries)
     for router in (
         sessions_router(desk.store, parts.url),
         projects_router(desk.store, parts.key),
@@ -117,18 +131,21 @@ def create_app(parts: Parts, lifespan: Lifespan) -> App:
         runs_router(parts.runs, desk.store),
         logs_router(desk.reader, parts.describe),
         search_router(desk.reader, parts.describe, desk.store, parts.search),
-        archive_router(desk.store, parts.sealer, parts.retention, kept.retention, parts.prover),
+        archive_router(
+            desk.store, parts.sealer, parts.retention, kept.retention, parts.inbox_retention, parts.prover
+        ),
         sse_router(desk.hub),
         live_router(desk.hub, parts.topics),
         pauses_router(desk.store, desk.bus),
         protected_router(desk.store, desk.bus),
         agents_router(desk.store, desk.bus, desk.lease_ms),
-        deliveries_router(desk.store),
         channels_router(desk.store, parts.key, parts.sender),
         rules_router(desk.store),
         notifications_router(desk.store, desk.bus),
         badges_router(desk.store, parts.key, parts.url),
-        webhooks_router(inbox, {github.name: github}),
+        triggers_router(desk.store, desk.bus),
+        deliveries_router(desk.store, replays),
+        webhooks_router(inbox, sources),
         artifacts_router(desk.store, kept.reader, kept.retention, parts.key),
         agent_router(parts.sockets),
         agent_artifacts_router(desk.store, kept.keeper, kept.reader, parts.key),

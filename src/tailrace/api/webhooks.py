@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import secrets
 import zlib
 from collections.abc import Mapping
@@ -17,7 +19,7 @@ from starlette.responses import JSONResponse, Response
 
 from tailrace.api.problems import problem
 from tailrace.api.projects import webhook_secret_row
-from tailrace.domain.errors import Invalid, Unauthorised
+from tailrace.domain.errors import Invalid, NoRoom, Unauthorised
 from tailrace.live.bus import Bus
 from tailrace.live.scopes import PLANNING, QUEUE, wake_run
 from tailrace.sources.base import Ignored, Source
@@ -129,9 +131,20 @@ class Inbox:
         return accepted
 
     def _write(self, packed: bytes) -> Path:
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        """The file of a body, on disk before the delivery names it; raises NoRoom, and an HTTPException for what else is wrong."""
         path = self._folder / f"{secrets.token_hex(16)}.zlib"
-        path.write_bytes(packed)
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            with path.open("xb") as file:
+                file.write(packed)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            _remove(path)
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise NoRoom from error
+            _log.error("the body of a webhook cannot be kept", file=str(path), error=str(error))
+            raise HTTPException(503, "this server cannot keep the body now: its log says why") from None
         return path
 
 
