@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from tailrace.domain.conditions import parse_condition
 from tailrace.domain.outcome import Reason
 from tailrace.domain.references import Lookup, Reference
 from tailrace.domain.states import JOB_ENDED, JobState
+from tailrace.domain.together import together
 
 
 @dataclass(frozen=True)
 class JobProgress:
-    """What progress needs to know of a job; `condition` is its `if`."""
+    """What progress needs to know of a job; `condition` is its `if`, `matrices` as in its spec."""
 
     name: str
     needs: tuple[str, ...]
     state: JobState
     condition: str = ""
+    matrices: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
 
 
 class Skipped(NamedTuple):
@@ -133,6 +135,8 @@ class _Decision:
 
         def value(reference: Reference) -> str:
             match reference:
+                case ("needs", need, "outcome") if need in job.matrices:
+                    return together(self._states[one].value for one in job.matrices[need])
                 case ("needs", need, "outcome"):
                     return self._states[need].value if need in self._states else ""
                 case _:

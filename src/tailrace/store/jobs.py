@@ -74,7 +74,13 @@ def advance_run(connection: Connection, run_id: int) -> bool:
     specs = {row.name: row.spec for row in rows}
     moves = progress(
         [
-            JobProgress(row.name, tuple(row.spec["needs"]), states[row.name], row.spec.get("condition", ""))
+            JobProgress(
+                row.name,
+                tuple(row.spec["needs"]),
+                states[row.name],
+                row.spec.get("condition", ""),
+                row.spec.get("matrices", {}),
+            )
             for row in rows
         ],
         lambda name: values_for(connection, run_id, specs[name]),

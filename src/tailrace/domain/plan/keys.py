@@ -38,12 +38,12 @@ PLAN_KEYS = Keys(
 JOB_KEYS = Keys(
     level="a job",
     allowed=_in_order(
-        """checkout finally idle_timeout if labels limits log needs outputs retry secrets shell start_timeout steps
+        """checkout finally idle_timeout if labels limits log matrix needs outputs retry secrets shell start_timeout steps
         timeout variables working_directory workspace"""
     ),
     not_yet=_words(
         """allow_failure concurrency continue_on_error defaults encoding environment environments
-        matrix max_parallel output parameters priority pty user"""
+        max_parallel output parameters priority pty user"""
     ),
 )
 STEP_KEYS = Keys(

@@ -140,12 +140,15 @@ class JobSpec(_Value):
     steps get. `condition` is its `if`, empty for the usual one. `outputs` are the texts that jobs which need it can name.
     `idle_timeout_s` is how long it may print nothing, `start_timeout_s` how long an attempt may wait for an agent
     (None: for ever). `finally_steps` come after the others, whatever became of them. `workspace`: each attempt begins with an
-    empty one, or (`keep`) with what the job's last one on that agent left.
+    empty one, or (`keep`) with what the job's last one on that agent left. `matrix` holds the values of its combination, where it
+    is one of a matrix; `matrices` are those among the jobs that it needs, each with its jobs.
     """
 
     name: str
     needs: tuple[str, ...] = ()
     condition: str = ""
+    matrix: dict[str, str] = {}
+    matrices: dict[str, tuple[str, ...]] = {}
     labels: tuple[str, ...] = ()
     variables: dict[str, str] = {}
     timeout_s: int = Field(default=DEFAULT_TIMEOUT_S, gt=0, le=MAX_TIMEOUT_S)
