@@ -470,3 +470,23 @@ jobs:
         assert out.count(line) == 1, out
     assert desk.exec("--job", "test")[1].count("python 3.1") == 2
     assert desk.exec("--job", "test (3.11)")[1].count("python 3.1") == 1
+
+
+def test_a_failure_that_is_allowed_and_a_delay_before_the_next_attempt(desk: Desk) -> None:
+    """The exit status is that of what counts."""
+    desk.plan(
+        """
+jobs:
+  flaky:
+    checkout: false
+    retry: {max: 1, on: [exit_code], delay: 1s}
+    steps:
+      - run: test "$TAILRACE_ATTEMPT" = 2
+  lint: {allow_failure: true, checkout: false, steps: [{run: exit 3}]}
+  after: {needs: lint, checkout: false, steps: [{run: echo after}]}
+"""
+    )
+    status, out, error = desk.exec()
+    assert (status, "after" in out) == (0, True), error
+    assert "flaky: attempt 2 follows in 1 s" in error
+    assert "(allowed)" in error

@@ -36,7 +36,7 @@ class LocalWork:
 class JobEnd(NamedTuple):
     """How a job ended; `detail` is one sentence for a person, `took_s` is None for a job that did not begin.
 
-    `outputs` is what its last attempt gives to those that need it.
+    `outputs` is what its last attempt gives to those that need it; `allowed`: that it failed does not count.
     """
 
     state: JobState
@@ -44,6 +44,7 @@ class JobEnd(NamedTuple):
     exit_code: int | None = None
     took_s: float | None = None
     outputs: Mapping[str, str] = {}
+    allowed: bool = False
 
 
 class LocalJobs:
@@ -63,7 +64,14 @@ class LocalJobs:
         """The jobs that begin now; those that never will end as skipped."""
         moves = progress(
             [
-                JobProgress(name, self._needs(job), self._states[name], job.condition, self._matrices(job))
+                JobProgress(
+                    name,
+                    self._needs(job),
+                    self._states[name],
+                    job.condition,
+                    self._matrices(job),
+                    job.allow_failure,
+                )
                 for name, job in self._work.jobs.items()
             ],
             self._values,

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from tailrace.domain.model import AgentView, JobView
+from tailrace.domain.model import AgentView, JobView, iso_time
 from tailrace.domain.states import AgentMode, AttemptState, JobState
 from tailrace.domain.trust import Origin, Protected, open_to
 from tailrace.store.pauses import QUEUE, Pause, list_pauses
@@ -44,6 +44,8 @@ def explain(job: JobView, agents: Sequence[AgentView], held: Held) -> str | None
         return f"waits for {', '.join(job.needs)}"
     if job.state is not JobState.PENDING:
         return None
+    if job.retry_at is not None:
+        return f"attempt {len(job.attempts) + 1} follows at {iso_time(job.retry_at)}, after the delay of its retry"
     if job.attempts and job.attempts[-1].state is AttemptState.LEASED:
         return f"agent {job.agent} is starting it"
     for pause in held.pauses:

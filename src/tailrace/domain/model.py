@@ -144,7 +144,10 @@ class AttemptView(Model):
 
 
 class JobView(Model):
-    """A job of a run; `why` says what it waits for, while it waits; `artifacts` is how many files it kept."""
+    """A job of a run; `why` says what it waits for, while it waits; `artifacts` is how many files it kept.
+
+    `retry_at` is when its next attempt is queued, where that is later. With `allow_failure` its run passes although it failed.
+    """
 
     id: int
     run: int
@@ -153,6 +156,8 @@ class JobView(Model):
     reason: str | None
     detail: str | None
     why: str | None = None
+    retry_at: Time | None = None
+    allow_failure: bool = False
     needs: tuple[str, ...]
     labels: tuple[str, ...]
     agent: str | None

@@ -29,7 +29,7 @@ class AttemptState(StrEnum):
 
 class JobState(StrEnum):
     WAITING = "waiting"  # for the jobs it needs
-    PENDING = "pending"  # its newest attempt is pending or leased
+    PENDING = "pending"  # its newest attempt is pending or leased, or its next one waits for its time
     RUNNING = "running"  # its newest attempt is running
     PASSED = "passed"
     FAILED = "failed"
@@ -156,6 +156,7 @@ RUN: Machine[RunState] = Machine(
         (_R.RUNNING, "pass"): _R.PASSED,
         (_R.RUNNING, "fail"): _R.FAILED,
         (_R.RUNNING, "abort"): _R.ABORTED,
+        (_R.PASSED, REOPEN): _R.PENDING,
         (_R.FAILED, REOPEN): _R.PENDING,
         (_R.ABORTED, REOPEN): _R.PENDING,
     },

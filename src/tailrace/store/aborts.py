@@ -13,7 +13,7 @@ from tailrace.store.clock import read_clock
 from tailrace.store.jobs import advance_run, lock_run
 from tailrace.store.moves import move, move_all
 from tailrace.store.tables import attempt as attempts
-from tailrace.store.tables import attempt_held, attempt_pending
+from tailrace.store.tables import attempt_held, attempt_pending, job_delayed
 from tailrace.store.tables import job as jobs
 from tailrace.store.tables import log as logs
 from tailrace.store.tables import run as runs
@@ -44,6 +44,9 @@ def abort_run(connection: Connection, run_id: int, by: str, reason: Reason = Rea
         return []
     waiting = select(jobs.c.id).where(jobs.c.run_id == run_id, jobs.c.state == JobState.WAITING.value)
     move_all(connection, jobs, JOB, connection.execute(waiting).scalars(), "abort", **cause)
+    delayed = select(jobs.c.id).where(jobs.c.run_id == run_id, job_delayed)
+    later = list(connection.execute(delayed).scalars())
+    move_all(connection, jobs, JOB, later, "abort", retry_at=None, **cause)
     # Locked, because a lease does not take the run's row: what is being leased is no longer queued.
     queued = connection.execute(
         select(attempts.c.id, attempts.c.job_id, attempts.c.log_id)

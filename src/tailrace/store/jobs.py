@@ -12,7 +12,7 @@ from tailrace.domain.errors import NotFound
 from tailrace.domain.model import AttemptView, JobView, StepView
 from tailrace.domain.outcome import Reason
 from tailrace.domain.plan import JobSpec
-from tailrace.domain.progress import JobProgress, progress
+from tailrace.domain.progress import JobProgress, counted, progress
 from tailrace.domain.states import JOB, RUN, RUN_ENDED, JobState, LogState, RunState, derive_run_state
 from tailrace.store.clock import now_ms, read_clock
 from tailrace.store.moves import move, move_all
@@ -80,6 +80,7 @@ def advance_run(connection: Connection, run_id: int) -> bool:
                 states[row.name],
                 row.spec.get("condition", ""),
                 row.spec.get("matrices", {}),
+                row.spec.get("allow_failure", False),
             )
             for row in rows
         ],
@@ -96,7 +97,10 @@ def advance_run(connection: Connection, run_id: int) -> bool:
             number = (connection.execute(_TRIES, {"job": row.id}).scalar() or 0) + 1
             wait_s = row.spec.get("start_timeout_s")
             queue_attempt(connection, run_id, row.id, row.spec["labels"], number, start_timeout_s=wait_s)
-    now = derive_run_state(states.values())
+    now = derive_run_state(
+        counted(state, allow_failure=specs[name].get("allow_failure", False))
+        for name, state in states.items()
+    )
     if waits and now is RunState.RUNNING:  # some jobs passed before it was let go on
         now = RunState.PENDING
     _follow(connection, run_id, before, now)
@@ -122,6 +126,10 @@ def end_job(
         spec = JobSpec.model_validate(connection.execute(_SPEC, {"job": attempt.job_id}).scalar_one())
         retry = spec.retry
         if retry is not None and attempt.number <= retry.max and cause["reason"] in retry.on:
+            if retry.delay_s:
+                at = read_clock(connection) + retry.delay_s * 1000
+                move(connection, jobs, JOB, attempt.job_id, "retry", retry_at=at)
+                return False
             move(connection, jobs, JOB, attempt.job_id, "retry")
             queue_attempt(
                 connection,
@@ -143,12 +151,13 @@ def _follow(connection: Connection, run_id: int, before: RunState, now: RunState
         {"started_at": now_ms()} if now is RunState.RUNNING else {"finished_at": now_ms()}
     )
     if now in (RunState.FAILED, RunState.ABORTED):
-        cause = connection.execute(
-            select(jobs.c.name, jobs.c.reason, jobs.c.detail)
+        ended = connection.execute(
+            select(jobs.c.name, jobs.c.reason, jobs.c.detail, jobs.c.spec)
             .where(jobs.c.run_id == run_id, jobs.c.state == now.value)
             .order_by(jobs.c.finished_at, jobs.c.id)
-            .limit(1)
-        ).one()
+        ).all()
+        allowed = now is RunState.FAILED
+        cause = next(row for row in ended if not (allowed and row.spec.get("allow_failure", False)))
         values |= {
             "reason": cause.reason,
             "detail": f"job {cause.name}: {cause.detail or cause.reason or now.value}",
@@ -263,6 +272,8 @@ def _jobs(connection: Connection, showing: _Showing, id: int) -> tuple[JobView, 
                 state=row.state,
                 reason=row.reason,
                 detail=row.detail,
+                retry_at=row.retry_at,
+                allow_failure=row.spec.get("allow_failure", False),
                 needs=tuple(row.spec["needs"]),
                 labels=tuple(row.spec["labels"]),
                 agent=own[-1].agent if own else None,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, event, insert
+from sqlalchemy import Connection, event, insert, update
 
 from tailrace.domain.facts import Finished, Started, StepBegan, StepEnded
 from tailrace.domain.outcome import Outcome
@@ -18,6 +18,7 @@ from tailrace.store.aborts import abort_run, attempts_to_abort
 from tailrace.store.agents import held_attempts, list_agents
 from tailrace.store.artifacts import list_artifacts
 from tailrace.store.deliveries import DeliveryFilter, find_delivery, list_deliveries
+from tailrace.store.delays import find_due, queue_due
 from tailrace.store.facts import apply_fact
 from tailrace.store.jobs import get_job, jobs_of_run
 from tailrace.store.leases import (
@@ -63,6 +64,7 @@ SMALL_INDEXES = {
     "ix_attempt_lease",
     "ix_attempt_start_by",
     "ix_run_planning",
+    "ix_job_retry_at",
     "ix_log_unsealed",
 }
 """They hold only the rows of the moment, whatever the history."""
@@ -266,6 +268,12 @@ def _lapse(connection: Connection) -> None:
         end_lapsed(connection, lapsed, 0)
 
 
+def _queue_due(connection: Connection) -> None:
+    connection.execute(update(job).where(job.c.id <= 5).values(retry_at=1))
+    for due in find_due(connection)[:5]:
+        queue_due(connection, due)
+
+
 def _give_up(connection: Connection) -> None:
     for late in find_late(connection)[:5]:
         give_up(connection, late, "no agent took it")
@@ -302,6 +310,7 @@ PER_JOB: dict[str, Callable[[World], Callable[[Connection], Any]]] = {
     "attempts_to_abort": lambda w: lambda c: attempts_to_abort(c, w.agent),
     "find_lapsed and end_lapsed": lambda w: _lapse,
     "find_late and give_up": lambda w: _give_up,
+    "find_due and queue_due": lambda w: _queue_due,
     "claim_planning and plan_run": lambda w: _plan,
     "started": lambda w: lambda c: apply_fact(c, w.agent, HELD, Started(time=AT)),
     "step began": lambda w: lambda c: apply_fact(c, w.agent, RUNNING, StepBegan(time=AT, step=1, name="s")),
