@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -80,12 +80,13 @@ class Runs:
 
     async def show(self, id: int) -> RunView:
         """A run with its jobs, the sizes of logs that still grow, and why jobs wait. Raises NotFound."""
-        run, whys = await self._store.read(_run_with_whys, id, self._lease_ms)
-        return run.model_copy(update={"jobs": await self._complete(run.jobs, whys)})
+        run, waits = await self._store.read(_run_with_waits, id, self._lease_ms)
+        jobs = await self._complete(run.jobs, waits)
+        return run.model_copy(update={"jobs": jobs, "approval": waits.approvals.get(None)})
 
     async def show_job(self, id: int) -> JobView:
         """A job likewise. Raises NotFound."""
-        (job,) = await self._complete(*await self._store.read(_job_with_why, id, self._lease_ms))
+        (job,) = await self._complete(*await self._store.read(_job_with_waits, id, self._lease_ms))
         return job
 
     async def start(self, wish: RunWish, by: str) -> RunView:
@@ -122,9 +123,14 @@ class Runs:
         wake_run(self._bus, id)
         return await self.show(id)
 
-    async def _complete(self, jobs: Sequence[JobView], whys: Mapping[int, str]) -> tuple[JobView, ...]:
+    async def _complete(self, jobs: Sequence[JobView], waits: _Waits) -> tuple[JobView, ...]:
         shown = [await self._with_open_logs(job) for job in jobs]
-        return tuple(job.model_copy(update={"why": whys[job.id]}) if job.id in whys else job for job in shown)
+        return tuple(
+            job.model_copy(update={"why": waits.whys[job.id], "approval": waits.approvals.get(job.id)})
+            if job.id in waits.whys
+            else job
+            for job in shown
+        )
 
     async def _with_open_logs(self, job: JobView) -> JobView:
         open_logs = [
@@ -147,25 +153,32 @@ class Runs:
         return job.model_copy(update={"attempts": attempts})
 
 
-def _run_with_whys(connection: Connection, id: int, lease_ms: int) -> tuple[RunView, Mapping[int, str]]:
+class _Waits(NamedTuple):
+    """What jobs wait for, in words, by id; and the approvals that are asked for, by the job's id, None for the whole run."""
+
+    whys: Mapping[int, str]
+    approvals: Mapping[int | None, int]
+
+
+def _run_with_waits(connection: Connection, id: int, lease_ms: int) -> tuple[RunView, _Waits]:
     run = get_run(connection, id)
-    return run, _whys(connection, run.jobs, lease_ms)
+    return run, _waits(connection, run.jobs, lease_ms)
 
 
-def _job_with_why(connection: Connection, id: int, lease_ms: int) -> tuple[tuple[JobView], Mapping[int, str]]:
+def _job_with_waits(connection: Connection, id: int, lease_ms: int) -> tuple[tuple[JobView], _Waits]:
     job = get_job(connection, id)
-    return (job,), _whys(connection, (job,), lease_ms)
+    return (job,), _waits(connection, (job,), lease_ms)
 
 
-def _whys(connection: Connection, jobs: Sequence[JobView], lease_ms: int) -> Mapping[int, str]:
-    """Of jobs of one run, by id, what those wait for that do; asked once for all."""
+def _waits(connection: Connection, jobs: Sequence[JobView], lease_ms: int) -> _Waits:
+    """Of jobs of one run; asked once for all."""
     waiting = [job for job in jobs if job.state in (JobState.WAITING, JobState.PENDING)]
     if not waiting:
-        return {}
+        return _Waits({}, {})
     held = what_holds(connection, waiting[0].run)
     agents = list_agents(connection, lease_ms)
     words = {job.id: explain(job, agents, held) for job in waiting}
-    return {id: why for id, why in words.items() if why is not None}
+    return _Waits({id: why for id, why in words.items() if why is not None}, held.approvals)
 
 
 def runs_router(runs: Runs, store: Store) -> APIRouter:

@@ -108,7 +108,7 @@ def create_run(connection: Connection, new: NewRun) -> int:
         },
     ).scalar_one()
     if new.planned is not None:
-        create_jobs(connection, run_id, new.planned)
+        create_jobs(connection, run_id, new.planned, from_fork=event.from_fork)
     return run_id
 
 

@@ -10,14 +10,17 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, event, insert, update
 
+from tailrace.domain.approvals import ApprovalState
 from tailrace.domain.facts import Finished, Started, StepBegan, StepEnded
 from tailrace.domain.outcome import Outcome
 from tailrace.domain.states import AttemptState, RunState, StepState
 from tailrace.domain.trust import Taker
 from tailrace.store.aborts import abort_run, attempts_to_abort
 from tailrace.store.agents import held_attempts, list_agents
+from tailrace.store.approvals import ApprovalFilter, list_approvals
 from tailrace.store.artifacts import list_artifacts
 from tailrace.store.deliveries import DeliveryFilter, find_delivery, list_deliveries
+from tailrace.store.asking import open_approvals
 from tailrace.store.delays import find_due, queue_due
 from tailrace.store.facts import apply_fact
 from tailrace.store.jobs import get_job, jobs_of_run
@@ -65,6 +68,7 @@ SMALL_INDEXES = {
     "ix_attempt_start_by",
     "ix_run_planning",
     "ix_job_retry_at",
+    "ix_approval_open",
     "ix_log_unsealed",
 }
 """They hold only the rows of the moment, whatever the history."""
@@ -74,6 +78,7 @@ FEW_ROWS = (
     "WHERE attempt.run_id IN",
     "WHERE attempt.job_id = ?",
     "WHERE run.delivery_id IN",
+    "WHERE approval.run_id = ?",
     "WHERE attempt.run_id = ?",
 )
 """What belongs to one run or to one page: to sort it costs the same however long the history is."""
@@ -412,6 +417,9 @@ PER_PAGE: dict[str, Callable[[World], Callable[[Connection], Any]]] = {
             ("branch", "state", "until"),
         )
     },
+    "list_approvals open": lambda w: lambda c: list_approvals(c, ApprovalFilter(ApprovalState.OPEN)),
+    "list_approvals of a run": lambda w: lambda c: list_approvals(c, ApprovalFilter(run=17)),
+    "open_approvals": lambda w: lambda c: open_approvals(c, 17),
     "get_run": lambda w: lambda c: get_run(c, 17),
     "summaries": lambda w: lambda c: summaries(c, [3, 17, 5]),
     "jobs_of_run": lambda w: lambda c: jobs_of_run(c, 17),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from tailrace.domain.conditions import parse_condition
 from tailrace.domain.plan.allow_failure import read_allow_failure
 from tailrace.domain.plan.checkout import read_checkout
+from tailrace.domain.plan.environment import read_environment
 from tailrace.domain.plan.errors import Place, Problems, shown
 from tailrace.domain.plan.keys import JOB_KEYS, known_entries
 from tailrace.domain.plan.limits import read_limits
@@ -102,6 +103,7 @@ def read_job(
         workspace=mode,
         retry=read_retry(entries["retry"], subject, problems) if "retry" in entries else None,
         allow_failure=read_allow_failure(entries.get("allow_failure"), subject, problems),
+        environment=read_environment(entries.get("environment"), subject, problems),
         secrets=_secrets(entries, subject, problems),
         log=read_log(entries.get("log"), subject, plan.log, problems),
         limits=read_limits(entries.get("limits"), subject, plan.limits, problems),

@@ -38,11 +38,11 @@ PLAN_KEYS = Keys(
 JOB_KEYS = Keys(
     level="a job",
     allowed=_in_order(
-        """allow_failure checkout finally idle_timeout if labels limits log matrix needs outputs retry secrets shell
+        """allow_failure checkout environment finally idle_timeout if labels limits log matrix needs outputs retry secrets shell
         start_timeout steps timeout variables working_directory workspace"""
     ),
     not_yet=_words(
-        """concurrency continue_on_error defaults encoding environment environments
+        """concurrency continue_on_error defaults encoding environments
         max_parallel output parameters priority pty user"""
     ),
 )

@@ -143,7 +143,7 @@ class JobSpec(_Value):
     (None: for ever). `finally_steps` come after the others, whatever became of them. `workspace`: each attempt begins with an
     empty one, or (`keep`) with what the job's last one on that agent left. `matrix` holds the values of its combination, where it
     is one of a matrix; `matrices` are those among the jobs that it needs, each with its jobs. With `allow_failure` the run
-    goes on, and ends, as if it had passed when it failed.
+    goes on, and ends, as if it had passed when it failed. `environment` is where it deploys to: it may have to wait for a person.
     """
 
     name: str
@@ -161,6 +161,7 @@ class JobSpec(_Value):
     workspace: WorkspaceMode = "clean"
     retry: Retry | None = None
     allow_failure: bool = False
+    environment: str | None = None
     secrets: tuple[str, ...] = ()
     log: LogSpec = LogSpec()
     limits: LimitsSpec = NO_LIMITS

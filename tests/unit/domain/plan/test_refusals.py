@@ -363,7 +363,6 @@ jobs:
     assert [fault.split(" in ")[0] for fault in faults] == [
         'p:1:1: "on"',
         'p:17:9: "image"',
-        'p:21:5: "environment"',
         'p:23:9: "deploy"',
     ]
     assert all("not supported yet" in fault for fault in faults)
