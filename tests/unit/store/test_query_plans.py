@@ -19,9 +19,9 @@ from tailrace.store.aborts import abort_run, attempts_to_abort
 from tailrace.store.agents import held_attempts, list_agents
 from tailrace.store.approvals import ApprovalFilter, list_approvals
 from tailrace.store.artifacts import list_artifacts
-from tailrace.store.deliveries import DeliveryFilter, find_delivery, list_deliveries
 from tailrace.store.asking import open_approvals
 from tailrace.store.delays import find_due, queue_due
+from tailrace.store.deliveries import DeliveryFilter, find_delivery, list_deliveries
 from tailrace.store.facts import apply_fact
 from tailrace.store.jobs import get_job, jobs_of_run
 from tailrace.store.leases import (
