@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from tailrace.domain.conditions import parse_condition
+from tailrace.domain.matrix import together
 from tailrace.domain.outcome import Reason
 from tailrace.domain.references import Lookup, Reference
 from tailrace.domain.states import JOB_ENDED, JobState
-from tailrace.domain.together import together
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from tailrace.domain.lease import Need
+from tailrace.domain.matrix import together
 from tailrace.domain.references import Reference
-from tailrace.domain.together import together
 
 
 @dataclass(frozen=True)

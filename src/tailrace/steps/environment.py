@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tailrace.domain.lease import Lease
-from tailrace.domain.plan.matrix import variable_of
+from tailrace.domain.matrix import variable_of
 from tailrace.steps.command import Machine, Place
 
 COOKIE = "TAILRACE_COOKIE"

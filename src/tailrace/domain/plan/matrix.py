@@ -10,7 +10,9 @@ from itertools import product
 from math import prod
 from typing import NamedTuple
 
+from tailrace.domain.matrix import variable_of
 from tailrace.domain.plan.errors import Place, Problems, listed, shown
+from tailrace.domain.plan.filled import filled
 from tailrace.domain.plan.nodes import Entry, Items, Mapping, Node, Scalar, describe
 from tailrace.domain.plan.values import read_names, read_text
 from tailrace.domain.references import NAME
@@ -21,11 +23,6 @@ MAX_CHARACTERS = 16 * 1024 * 1024  # likewise
 MAX_VALUE = 100  # characters
 MAX_JOB_NAME = 100
 _AXIS = re.compile(rf"(?=.{{1,50}}$){NAME}")
-_OF_MATRIX = re.compile(rf"(\$)?\$\{{\s*matrix\.({NAME})\s*\}}")
-_IN_SCRIPT = re.compile(r"\$\{\s*matrix\.")
-# A condition names values when it is asked, and nothing is ever pasted into a script; variables may have these names too.
-_AS_WRITTEN = ("if", "run")
-_OF_VARIABLES = ("env", "outputs", "variables")
 
 Values = dict[str, str]
 
@@ -63,7 +60,7 @@ def expand(entry: Entry, room: Room, problems: Problems) -> list[Variant]:
     _check_variables(axes, found, subject, problems)
     _check_names(entry.key, combinations, found, subject, problems)
     return [
-        Variant(one.job(entry.key), one.values, axes, _filled(rest, one.values, axes, subject, problems))
+        Variant(one.job(entry.key), one.values, axes, filled(rest, one.values, axes, subject, problems))
         for one in combinations
     ]
 
@@ -264,55 +261,6 @@ def _check_variables(axes: Iterable[str], entry: Entry, subject: str, problems: 
                 f"the matrix of {subject} has {listed((other, axis))}, both of which scripts would get as"
                 f" ${variable_of(axis)}",
             )
-
-
-def variable_of(axis: str) -> str:
-    """The environment variable that gives a value of the matrix to scripts."""
-    return f"TAILRACE_MATRIX_{axis.upper().replace('-', '_')}"
-
-
-def _filled(entry: Entry, values: Values, axes: tuple[str, ...], subject: str, problems: Problems) -> Entry:
-    def fill(node: Node, as_written: tuple[str, ...] = _AS_WRITTEN) -> Node:
-        match node:
-            case Scalar():
-                return replace_in(node)
-            case Items():
-                return replace(node, items=tuple(fill(one) for one in node.items))
-            case Mapping():
-                return replace(node, entries=tuple(fill_entry(one, as_written) for one in node.entries))
-
-    def fill_entry(one: Entry, as_written: tuple[str, ...]) -> Entry:
-        if one.key not in as_written:
-            return replace(one, value=fill(one.value, () if one.key in _OF_VARIABLES else _AS_WRITTEN))
-        if one.key == "run" and isinstance(one.value, Scalar) and _IN_SCRIPT.search(one.value.text):
-            problems.add(
-                one.value.place,
-                f'"run" in {subject} names "${{matrix.…}}"; nothing is pasted into a script: it has each value'
-                " as an environment variable, python as $TAILRACE_MATRIX_PYTHON",
-            )
-        return one
-
-    def replace_in(scalar: Scalar) -> Scalar:
-        if "matrix." not in scalar.text:
-            return scalar
-
-        def value(match: re.Match[str]) -> str:
-            if match[1]:
-                return match[0]
-            if match[2] not in axes:
-                problems.add(
-                    scalar.place,
-                    f'"${{matrix.{match[2]}}}" names nothing: the matrix of {subject} has {listed(axes)}',
-                )
-                return match[2]  # something that is seldom a second fault
-            return values.get(match[2], "")
-
-        whole = _OF_MATRIX.fullmatch(scalar.text)
-        # A value alone is what it would be in its place: true, 3, 20m.
-        plain = scalar.plain or (whole is not None and not whole[1])
-        return Scalar(scalar.place, _OF_MATRIX.sub(value, scalar.text), plain)
-
-    return replace(entry, value=fill(entry.value))
 
 
 def _scalars(node: Node) -> Iterable[Scalar]:

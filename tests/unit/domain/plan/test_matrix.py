@@ -5,8 +5,11 @@ from __future__ import annotations
 import time
 
 import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
-from tailrace.domain.plan import JobSpec, PlanInvalid, RunStep, needed_values, parse_plan
+from tailrace.domain.plan import JobSpec, Plan, PlanError, PlanInvalid, RunStep, needed_values, parse_plan
 
 STEPS = "steps: [{run: x}]"
 
@@ -193,3 +196,36 @@ def test_a_small_file_cannot_stand_for_a_plan_that_nobody_can_hold() -> None:
     (found,) = faults(f" a: {{matrix: {{x: {wide}}}, variables: {{A: {text}}}, {STEPS}}}")
     assert "the plan is too large with the 200 jobs of job" in found
     assert time.monotonic() - began < 5
+
+
+def outcome(text: str) -> tuple[Plan, tuple[PlanError, ...]]:
+    try:
+        return parse_plan(text), ()
+    except PlanInvalid as invalid:
+        return Plan(), invalid.errors
+
+
+NAMES = st.sampled_from(["x", "y", "include", "exclude", "a b", "x-y", ""])
+TEXTS = st.sampled_from(["a", "b", "3.10", "${matrix.x}", "${", "$", "", "a, b"]) | st.text(max_size=3)
+ROWS = st.dictionaries(NAMES, TEXTS, max_size=3)
+MATRICES = st.dictionaries(
+    NAMES,
+    st.none() | TEXTS | st.lists(TEXTS | ROWS | st.lists(TEXTS, max_size=1), max_size=3) | ROWS,
+    max_size=4,
+)
+
+
+@given(matrix=st.none() | TEXTS | st.lists(TEXTS, max_size=2) | MATRICES)
+def test_any_matrix_is_read_or_refused_at_its_place(matrix: object) -> None:
+    """Each job that comes of it has a name of its own, and values that stand in the file."""
+    spec = {"matrix": matrix, "steps": [{"run": "x", "env": {"A": "${matrix.x}"}}]}
+    text = yaml.safe_dump({"jobs": {"a": spec}}, allow_unicode=True)
+    plan, errors = outcome(text)
+    assert all(1 <= error.line <= text.count("\n") + 1 for error in errors)
+    assert plan.jobs or errors
+    for name, job in plan.jobs.items():
+        assert (job.name, job.matrix != {}) == (name, True)
+        assert all(value and f"{value}" in name for value in list(job.matrix.values())[:1])
+        (step,) = job.steps
+        assert isinstance(step, RunStep)
+        assert step.env == {"A": job.matrix.get("x", "")}

@@ -1,4 +1,4 @@
-"""How the jobs of a matrix have ended, in one word."""
+"""The jobs of a matrix, wherever they are: how they ended together, and what scripts get of their values."""
 
 from __future__ import annotations
 
@@ -13,3 +13,8 @@ def together(outcomes: Iterable[str]) -> str:
     if not found <= set(_WORST_FIRST):
         return ""
     return next((word for word in _WORST_FIRST if word in found), "")
+
+
+def variable_of(axis: str) -> str:
+    """The environment variable that gives a value of the matrix to scripts."""
+    return f"TAILRACE_MATRIX_{axis.upper().replace('-', '_')}"
