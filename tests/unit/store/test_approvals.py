@@ -179,11 +179,14 @@ def test_who_waits_already_waits_whatever_becomes_of_the_environment(connection:
 
 
 def test_what_nobody_needs_to_decide_any_more_is_withdrawn(connection: Connection) -> None:
-    """When its run is aborted."""
-    plan = a_guarded_plan(connection)
-    run = a_run(connection, deploying(), plan_id=plan)
+    """When its run is aborted, also while something of that still runs."""
+    agent = an_agent(connection)
+    run = a_run(connection, a_job("test"), deploying(), plan_id=a_guarded_plan(connection))
+    (held,) = lease(connection, agent)
+    start(connection, agent, held.attempt)
     id = the_open(connection)
     abort_run(connection, run, "Ada")
+    assert states(get_run(connection, run)) == {"run": "running", "test": "running", "deploy": "aborted"}
     assert (get_approval(connection, id).state, count_open(connection)) == ("withdrawn", 0)
     with pytest.raises(Conflict, match="its run has ended"):
         decide(connection, id, approve=True, by="Bob", why=None)
