@@ -15,12 +15,14 @@ from tailrace import __version__
 from tailrace.api.agent_artifacts import agent_artifacts_router
 from tailrace.api.agent_socket import AgentSockets, agent_router
 from tailrace.api.agents import agents_router
+from tailrace.api.approvals import approvals_router
 from tailrace.api.archive import archive_router
 from tailrace.api.artifacts import artifacts_router
 from tailrace.api.auth import App, Gate
 from tailrace.api.badges import badges_router
 from tailrace.api.channels import channels_router
 from tailrace.api.deliveries import deliveries_router
+from tailrace.api.environments import environments_router
 from tailrace.api.logs import logs_router
 from tailrace.api.notifications import notifications_router, rules_router
 from tailrace.api.page import page_routes
@@ -136,6 +138,8 @@ def create_app(parts: Parts, lifespan: Lifespan) -> App:
         ),
         sse_router(desk.hub),
         live_router(desk.hub, parts.topics),
+        approvals_router(desk.store, desk.bus),
+        environments_router(desk.store),
         pauses_router(desk.store, desk.bus),
         protected_router(desk.store, desk.bus),
         agents_router(desk.store, desk.bus, desk.lease_ms),

@@ -177,10 +177,15 @@ def _nearest() -> Path:
 
 def _chosen(plan: Plan, names: tuple[str, ...], *, with_needs: bool) -> dict[str, JobSpec]:
     """The jobs that are to run, in the plan's order."""
+    # The name of a matrix stands for all of its jobs.
+    wanted = set[str]() if names else set(plan.jobs)
     for name in names:
-        if name not in plan.jobs:
+        fits = [
+            job for job in plan.jobs if job == name or (plan.jobs[job].matrix and job.startswith(f"{name} ("))
+        ]
+        if not fits:
             raise CallFailed(f"--job {name}: the plan has no such job; it has {', '.join(plan.jobs)}")
-    wanted = set(names or plan.jobs)
+        wanted.update(fits)
     more = set(wanted) if with_needs else set[str]()
     while more:
         more = {needed for name in more for needed in plan.jobs[name].needs} - wanted

@@ -21,8 +21,10 @@ from tailrace.cli.agents import (
     resume_agent,
     show_agent,
 )
+from tailrace.cli.approvals import approve, list_approvals, reject
 from tailrace.cli.artifacts import get_artifacts, list_artifacts
 from tailrace.cli.deliveries import list_deliveries, replay_deliveries, show_delivery
+from tailrace.cli.environments import list_environments, remove_environment, set_environment
 from tailrace.cli.exec import exec_plan
 from tailrace.cli.labels import list_labels, protect_label, unprotect_label
 from tailrace.cli.login_link import login_link
@@ -97,6 +99,19 @@ agents.command(relabel_agent, name="relabel")
 agents.command(allow_agent, name="allow")
 agents.command(remove_agent, name="remove")
 app.command(agents)
+
+approvals = App(name="approvals", help="What waits for a person.")
+approvals.default(list_approvals)
+approvals.command(list_approvals, name="list")
+approvals.command(approve, name="approve")
+approvals.command(reject, name="reject")
+app.command(approvals)
+
+environment = App(name="environment", help="Where jobs deploy to, and who says whether they may.")
+environment.command(set_environment, name="set")
+environment.command(list_environments, name="list")
+environment.command(remove_environment, name="remove")
+app.command(environment)
 
 artifacts = App(name="artifacts", help="The files that jobs keep.")
 artifacts.command(list_artifacts, name="list")

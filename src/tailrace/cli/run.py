@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json as json_module
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -12,6 +12,7 @@ from tailrace.cli.client import CallFailed, Client, connect, show
 from tailrace.cli.flags import NO_CLIENT_FLAGS, ClientFlags
 from tailrace.cli.log_targets import find_target
 from tailrace.cli.plans import find_plan
+from tailrace.cli.projects import find_project
 
 
 def run(
@@ -69,9 +70,31 @@ def runs(
     return 0
 
 
-def abort(run: int, *, flags: ClientFlags = NO_CLIENT_FLAGS) -> int:
-    """Abort a run; once more: the steps of `finally` end too."""
-    connect(flags).post(f"/api/runs/{run}/abort")
+def abort(
+    run: int | None = None,
+    *,
+    project: str | None = None,
+    branch: str | None = None,
+    flags: ClientFlags = NO_CLIENT_FLAGS,
+) -> int:
+    """Abort a run; once more: the steps of `finally` end too. Or all runs of a branch, and print their ids.
+
+    Parameters
+    ----------
+    project:
+        With --branch, instead of a run: its name or id.
+    branch:
+        All of its runs that have not ended.
+    """
+    client = connect(flags)
+    if run is not None and project is None and branch is None:
+        client.post(f"/api/runs/{run}/abort")
+        return 0
+    if run is not None or project is None or branch is None:
+        raise CallFailed("name a run, or --project and --branch")
+    wish = {"project": find_project(client, project)["id"], "branch": branch}
+    for aborted in client.post("/api/runs/abort", wish)["runs"]:
+        print(aborted)
     return 0
 
 
@@ -79,6 +102,8 @@ def rerun(
     run: int,
     *,
     failed: bool = False,
+    plan: Literal["same", "newest"] = "same",
+    revision: Literal["same", "newest"] = "same",
     follow: Annotated[bool, Parameter(name=["--follow", "-f"], negative="")] = False,
     json: bool = False,
     flags: ClientFlags = NO_CLIENT_FLAGS,
@@ -89,13 +114,18 @@ def rerun(
     ----------
     failed:
         Another attempt at each job that failed or was aborted, in the same run; what passed is not done again.
+    plan:
+        Whether a plan that is kept in the server is as it was for the run, or as it is now.
+    revision:
+        The same commit, or the newest of the run's branch, tag or pull request.
     follow:
         Show the output live; the exit status is as with `tailrace run --follow`.
     """
     if failed and follow:
         raise CallFailed(f"--follow begins with the first attempts: follow with `tailrace logs {run} -f`")
     client = connect(flags)
-    begun = client.post(f"/api/runs/{run}/rerun", {"jobs": "failed" if failed else "all"})
+    wish = {"jobs": "failed" if failed else "all", "plan": plan, "revision": revision}
+    begun = client.post(f"/api/runs/{run}/rerun", wish)
     return _begun(client, begun, follow=follow, json=json)
 
 

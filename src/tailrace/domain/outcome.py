@@ -26,6 +26,8 @@ class Reason(StrEnum):
     RUNNER_DIED = "runner_died"
     ABORTED_BY = "aborted_by"
     SUPERSEDED_BY = "superseded_by"
+    REJECTED = "rejected"  # a person was asked for an approval, and said no
+    ENVIRONMENT_REFUSED = "environment_refused"
     SETUP_FAILED = "setup_failed"
     OUTPUT_INVALID = "output_invalid"  # what a step wrote for other steps and jobs cannot be read
     NEEDS_FAILED = "needs_failed"

@@ -28,13 +28,13 @@ class AttemptState(StrEnum):
 
 
 class JobState(StrEnum):
-    WAITING = "waiting"  # for the jobs it needs
-    PENDING = "pending"  # its newest attempt is pending or leased
+    WAITING = "waiting"  # for the jobs it needs, its run's turn, or an approval
+    PENDING = "pending"  # its newest attempt is pending or leased, or its next one waits for its time
     RUNNING = "running"  # its newest attempt is running
     PASSED = "passed"
     FAILED = "failed"
     ABORTED = "aborted"
-    SKIPPED = "skipped"  # it will never run: a job that it needs did not pass, or its condition does not hold
+    SKIPPED = "skipped"  # it will never run: what it needs did not pass, its condition does not hold, its environment refuses it
 
 
 class RunState(StrEnum):
@@ -165,6 +165,7 @@ RUN: Machine[RunState] = Machine(
         (_R.RUNNING, "pass"): _R.PASSED,
         (_R.RUNNING, "fail"): _R.FAILED,
         (_R.RUNNING, "abort"): _R.ABORTED,
+        (_R.PASSED, REOPEN): _R.PENDING,
         (_R.FAILED, REOPEN): _R.PENDING,
         (_R.ABORTED, REOPEN): _R.PENDING,
     },

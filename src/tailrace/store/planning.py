@@ -103,7 +103,9 @@ def plan_run(
         return False
     version_id = work.version_id or add_version(connection, work.plan_id, definition)
     known = connection.execute(
-        select(runs.c.ref, runs.c.branch, runs.c.title, runs.c.author).where(runs.c.id == work.run_id)
+        select(runs.c.ref, runs.c.branch, runs.c.title, runs.c.author, runs.c.from_fork).where(
+            runs.c.id == work.run_id
+        )
     ).one()
     move(
         connection,
@@ -119,7 +121,7 @@ def plan_run(
         title=known.title or resolved.title,
         author=known.author or resolved.author,
     )
-    create_jobs(connection, work.run_id, plan)
+    create_jobs(connection, work.run_id, plan, from_fork=known.from_fork)
     return True
 
 

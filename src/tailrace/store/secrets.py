@@ -82,8 +82,10 @@ def list_secrets(
 
 
 def sealed_secrets(connection: Connection, leases: Sequence[Lease]) -> dict[int, tuple[SealedSecret, ...]]:
-    """For each attempt whose job wants any: those of its secrets that there are."""
-    wanting = {lease.attempt: lease.job.secrets for lease in leases if lease.job.secrets}
+    """For each attempt whose job wants any: those of its secrets that there are. Runs from forks get none."""
+    wanting = {
+        lease.attempt: lease.job.secrets for lease in leases if lease.job.secrets and not lease.from_fork
+    }
     if not wanting:
         return {}
     names = {name for wanted in wanting.values() for name in wanted}

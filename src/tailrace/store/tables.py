@@ -313,12 +313,19 @@ job = Table(
     Column("state", String(10), nullable=False),
     Column("reason", String(60)),
     Column("detail", Text),
+    Column("retry_at", Ms, comment="when its next attempt is queued; null: it is, or none"),
     Column("created_at", Ms, nullable=False),
     Column("started_at", Ms),
     Column("finished_at", Ms),
     CheckConstraint(among("state", JobState), name="state"),
     ends("finished_at", JOB_ENDED),
     UniqueConstraint("run_id", "name"),
+    Index(
+        "ix_job_retry_at",
+        "retry_at",
+        sqlite_where=text("retry_at IS NOT NULL"),
+        postgresql_where=text("retry_at IS NOT NULL"),
+    ),
     sqlite_autoincrement=True,
 )
 
@@ -572,6 +579,7 @@ artifact = Table(
 # The conditions of partial indexes: in these words, because SQLite uses none of them for a state that is a parameter.
 run_in_turn = run.c.concurrency.is_not(None) & run.c.finished_at.is_(None)
 run_planning = run.c.state == literal_column("'planning'")
+job_delayed = job.c.retry_at.is_not(None)
 attempt_pending = attempt.c.state == literal_column("'pending'")
 log_unsealed = log.c.sealed_at.is_(None)
 attempt_may_be_late = attempt_pending & attempt.c.start_by.is_not(None)

@@ -82,11 +82,8 @@ def why_nothing_runs(event: Event) -> str | None:
         return "a ping: the webhook works"
     if event.deleted:
         return f"{event.ref} was deleted: there is nothing to run"
-    if event.kind is EventKind.PULL_REQUEST:
-        if same_action(event.action or "") not in PULL_REQUEST_ACTIONS:
-            return f"a pull request that was {event.action}: runs start when one is {', '.join(PULL_REQUEST_ACTIONS)}"
-        if event.from_fork:
-            return "a pull request from a fork: such runs need an approval, which is not supported yet"
+    if event.kind is EventKind.PULL_REQUEST and same_action(event.action or "") not in PULL_REQUEST_ACTIONS:
+        return f"a pull request that was {event.action}: runs start when one is {', '.join(PULL_REQUEST_ACTIONS)}"
     if event.kind in _SKIPPABLE and (found := _SKIP.search(event.message or event.title or "")):
         return f"the commit's message says {found[0]}"
     return None

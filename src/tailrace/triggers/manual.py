@@ -30,10 +30,19 @@ def start_manual(
     return create_run(connection, new)
 
 
-def start_again(connection: Connection, run_id: int, *, by: str) -> int:
-    """A new run of the same plan version, revision and variables; its id. Raises NotFound."""
-    new = run_again(connection, run_id, by)
+def start_again(
+    connection: Connection,
+    run_id: int,
+    *,
+    by: str,
+    newest_plan: bool = False,
+    newest_revision: bool = False,
+) -> int:
+    """A new run of the same plan version, revision and variables, or of newer ones (`run_again`); its id. Raises NotFound."""
+    new = run_again(connection, run_id, by, newest_plan=newest_plan, newest_revision=newest_revision)
     source = plan_source(connection, new.plan_id)
-    if new.plan_version_id is not None:
+    if newest_plan:
+        new = replace(new, plan_version_id=source.version_id)
+    elif new.plan_version_id is not None:
         source = source._replace(definition=version_definition(connection, new.plan_version_id))
     return create_run(connection, replace(new, planned=planned_at_once(source, new.event.revision)))

@@ -38,12 +38,12 @@ PLAN_KEYS = Keys(
 JOB_KEYS = Keys(
     level="a job",
     allowed=_in_order(
-        """checkout finally idle_timeout if labels limits log needs outputs retry secrets shell start_timeout steps
-        timeout variables working_directory workspace"""
+        """allow_failure checkout environment finally idle_timeout if labels limits log matrix needs outputs retry secrets shell
+        start_timeout steps timeout variables working_directory workspace"""
     ),
     not_yet=_words(
-        """allow_failure concurrency continue_on_error defaults encoding environment environments
-        matrix max_parallel output parameters priority pty user"""
+        """concurrency continue_on_error defaults encoding environments
+        max_parallel output parameters priority pty user"""
     ),
 )
 STEP_KEYS = Keys(
@@ -58,7 +58,7 @@ CHECKOUT_KEYS = Keys(level="a checkout", allowed=("depth", "submodules"), not_ye
 CONCURRENCY_KEYS = Keys(
     level="a concurrency group", allowed=("cancel_superseded", "group"), not_yet=_words("max_parallel")
 )
-RETRY_KEYS = Keys(level="a retry", allowed=("max", "on"), not_yet=_words("delay"))
+RETRY_KEYS = Keys(level="a retry", allowed=("delay", "max", "on"), not_yet=frozenset())
 FINALLY_KEYS = Keys(level='"finally"', allowed=("steps", "timeout"), not_yet=frozenset())
 LOG_KEYS = Keys(level='"log"', allowed=("limit", "when_full"), not_yet=frozenset())
 ARTIFACTS_KEYS = Keys(

@@ -8,6 +8,7 @@ from tailrace.domain.plan.jobs import OfPlan, ReadJob, read_job, variables_of
 from tailrace.domain.plan.keys import PLAN_KEYS, did_you_mean, known_entries
 from tailrace.domain.plan.limits import read_limits
 from tailrace.domain.plan.log_limits import read_log
+from tailrace.domain.plan.matrix import Room, Variant, expand
 from tailrace.domain.plan.model import NO_LIMITS, LogSpec, Plan
 from tailrace.domain.plan.nodes import Entry, Mapping, Node, Scalar, describe, read_nodes
 from tailrace.domain.plan.shells import read_shell
@@ -97,10 +98,23 @@ def _read_jobs(entry: Entry, plan: OfPlan, problems: Problems) -> dict[str, Read
             f"a plan may have at most {MAX_JOBS} jobs; found {len(node.entries)}",
         )
         return {}
-    jobs = {job.key: read_job(job, plan, problems) for job in node.entries}
+    room = Room()
+    variants = {job.key: expand(job, room, problems) for job in node.entries}
+    number = sum(map(len, variants.values()))
+    if number > MAX_JOBS:
+        problems.add(
+            entry.place, f"a plan may have at most {MAX_JOBS} jobs; its matrices make {number} of them"
+        )
+        return {}
+    matrices = {
+        name: tuple(one.name for one in found) for name, found in variants.items() if _is_matrix(found)
+    }
+    jobs = {one.name: read_job(one, plan, matrices, problems) for found in variants.values() for one in found}
     _check_needs(jobs, problems)
     for job in jobs.values():
-        job.uses.check({need: jobs[need].spec.outputs for need in job.needs if need in jobs})
+        job.uses.check(
+            {need: jobs[need].spec.outputs for need in job.needs if need in jobs}, job.spec.matrices
+        )
     if sum(map(_weight, jobs.values())) > MAX_PLAN_CHARACTERS:
         problems.add(
             entry.place,
@@ -108,6 +122,15 @@ def _read_jobs(entry: Entry, plan: OfPlan, problems: Problems) -> dict[str, Read
             "the plan's variables counted for each job",
         )
     return jobs
+
+
+def _entry_of(job: str) -> str:
+    """What stands for a job in the file: `test` for `test (3.11)`."""
+    return job.partition(" (")[0]
+
+
+def _is_matrix(variants: list[Variant]) -> bool:
+    return bool(variants[0].axes)
 
 
 def _weight(job: ReadJob) -> int:
@@ -119,12 +142,16 @@ def _weight(job: ReadJob) -> int:
 
 def _check_needs(jobs: dict[str, ReadJob], problems: Problems) -> None:
     for name, job in jobs.items():
-        subject = f"job {shown(name)}"
+        own = _entry_of(name)
+        subject = f"job {shown(own)}"
         for needed, place in job.needs.items():
-            if needed == name:
+            if needed in (name, own):
                 problems.add(place, f"{subject} needs itself")
             elif needed not in jobs:
-                choice = _choice(needed, [other for other in jobs if other != name], problems)
+                others = [other for other in jobs if _entry_of(other) != own]
+                if _entry_of(needed) == needed:
+                    others = list(dict.fromkeys(map(_entry_of, others)))
+                choice = _choice(needed, others, problems)
                 problems.add(
                     place, f"{subject} needs {shown(needed)}, which is not a job of this plan; {choice}"
                 )
