@@ -12,6 +12,7 @@ from tailrace.store.approval_tables import approval as approvals
 from tailrace.store.approval_tables import approval_open
 from tailrace.store.approval_tables import environment as environments
 from tailrace.store.clock import now_ms
+from tailrace.store.outbox import note_waiting
 from tailrace.store.tables import run as runs
 
 _LAST = (
@@ -20,7 +21,7 @@ _LAST = (
     .order_by(approvals.c.id.desc())
     .limit(1)
 )
-_ASK = insert(approvals).values(state=ApprovalState.OPEN.value, asked_at=now_ms())
+_ASK = insert(approvals).values(state=ApprovalState.OPEN.value, asked_at=now_ms()).returning(approvals.c.id)
 _OPEN = select(approvals.c.job_id, approvals.c.id).where(
     approval_open, approvals.c.run_id == bindparam("run")
 )
@@ -91,8 +92,16 @@ def _waits(connection: Connection, run_id: int, job_id: int | None, environment:
     """What was approved stays approved for other attempts; what was rejected and is tried again is asked again."""
     state = _last(connection, run_id, job_id)
     if state not in (ApprovalState.OPEN, ApprovalState.APPROVED):
-        connection.execute(_ASK, {"run_id": run_id, "job_id": job_id, "environment": environment})
+        asked = {"run_id": run_id, "job_id": job_id, "environment": environment}
+        id = connection.execute(_ASK, asked).scalar_one()
+        note_waiting(connection, run_id, f"approval/{id}", _what_waits(environment))
     return state != ApprovalState.APPROVED
+
+
+def _what_waits(environment: str | None) -> str:
+    if environment is None:
+        return "the run is of a fork's commit: somebody has to allow it"
+    return f"a job wants to go to environment {environment}: somebody has to allow it"
 
 
 def _last(connection: Connection, run_id: int, job_id: int | None) -> str | None:
