@@ -43,7 +43,7 @@ from tailrace.logs.proof import Prover
 from tailrace.logs.retention import Retention
 from tailrace.logs.sealer import Sealer
 from tailrace.logs.search import LogSearch
-from tailrace.sources.github import GitHub
+from tailrace.sources.registry import all_sources
 from tailrace.store.projects import list_projects
 from tailrace.store.sealing import SealingKey
 
@@ -103,7 +103,6 @@ def create_app(parts: Parts, lifespan: Lifespan) -> App:
     )
     handle_problems(app)
     inbox = Inbox(desk.store, desk.bus, parts.key, parts.deliveries)
-    github = GitHub()
     for router in (
         sessions_router(desk.store, parts.url),
         projects_router(desk.store, parts.key),
@@ -119,7 +118,7 @@ def create_app(parts: Parts, lifespan: Lifespan) -> App:
         protected_router(desk.store, desk.bus),
         agents_router(desk.store, desk.bus, desk.lease_ms),
         deliveries_router(desk.store),
-        webhooks_router(inbox, {github.name: github}),
+        webhooks_router(inbox, all_sources()),
         artifacts_router(desk.store, kept.reader, kept.retention, parts.key),
         agent_router(parts.sockets),
         agent_artifacts_router(desk.store, kept.keeper, kept.reader, parts.key),

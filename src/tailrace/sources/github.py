@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import re
 from collections.abc import Mapping
-from urllib.parse import parse_qs
 
 from tailrace.domain.errors import Invalid, Unauthorised
 from tailrace.domain.events import Event, EventKind
-from tailrace.sources.base import Ignored, header
+from tailrace.sources.base import Ignored, header, key_of
+from tailrace.sources.forms import json_text
 from tailrace.sources.github_payloads import OTHER_EVENTS, Ping, PullRequestChange, Push
 from tailrace.sources.names import is_null, short_name
 from tailrace.sources.payload import Payload, first_line, read_payload, shown
+from tailrace.sources.signatures import require_secret, verify_hmac
 
-_SIGNATURE = re.compile(r"sha256=([0-9a-fA-F]{64})")
-_KEY = re.compile(r"[\x21-\x7e]{1,128}")
+_SIGNATURE = "X-Hub-Signature-256"
 _WORD = re.compile(r"[a-z0-9_]{1,64}")
 
 
@@ -30,24 +28,11 @@ class GitHub:
 
     def verify(self, secret: bytes, headers: Mapping[str, str], body: bytes) -> None:
         """Raise Unauthorised unless X-Hub-Signature-256 is the HMAC-SHA256 of this raw body under the secret."""
-        if not secret:
-            raise Unauthorised(
-                "this project has no webhook secret: give it the one that the webhook has in GitHub"
-            )
-        given = header(headers, "X-Hub-Signature-256")
+        require_secret(secret, "GitHub")
+        given = header(headers, _SIGNATURE)
         if given is None:
-            raise Unauthorised(
-                "X-Hub-Signature-256 is missing: give the webhook in GitHub the project's secret"
-            )
-        match = _SIGNATURE.fullmatch(given)
-        if match is None:
-            raise Unauthorised("X-Hub-Signature-256 is malformed: expected sha256= and 64 hexadecimal digits")
-        right = hmac.digest(secret, body, hashlib.sha256)
-        if not hmac.compare_digest(right, bytes.fromhex(match[1])):
-            raise Unauthorised(
-                "X-Hub-Signature-256 does not match this body: the secret in GitHub is not the project's,"
-                " or the body was changed on its way"
-            )
+            raise Unauthorised(f"{_SIGNATURE} is missing: give the webhook in GitHub the project's secret")
+        verify_hmac(secret, given, body, _SIGNATURE, prefix="sha256=")
 
     def event_name(self, headers: Mapping[str, str]) -> str | None:
         """X-GitHub-Event, when it is a word."""
@@ -55,12 +40,12 @@ class GitHub:
 
     def delivery_key(self, headers: Mapping[str, str]) -> str | None:
         """X-GitHub-Delivery: the same when GitHub, or a person there, sends a delivery again."""
-        return _only(_KEY, header(headers, "X-GitHub-Delivery"))
+        return key_of(headers, "X-GitHub-Delivery")
 
     def read(self, headers: Mapping[str, str], body: bytes) -> Event | Ignored:
         """What happened. Raises Invalid with the place in the payload, what was found and what is allowed."""
         name = header(headers, "X-GitHub-Event")
-        text = _json_text(header(headers, "Content-Type"), body)
+        text = json_text(header(headers, "Content-Type"), body)
         match name:
             case "push":
                 return _push(read_payload(Push, text))
@@ -120,26 +105,6 @@ def _pull_request(change: PullRequestChange) -> Event:
         from_fork=head.repo is None or head.repo.full_name != base.repo.full_name,
         url=request.html_url,
     )
-
-
-def _json_text(content_type: str | None, body: bytes) -> bytes:
-    media = (content_type or "application/json").partition(";")[0].strip().lower()
-    if media == "application/json":
-        return body
-    if media != "application/x-www-form-urlencoded":
-        raise Invalid(
-            "Content-Type: expected application/json or application/x-www-form-urlencoded,"
-            f" found {shown(content_type)}"
-        )
-    try:
-        fields = parse_qs(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=100)
-        return fields["payload"][0].encode()
-    except KeyError:
-        raise Invalid(
-            "the form has no field `payload`; with Content-Type application/json the body is JSON"
-        ) from None
-    except ValueError as wrong:  # not UTF-8, or too many fields
-        raise Invalid(f"the form cannot be read: {wrong}") from None
 
 
 def _only(pattern: re.Pattern[str], value: str | None) -> str | None:

@@ -1,0 +1,82 @@
+"""Fields that the payloads of several forges have; a field's description is what an error says was expected."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated, Protocol
+
+from pydantic import AfterValidator
+
+from tailrace.sources.names import is_hash, is_null, is_ref_name
+
+A_HASH = "40 hexadecimal digits (64 with SHA-256)"
+A_LINK = "an http or https address"
+A_PERSON = "an object with a name, or null"
+A_REF = "a full ref such as refs/heads/main"
+A_STRING = "a string"
+A_BRANCH = "a branch's name"
+A_NUMBER = "a positive number"
+A_BOOLEAN = "true or false"
+PATHS = "a list of paths, or null"
+
+
+def _hash(value: str) -> str:
+    value = value.lower()
+    if not is_hash(value):
+        raise ValueError
+    return value
+
+
+def _full_ref(value: str) -> str:
+    if not value.startswith("refs/") or not is_ref_name(value):
+        raise ValueError
+    return value
+
+
+def _ref_name(value: str) -> str:
+    if not is_ref_name(value):
+        raise ValueError
+    return value
+
+
+def _web_address(value: str) -> str:
+    # It becomes a link in the page.
+    if not value.startswith(("https://", "http://")) or len(value) > 2000 or not value.isprintable():
+        raise ValueError
+    return value
+
+
+Hash = Annotated[str, AfterValidator(_hash)]
+FullRef = Annotated[str, AfterValidator(_full_ref)]
+RefName = Annotated[str, AfterValidator(_ref_name)]
+WebAddress = Annotated[str, AfterValidator(_web_address)]
+
+
+class Touched(Protocol):
+    """A commit of a push, as far as it says which files it touched."""
+
+    @property
+    def added(self) -> tuple[str, ...] | None: ...
+    @property
+    def removed(self) -> tuple[str, ...] | None: ...
+    @property
+    def modified(self) -> tuple[str, ...] | None: ...
+
+
+def paths_of(commits: Iterable[Touched]) -> tuple[str, ...] | None:
+    """Every path that these commits touched, each once, sorted; None when there is no commit, or one does not say."""
+    found: set[str] = set()
+    said = False
+    for commit in commits:
+        lists = (commit.added, commit.removed, commit.modified)
+        if all(paths is None for paths in lists):
+            return None
+        said = True
+        for paths in lists:
+            found.update(paths or ())
+    return tuple(sorted(found)) if said else None
+
+
+def known(revision: str | None) -> str | None:
+    """The revision, or None for the hash that stands for nothing."""
+    return None if revision is None or is_null(revision) else revision

@@ -1,0 +1,73 @@
+"""Webhooks of every forge, posted to a real server as the forge posts them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.house import House
+
+SECRET = "it's a secret of the tests"
+PAYLOADS = Path(__file__).parents[1] / "payloads"
+
+
+def post(house: House, source: str, project: int, body: bytes, headers: Mapping[str, str]) -> Any:
+    """Post a webhook; the answer."""
+    return house.client.post(
+        f"/hooks/{source}/{project}",
+        content=body,
+        headers={"Content-Type": "application/json", **headers},
+    )
+
+
+def gitlab(house: House, project: int, payload: str, **headers: str) -> Any:
+    """Post a webhook as GitLab does."""
+    body = (PAYLOADS / "gitlab" / f"{payload}.json").read_bytes()
+    return post(house, "gitlab", project, body, {"X-Gitlab-Token": SECRET, **headers})
+
+
+@pytest.mark.parametrize(
+    ("payload", "runs", "words"),
+    [
+        ("push_branch", 1, ""),
+        ("tag_push_annotated", 1, ""),
+        ("push_delete_branch", 0, "was deleted"),
+        ("merge_request_open", 1, ""),
+        ("merge_request_update_commits", 1, ""),
+        ("merge_request_update_title", 0, "that was edited"),
+        ("merge_request_merge", 0, "that was merged"),
+        ("issue_open", 0, "issue starts nothing"),
+    ],
+)
+def test_each_event_of_gitlab_is_understood(home: House, payload: str, runs: int, words: str) -> None:
+    """What starts a run starts one; what does not says why."""
+    project = home.project(secret=SECRET)
+    home.script_plan("true", project=project)
+    answer = gitlab(home, project, payload)
+    assert answer.status_code == 202
+    assert len(answer.json()["runs"]) == runs
+    assert words in (answer.json()["detail"] or "")
+
+
+def test_gitlab_trying_again_starts_nothing_twice(home: House) -> None:
+    """Its Idempotency-Key stays; and the token is in no header that is kept."""
+    project = home.project(secret=SECRET)
+    home.script_plan("true", project=project)
+    answers = [gitlab(home, project, "push_branch", **{"Idempotency-Key": "one"}).json() for _ in range(2)]
+    assert answers[0]["runs"] == answers[1]["runs"]
+    assert "came before" in answers[1]["detail"]
+    kept = b"".join(path.read_bytes() for path in home.data.glob("tailrace.db*"))
+    assert SECRET.encode() not in kept
+
+
+def test_a_wrong_token_of_gitlab_is_refused(home: House) -> None:
+    """401, and nothing is kept but the headers without the token."""
+    project = home.project(secret=SECRET)
+    answer = gitlab(home, project, "push_branch", **{"X-Gitlab-Token": "not the secret"})
+    assert answer.status_code == 401
+    assert home.get("/api/deliveries", project=project)["items"] == []
+    refused = home.get("/api/refusals")["items"][0]
+    assert (refused["source"], "x-gitlab-token" in refused["headers"]) == ("gitlab", False)
