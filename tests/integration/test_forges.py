@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -71,3 +74,36 @@ def test_a_wrong_token_of_gitlab_is_refused(home: House) -> None:
     assert home.get("/api/deliveries", project=project)["items"] == []
     refused = home.get("/api/refusals")["items"][0]
     assert (refused["source"], "x-gitlab-token" in refused["headers"]) == ("gitlab", False)
+
+
+def gitea(house: House, project: int, payload: str, event: str, **headers: str) -> Any:
+    """Post a webhook as Gitea does."""
+    body = (PAYLOADS / "gitea" / f"{payload}.json").read_bytes()
+    signature = hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()
+    given = {"X-Gitea-Event": event, "X-Gitea-Signature": signature, "X-Gitea-Delivery": str(uuid.uuid4())}
+    return post(house, "gitea", project, body, given | headers)
+
+
+@pytest.mark.parametrize(
+    ("payload", "event", "runs", "words"),
+    [
+        ("push_branch", "push", 1, ""),
+        ("push_test_delivery", "push", 0, "a ping"),
+        ("delete_branch", "delete", 0, "was deleted"),
+        ("pull_request_opened", "pull_request", 1, ""),
+        ("pull_request_synchronized", "pull_request_sync", 1, ""),
+        ("pull_request_label_updated", "pull_request", 0, "that was label_updated"),
+        ("issues_opened", "issues", 0, "issues starts nothing"),
+    ],
+)
+def test_each_event_of_gitea_is_understood(
+    home: House, payload: str, event: str, runs: int, words: str
+) -> None:
+    """What starts a run starts one; what does not says why."""
+    project = home.project(secret=SECRET)
+    home.script_plan("true", project=project)
+    answer = gitea(home, project, payload, event)
+    assert answer.status_code == 202
+    assert len(answer.json()["runs"]) == runs
+    assert words in (answer.json()["detail"] or "")
+    assert gitea(home, project, payload, event, **{"X-Gitea-Signature": "0" * 64}).status_code == 401

@@ -40,10 +40,16 @@ def _ref_name(value: str) -> str:
 
 
 def _web_address(value: str) -> str:
-    # It becomes a link in the page.
-    if not value.startswith(("https://", "http://")) or len(value) > 2000 or not value.isprintable():
+    if link(value) is None:
         raise ValueError
     return value
+
+
+def link(value: str | None) -> str | None:
+    """The address, if it can be a link in the page."""
+    if value is None or len(value) > 2000 or not value.isprintable():
+        return None
+    return value if value.startswith(("https://", "http://")) else None
 
 
 Hash = Annotated[str, AfterValidator(_hash)]
