@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
@@ -107,3 +108,44 @@ def test_each_event_of_gitea_is_understood(
     assert len(answer.json()["runs"]) == runs
     assert words in (answer.json()["detail"] or "")
     assert gitea(home, project, payload, event, **{"X-Gitea-Signature": "0" * 64}).status_code == 401
+
+
+def test_a_generic_webhook_is_read_as_the_project_says(home: House) -> None:
+    """Its values are variables of the run; what it does not want starts nothing; try says so before."""
+    project = home.project(secret=SECRET)
+    home.script_plan('echo "image $IMAGE of $TAILRACE_BRANCH"', project=project)
+    wish = {
+        "picks": {"branch": "'main'", "revision": "source.commit"},
+        "values": {"IMAGE": "target.repository"},
+        "only": {"event": ["pushed"]},
+    }
+    path = f"/api/projects/{project}/hook"
+    assert home.client.put(path, json=wish).status_code == 200
+    assert home.get(path)["values"] == {"IMAGE": "target.repository"}
+    body = json.dumps(
+        {"event": "pushed", "target": {"repository": "mill/wheel"}, "source": {"commit": "3f1c9a0d" * 5}}
+    ).encode()
+    tried = home.post(f"{path}/try", {"body": body.decode()})
+    assert (tried["event"]["branch"], tried["event"]["values"]) == ("main", {"IMAGE": "mill/wheel"})
+    answer = post(home, "generic", project, body, {"X-Tailrace-Token": SECRET})
+    (run,) = answer.json()["runs"]
+    assert home.get(f"/api/runs/{run}")["branch"] == "main"
+    other = body.replace(b'"pushed"', b'"deleted"')
+    answer = post(home, "generic", project, other, {"X-Tailrace-Token": SECRET})
+    assert (answer.json()["state"], answer.json()["runs"]) == ("ignored", [])
+    wrong = post(home, "generic", project, b"{}", {"X-Tailrace-Token": "another"})
+    assert wrong.status_code == 401
+    assert SECRET.encode() not in b"".join(kept.read_bytes() for kept in home.data.glob("tailrace.db*"))
+    assert home.client.delete(path).status_code == 204
+    assert home.get(path)["picks"]["branch"] is None
+
+
+@pytest.mark.parametrize(
+    "wish", [{"picks": {"branch": "a..b"}}, {"values": {"TAILRACE_X": "a"}}, {"frobnicate": 1}, []]
+)
+def test_a_hook_that_cannot_be_is_refused(home: House, wish: Any) -> None:
+    """422, and what the project had stays."""
+    path = f"/api/projects/{home.project(secret=SECRET)}/hook"
+    answer = home.client.put(path, json=wish)
+    assert answer.status_code == 422
+    assert home.get(path)["picks"]["branch"] is None

@@ -19,6 +19,7 @@ from tailrace.api.archive import archive_router
 from tailrace.api.artifacts import artifacts_router
 from tailrace.api.auth import App, Gate
 from tailrace.api.deliveries import deliveries_router
+from tailrace.api.hooks import hooks_router
 from tailrace.api.logs import logs_router
 from tailrace.api.page import page_routes
 from tailrace.api.pauses import pauses_router
@@ -43,7 +44,7 @@ from tailrace.logs.proof import Prover
 from tailrace.logs.retention import Retention
 from tailrace.logs.sealer import Sealer
 from tailrace.logs.search import LogSearch
-from tailrace.sources.registry import all_sources
+from tailrace.sources.registry import Sources
 from tailrace.store.projects import list_projects
 from tailrace.store.sealing import SealingKey
 
@@ -102,7 +103,8 @@ def create_app(parts: Parts, lifespan: Lifespan) -> App:
         max_body_size=MAX_BODY_BYTES,
     )
     handle_problems(app)
-    inbox = Inbox(desk.store, desk.bus, parts.key, parts.deliveries)
+    sources = Sources()
+    inbox = Inbox(desk.store, desk.bus, parts.key, parts.deliveries, sources)
     for router in (
         sessions_router(desk.store, parts.url),
         projects_router(desk.store, parts.key),
@@ -118,7 +120,8 @@ def create_app(parts: Parts, lifespan: Lifespan) -> App:
         protected_router(desk.store, desk.bus),
         agents_router(desk.store, desk.bus, desk.lease_ms),
         deliveries_router(desk.store),
-        webhooks_router(inbox, all_sources()),
+        hooks_router(desk.store),
+        webhooks_router(inbox, sources.names),
         artifacts_router(desk.store, kept.reader, kept.retention, parts.key),
         agent_router(parts.sockets),
         agent_artifacts_router(desk.store, kept.keeper, kept.reader, parts.key),

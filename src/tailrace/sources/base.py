@@ -48,6 +48,11 @@ class Source(Protocol):
         """The word in the hook's URL."""
         ...
 
+    @property
+    def secret_headers(self) -> frozenset[str]:
+        """The headers that hold the secret itself, in lower case: they are never kept."""
+        ...
+
     def verify(self, secret: bytes, headers: Mapping[str, str], body: bytes) -> None:
         """Raise Unauthorised unless the sender of this raw body knows the secret; takes constant time."""
         ...

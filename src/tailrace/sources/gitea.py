@@ -28,6 +28,11 @@ class Gitea:
         """The word in the hook's URL."""
         return "gitea"
 
+    @property
+    def secret_headers(self) -> frozenset[str]:
+        """None: bodies are signed."""
+        return frozenset()
+
     def verify(self, secret: bytes, headers: Mapping[str, str], body: bytes) -> None:
         """Raise Unauthorised unless X-Gitea-Signature is the HMAC-SHA256 of the payload under the secret.
 

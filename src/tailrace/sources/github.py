@@ -26,6 +26,11 @@ class GitHub:
         """The word in the hook's URL."""
         return "github"
 
+    @property
+    def secret_headers(self) -> frozenset[str]:
+        """None: bodies are signed."""
+        return frozenset()
+
     def verify(self, secret: bytes, headers: Mapping[str, str], body: bytes) -> None:
         """Raise Unauthorised unless X-Hub-Signature-256 is the HMAC-SHA256 of this raw body under the secret."""
         require_secret(secret, "GitHub")

@@ -32,6 +32,11 @@ class GitLab:
         """The word in the hook's URL."""
         return "gitlab"
 
+    @property
+    def secret_headers(self) -> frozenset[str]:
+        """The header that the secret token comes in."""
+        return frozenset({_TOKEN.lower()})
+
     def verify(self, secret: bytes, headers: Mapping[str, str], body: bytes) -> None:
         """Raise Unauthorised unless the sender knows the secret.
 
