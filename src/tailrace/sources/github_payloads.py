@@ -13,6 +13,7 @@ from tailrace.sources.fields import (
     A_PERSON,
     A_REF,
     A_STRING,
+    PATHS,
     FullRef,
     Hash,
     RefName,
@@ -33,7 +34,7 @@ OTHER_EVENTS = frozenset(
     pull_request_review_thread registry_package release repository repository_advisory repository_dispatch
     repository_import repository_ruleset repository_vulnerability_alert secret_scanning_alert
     secret_scanning_alert_location secret_scanning_scan security_advisory security_and_analysis sponsorship star
-    status sub_issues team team_add watch workflow_dispatch workflow_job workflow_run
+    status sub_issues team team_add watch workflow_dispatch
     """.split()  # noqa: SIM905
 )
 
@@ -53,10 +54,25 @@ class HeadCommit(Payload):
     url: WebAddress | None = Field(None, description=A_LINK)
 
 
+class Commit(Payload):
+    """A commit of a push, as far as its files go."""
+
+    added: tuple[str, ...] | None = Field(None, description=PATHS)
+    removed: tuple[str, ...] | None = Field(None, description=PATHS)
+    modified: tuple[str, ...] | None = Field(None, description=PATHS)
+
+
+class Home(Payload):
+    """The repository whose webhook it is."""
+
+    default_branch: str | None = Field(None, description="a branch's name, or null")
+
+
 class Push(Payload):
     """A branch or tag that moved, began or ended."""
 
     ref: FullRef = Field(description=A_REF)
+    before: Hash | None = Field(None, description=A_HASH)
     after: Hash = Field(description=A_HASH)
     created: bool = Field(False, description=A_BOOLEAN)
     deleted: bool = Field(False, description=A_BOOLEAN)
@@ -64,6 +80,8 @@ class Push(Payload):
     head_commit: HeadCommit | None = Field(None, description="a commit, or null")
     pusher: Person | None = Field(None, description=A_PERSON)
     compare: WebAddress | None = Field(None, description=A_LINK)
+    commits: tuple[Commit, ...] = Field((), description="a list of commits")
+    repository: Home | None = Field(None, description="a repository")
 
 
 class User(Payload):
@@ -101,6 +119,7 @@ class PullRequest(Payload):
     head: Head = Field(description="an object with ref, sha and repo")
     base: Base = Field(description="an object with ref and repo")
     html_url: WebAddress | None = Field(None, description=A_LINK)
+    merged: bool | None = Field(None, description=A_BOOLEAN)
 
 
 class PullRequestChange(Payload):
@@ -109,6 +128,9 @@ class PullRequestChange(Payload):
     action: str = Field(pattern=r"^[a-z_]{1,64}$", description="a word such as opened")
     number: int = Field(ge=1, lt=2**31, description=A_NUMBER)
     pull_request: PullRequest = Field(description="a pull request")
+    # There when the action is synchronize.
+    before: Hash | None = Field(None, description=A_HASH)
+    repository: Home | None = Field(None, description="a repository")
 
 
 class Ping(Payload):
