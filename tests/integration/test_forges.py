@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.integration.test_commands import tailrace
 from tests.support.house import House
 
 SECRET = "it's a secret of the tests"
@@ -149,3 +150,21 @@ def test_a_hook_that_cannot_be_is_refused(home: House, wish: Any) -> None:
     answer = home.client.put(path, json=wish)
     assert answer.status_code == 422
     assert home.get(path)["picks"]["branch"] is None
+
+
+def test_a_hook_is_tried_kept_and_removed_by_command(home: House, tmp_path: Path) -> None:
+    """Trying keeps nothing; what is wrong is said."""
+    project = home.project(secret=SECRET)
+    (tmp_path / "hook.json").write_text('{"picks": {"branch": "b"}}')
+    (tmp_path / "body.json").write_text('{"b": "main"}')
+    command = ("project", "hook", str(project))
+    tried = tailrace(home, *command, str(tmp_path / "hook.json"), "--try", str(tmp_path / "body.json"))
+    assert json.loads(tried.stdout)["event"]["ref"] == "refs/heads/main", tried.stderr
+    assert json.loads(tailrace(home, *command).stdout)["picks"]["branch"] is None
+    assert tailrace(home, *command, str(tmp_path / "hook.json")).returncode == 0
+    assert json.loads(tailrace(home, *command).stdout)["picks"]["branch"] == "b"
+    wrong = tailrace(home, *command, "--try", "-", given="{}")
+    assert (wrong.returncode, "branch: its path b finds nothing" in wrong.stderr) == (1, True), wrong.stderr
+    assert tailrace(home, *command, "-", given="[]").returncode == 1
+    assert tailrace(home, *command, "--remove").returncode == 0
+    assert json.loads(tailrace(home, *command).stdout)["picks"]["branch"] is None
