@@ -164,7 +164,7 @@ def test_a_hook_is_tried_kept_and_removed_by_command(home: House, tmp_path: Path
     assert tailrace(home, *command, str(tmp_path / "hook.json")).returncode == 0
     assert json.loads(tailrace(home, *command).stdout)["picks"]["branch"] == "b"
     wrong = tailrace(home, *command, "--try", "-", given="{}")
-    assert (wrong.returncode, "branch: its path b finds nothing" in wrong.stderr) == (1, True), wrong.stderr
-    assert tailrace(home, *command, "-", given="[]").returncode == 1
+    assert (wrong.returncode, "branch: its path b finds nothing" in wrong.stderr) == (2, True), wrong.stderr
+    assert tailrace(home, *command, "-", given="[]").returncode == 2
     assert tailrace(home, *command, "--remove").returncode == 0
     assert json.loads(tailrace(home, *command).stdout)["picks"]["branch"] is None
