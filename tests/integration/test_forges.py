@@ -168,3 +168,36 @@ def test_a_hook_is_tried_kept_and_removed_by_command(home: House, tmp_path: Path
     assert tailrace(home, *command, "-", given="[]").returncode == 2
     assert tailrace(home, *command, "--remove").returncode == 0
     assert json.loads(tailrace(home, *command).stdout)["picks"]["branch"] is None
+
+
+@pytest.mark.parametrize("source", ["github", "gitlab", "gitea", "generic"])
+def test_bodies_that_mean_harm_are_a_clear_400(home: House, source: str) -> None:
+    """Never a 5xx; each is kept as invalid with what is wrong, and the server goes on."""
+    project = home.project(secret=SECRET)
+    commits = {"ref": "refs/heads/main", "before": "1" * 40, "after": "2" * 40, "object_kind": "push"}
+    bodies = [
+        b"",
+        b"[" * 1_000_000,
+        b'{"a": ' + b"9" * 100_000 + b"}",
+        b"\xff\xfe",
+        json.dumps(commits | {"commits": [0] * 1_000_000, "ref": [[]]}).encode(),
+        b'{"payload": "' + b"x" * (6 * 1024 * 1024),
+    ]
+    for number, body in enumerate(bodies):
+        signature = hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()
+        headers = {
+            "X-Hub-Signature-256": f"sha256={signature}",
+            "X-Gitea-Signature": signature,
+            "X-Gitlab-Token": SECRET,
+            "X-GitHub-Event": "push",
+            "X-Gitea-Event": "push",
+        }
+        answer = post(home, source, project, body, headers)
+        if source == "generic" and not body:
+            assert answer.status_code == 202, "the newest commit is meant"
+            continue
+        assert answer.status_code == 400, f"body {number}: {answer.text[:300]}"
+        assert 10 < len(answer.json()["detail"]) < 1000
+    states = {kept["state"] for kept in home.get("/api/deliveries", project=project)["items"]}
+    assert "invalid" in states
+    assert home.get("/healthz")["status"] == "ok"

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated, Protocol
+from typing import Annotated, Protocol, TypeVar
 
-from pydantic import AfterValidator
+from annotated_types import MaxLen
+from pydantic import AfterValidator, FailFast
 
 from tailrace.sources.names import is_hash, is_null, is_ref_name
+
+T = TypeVar("T")
 
 A_HASH = "40 hexadecimal digits (64 with SHA-256)"
 A_LINK = "an http or https address"
@@ -17,6 +20,11 @@ A_STRING = "a string"
 A_BRANCH = "a branch's name"
 A_NUMBER = "a positive number"
 A_BOOLEAN = "true or false"
+MAX_COMMITS = 10_000
+"""Of a push: forges list far fewer, and each that is read takes memory."""
+MAX_PATHS = 10_000
+"""Of an event: of a push that touched more, none are named, as if its sender had not said them."""
+COMMITS = f"a list of at most {MAX_COMMITS} commits"
 PATHS = "a list of paths, or null"
 
 
@@ -58,6 +66,19 @@ RefName = Annotated[str, AfterValidator(_ref_name)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 
 
+class _FirstFault(FailFast):
+    """Stop at the first element that is wrong: each would be described, gigabytes of them for a few megabytes."""
+
+    # A part of a union has to have one.
+    def __hash__(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return id(self)
+
+
+Paths = Annotated[tuple[str, ...], _FirstFault()]
+Many = Annotated[tuple[T, ...], _FirstFault(), MaxLen(MAX_COMMITS)]
+"""Commits of a push."""
+
+
 class Touched(Protocol):
     """A commit of a push, as far as it says which files it touched."""
 
@@ -70,7 +91,10 @@ class Touched(Protocol):
 
 
 def paths_of(commits: Iterable[Touched]) -> tuple[str, ...] | None:
-    """Every path that these commits touched, each once, sorted; None when there is no commit, or one does not say."""
+    """Every path that these commits touched, each once, sorted; at most MAX_PATHS.
+
+    None when there are more, when there is no commit, or when one does not say.
+    """
     found: set[str] = set()
     said = False
     for commit in commits:
@@ -80,7 +104,7 @@ def paths_of(commits: Iterable[Touched]) -> tuple[str, ...] | None:
         said = True
         for paths in lists:
             found.update(paths or ())
-    return tuple(sorted(found)) if said else None
+    return tuple(sorted(found)) if said and len(found) <= MAX_PATHS else None
 
 
 def known(revision: str | None) -> str | None:

@@ -14,7 +14,7 @@ from tailrace.domain.events import Event, EventKind
 from tailrace.domain.hooks import GenericHook, HmacProof, Picks, TokenProof
 from tailrace.domain.picking import parse_path
 from tailrace.sources.base import Ignored, header, key_of
-from tailrace.sources.fields import A_HASH, A_REF, link
+from tailrace.sources.fields import A_HASH, A_REF, MAX_PATHS, link
 from tailrace.sources.forms import FORM, JSON, form_fields, media_type
 from tailrace.sources.names import is_hash, is_null, is_ref_name, short_name
 from tailrace.sources.payload import Payload, first_line, read_payload, shown
@@ -24,6 +24,9 @@ TOKEN = "X-Tailrace-Token"
 SIGNATURE = "X-Tailrace-Signature"
 MAX_VALUE_BYTES = 64 * 1024
 """Of a value: Linux gives a program no variable of more than 128 KiB."""
+
+MAX_BODY_BYTES = 5 * 1024 * 1024
+"""Everything in it is read, not only what is known: that takes forty times the memory."""
 
 _SIGNATURES = (SIGNATURE, "X-Hub-Signature-256")
 _NEWEST = GenericHook()
@@ -197,14 +200,15 @@ def _action(text: str | None) -> str | None:
     return None if text is None else first_line(text, 64)
 
 
-def _changed(found: object) -> tuple[str, ...] | None:
-    if found is None or found == "":
+def _changed(value: object) -> tuple[str, ...] | None:
+    if value is None or value == "":
         return None
-    paths = cast("list[object]", found) if isinstance(found, list) else [found]
-    for path in paths:
-        if not isinstance(path, str):
-            raise Invalid(f"changed: expected a list of paths, found {shown(path)} in it")
-    return tuple(sorted({path for path in paths if isinstance(path, str)}))
+    paths = cast("list[object]", value) if isinstance(value, list) else [value]
+    wrong = next((path for path in paths if not isinstance(path, str)), None)
+    if wrong is not None or None in paths:
+        raise Invalid(f"changed: expected a list of paths, found {shown(wrong)} in it")
+    found = {path for path in paths if isinstance(path, str)}
+    return tuple(sorted(found)) if len(found) <= MAX_PATHS else None
 
 
 def _values(hook: GenericHook, payload: dict[str, object]) -> dict[str, str]:
@@ -234,6 +238,8 @@ def _text(found: object, part: str) -> str | None:
 
 
 def _payload(content_type: str | None, body: bytes) -> dict[str, object]:
+    if len(body) > MAX_BODY_BYTES:
+        raise Invalid(f"{len(body)} bytes: a generic webhook may have {MAX_BODY_BYTES}")
     if not body.strip():
         return {}
     media = media_type(content_type)

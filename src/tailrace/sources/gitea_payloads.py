@@ -14,9 +14,12 @@ from tailrace.sources.fields import (
     A_PERSON,
     A_REF,
     A_STRING,
+    COMMITS,
     PATHS,
     FullRef,
     Hash,
+    Many,
+    Paths,
     RefName,
 )
 from tailrace.sources.payload import Payload
@@ -52,9 +55,9 @@ class Commit(Payload):
     author: Author | None = Field(None, description=A_PERSON)
     # "" where Gitea has none.
     url: str | None = Field(None, description=_AN_ADDRESS)
-    added: tuple[str, ...] | None = Field(None, description=PATHS)
-    removed: tuple[str, ...] | None = Field(None, description=PATHS)
-    modified: tuple[str, ...] | None = Field(None, description=PATHS)
+    added: Paths | None = Field(None, description=PATHS)
+    removed: Paths | None = Field(None, description=PATHS)
+    modified: Paths | None = Field(None, description=PATHS)
 
 
 class Account(Payload):
@@ -75,7 +78,7 @@ class Push(Payload):
     ref: FullRef = Field(description=A_REF)
     before: Hash = Field(description=A_HASH)
     after: Hash = Field(description=A_HASH)
-    commits: tuple[Commit, ...] | None = Field(None, description="a list of commits, or null")
+    commits: Many[Commit] | None = Field(None, description=f"{COMMITS}, or null")
     total_commits: int | None = Field(None, description="a number, or null")
     head_commit: Commit | None = Field(None, description="a commit, or null")
     pusher: Account | None = Field(None, description=_AN_ACCOUNT)

@@ -13,9 +13,12 @@ from tailrace.sources.fields import (
     A_PERSON,
     A_REF,
     A_STRING,
+    COMMITS,
     PATHS,
     FullRef,
     Hash,
+    Many,
+    Paths,
     RefName,
     WebAddress,
 )
@@ -57,9 +60,9 @@ class HeadCommit(Payload):
 class Commit(Payload):
     """A commit of a push, as far as its files go."""
 
-    added: tuple[str, ...] | None = Field(None, description=PATHS)
-    removed: tuple[str, ...] | None = Field(None, description=PATHS)
-    modified: tuple[str, ...] | None = Field(None, description=PATHS)
+    added: Paths | None = Field(None, description=PATHS)
+    removed: Paths | None = Field(None, description=PATHS)
+    modified: Paths | None = Field(None, description=PATHS)
 
 
 class Home(Payload):
@@ -80,7 +83,7 @@ class Push(Payload):
     head_commit: HeadCommit | None = Field(None, description="a commit, or null")
     pusher: Person | None = Field(None, description=A_PERSON)
     compare: WebAddress | None = Field(None, description=A_LINK)
-    commits: tuple[Commit, ...] = Field((), description="a list of commits")
+    commits: Many[Commit] = Field((), description=COMMITS)
     repository: Home | None = Field(None, description="a repository")
 
 

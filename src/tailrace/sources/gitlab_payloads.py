@@ -12,9 +12,12 @@ from tailrace.sources.fields import (
     A_PERSON,
     A_REF,
     A_STRING,
+    COMMITS,
     PATHS,
     FullRef,
     Hash,
+    Many,
+    Paths,
     RefName,
     WebAddress,
 )
@@ -55,9 +58,9 @@ class Commit(Payload):
     message: str = Field(description=A_STRING)
     author: Author | None = Field(None, description=A_PERSON)
     url: WebAddress | None = Field(None, description=A_LINK)
-    added: tuple[str, ...] | None = Field(None, description=PATHS)
-    modified: tuple[str, ...] | None = Field(None, description=PATHS)
-    removed: tuple[str, ...] | None = Field(None, description=PATHS)
+    added: Paths | None = Field(None, description=PATHS)
+    modified: Paths | None = Field(None, description=PATHS)
+    removed: Paths | None = Field(None, description=PATHS)
 
 
 class Project(Payload):
@@ -74,7 +77,7 @@ class Push(Payload):
     after: Hash = Field(description=A_HASH)
     checkout_sha: Hash | None = Field(None, description=f"{A_HASH}, or null")
     user_name: str | None = Field(None, description="a string, or null")
-    commits: tuple[Commit, ...] = Field((), description="a list of commits")
+    commits: Many[Commit] = Field((), description=COMMITS)
     total_commits_count: int | None = Field(None, description="a number, or null")
     project: Project | None = Field(None, description="a project")
 

@@ -103,7 +103,7 @@ PLACES = {name: paths(json.loads(PAYLOADS[name])) for name in READ}
             None,
             r"base\.repo: expected a repository, found null",
         ),
-        ("push_branch", "commits", {}, r"commits: expected a list of commits, found \{\}"),
+        ("push_branch", "commits", {}, r"commits: expected a list of at most 10000 commits, found \{\}"),
         ("workflow_run_completed", "workflow_run.head_sha", "x", r"head_sha: expected 40 .*, found \"x\""),
         ("workflow_job_completed", "action", None, "action: expected a word such as completed, found null"),
         ("ping", "zen", 1, "zen: expected a string, found 1"),
