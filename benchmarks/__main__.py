@@ -23,11 +23,13 @@ from benchmarks import (
     leases,
     masking,
     memory,
+    million_runs,
     no_op,
     output_100mb,
     output_lines,
     reconnect,
     sealed_size,
+    webhooks,
 )
 from benchmarks.harness import Measure, Report
 from benchmarks.table import as_json, table, this_machine
@@ -36,6 +38,8 @@ BENCHMARKS: dict[str, Measure] = {
     "leases": leases.measure,
     "dispatch": dispatch.measure,
     "no_op": no_op.measure,
+    "webhooks": webhooks.measure,
+    "million_runs": million_runs.measure,
     "abort": abort.measure,
     "memory": memory.measure,
     "output_100mb": output_100mb.measure,

@@ -59,6 +59,7 @@ from tailrace.store.logs import find_log, find_logs
 from tailrace.store.retention import Rules
 from tailrace.store.sealing import SealingKey
 from tailrace.store.segments import find_sealed
+from tailrace.triggers.inbox_retention import InboxRetention
 from tailrace.triggers.planner import Planner
 
 SECRET_KEY_FILE = "secret-key"
@@ -251,6 +252,7 @@ async def _compose(
         Reader(archive),
         ArtifactRetention(store, bus, artifact_rules, sealer.sweep_soon),
     )
+    inbox_retention = InboxRetention(store, data / "deliveries", settings.delivery_days)
     prover = Prover(tail, archive, segments, partial(store.read_now, find_sealed))
     search = LogSearch(logs)
     stack.callback(search.close)
@@ -268,6 +270,7 @@ async def _compose(
         retention,
         prover,
         artifacts,
+        inbox_retention,
     )
     return parts, [
         dispatcher.run,
@@ -277,6 +280,7 @@ async def _compose(
         sealer.run,
         retention.run,
         artifacts.retention.run,
+        inbox_retention.run,
         Resync(hub, describe_all).run,
     ]
 

@@ -146,6 +146,11 @@ class ServerSettings(_Settings):
         le=MAX_BYTES,
         description="The most bytes of artifacts that one attempt may keep (with KiB, MiB or GiB).",
     )
+    delivery_days: int = Field(
+        0,
+        ge=0,
+        description="Headers and bodies of webhooks are removed after so many days; 0 keeps them for ever.",
+    )
     lease_s: float = Field(
         30.0,
         ge=2,

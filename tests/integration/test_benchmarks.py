@@ -21,6 +21,8 @@ ROWS = {
     "big_log": 6,
     "abort": 1,
     "memory": 4,
+    "webhooks": 3,
+    "million_runs": 3,
 }
 
 

@@ -201,3 +201,18 @@ def test_bodies_that_mean_harm_are_a_clear_400(home: House, source: str) -> None
     states = {kept["state"] for kept in home.get("/api/deliveries", project=project)["items"]}
     assert "invalid" in states
     assert home.get("/healthz")["status"] == "ok"
+
+
+def test_a_generic_delivery_is_replayed_as_the_project_says_now(home: House) -> None:
+    """Its values are variables of the job."""
+    project = home.project(secret=SECRET)
+    home.script_plan('echo "image ${IMAGE-none}"', project=project)
+    (run,) = post(home, "generic", project, b'{"image": "wheel"}', {"X-Tailrace-Token": SECRET}).json()[
+        "runs"
+    ]
+    home.wait_state(run, "passed")
+    wish = {"values": {"IMAGE": "image"}}
+    assert home.client.put(f"/api/projects/{project}/hook", json=wish).status_code == 200
+    (delivery,) = home.get("/api/deliveries", project=project)["items"]
+    (again,) = home.post(f"/api/deliveries/{delivery['id']}/replay", {})["runs"]
+    assert home.output(home.wait_log(again)["log"], "stdout").endswith(b"image wheel\n")

@@ -27,10 +27,12 @@ from tailrace.api.plans import plans_router
 from tailrace.api.problems import handle_problems, problem
 from tailrace.api.projects import projects_router
 from tailrace.api.protected import protected_router
+from tailrace.api.replays import Replays
 from tailrace.api.runs import Runs, runs_router
 from tailrace.api.search import search_router
 from tailrace.api.secrets import secrets_router
 from tailrace.api.sessions import sessions_router
+from tailrace.api.triggers import triggers_router
 from tailrace.api.watch_live import live_router
 from tailrace.api.watch_sse import describe_sse, sse_router
 from tailrace.api.webhooks import Inbox, webhooks_router
@@ -44,9 +46,11 @@ from tailrace.logs.proof import Prover
 from tailrace.logs.retention import Retention
 from tailrace.logs.sealer import Sealer
 from tailrace.logs.search import LogSearch
+from tailrace.sources.base import Source
 from tailrace.sources.registry import Sources
-from tailrace.store.projects import list_projects
+from tailrace.store.projects import get_hook, list_projects
 from tailrace.store.sealing import SealingKey
+from tailrace.triggers.inbox_retention import InboxRetention
 
 MAX_BODY_BYTES = 32 * 1024 * 1024
 """Of any request: more than a webhook or a run's variables may have; nobody fills the memory."""
@@ -80,6 +84,7 @@ class Parts:
     retention: Retention
     prover: Prover
     artifacts: ArtifactParts
+    inbox_retention: InboxRetention
 
 
 class _Described(FastAPI):
@@ -105,6 +110,11 @@ def create_app(parts: Parts, lifespan: Lifespan) -> App:
     handle_problems(app)
     sources = Sources()
     inbox = Inbox(desk.store, desk.bus, parts.key, parts.deliveries, sources)
+
+    async def find_source(name: str, project: int) -> Source:
+        return sources.source(name, await desk.store.read(get_hook, project))
+
+    replays = Replays(desk.store, desk.bus, find_source, parts.deliveries)
     for router in (
         sessions_router(desk.store, parts.url),
         projects_router(desk.store, parts.key),
@@ -113,13 +123,16 @@ def create_app(parts: Parts, lifespan: Lifespan) -> App:
         runs_router(parts.runs, desk.store),
         logs_router(desk.reader, parts.describe),
         search_router(desk.reader, parts.describe, desk.store, parts.search),
-        archive_router(desk.store, parts.sealer, parts.retention, kept.retention, parts.prover),
+        archive_router(
+            desk.store, parts.sealer, parts.retention, kept.retention, parts.inbox_retention, parts.prover
+        ),
         sse_router(desk.hub),
         live_router(desk.hub, parts.topics),
         pauses_router(desk.store, desk.bus),
         protected_router(desk.store, desk.bus),
         agents_router(desk.store, desk.bus, desk.lease_ms),
-        deliveries_router(desk.store),
+        triggers_router(desk.store, desk.bus),
+        deliveries_router(desk.store, replays),
         hooks_router(desk.store),
         webhooks_router(inbox, sources.names),
         artifacts_router(desk.store, kept.reader, kept.retention, parts.key),

@@ -17,6 +17,7 @@ from tailrace.logs.retention import Retention
 from tailrace.logs.sealer import Sealer
 from tailrace.store import Store
 from tailrace.store.segments import count_waiting
+from tailrace.triggers.inbox_retention import InboxRetention
 
 
 class ArchiveView(BaseModel):
@@ -54,12 +55,21 @@ class RemovedArtifact(BaseModel):
     why: str
 
 
+class RemovedDelivery(BaseModel):
+    """Of `delivery` its headers and body go, not what came of it; `why` is the rule that takes them."""
+
+    delivery: int
+    project: int
+    why: str
+
+
 class RetentionView(BaseModel):
     """`removed` are logs; `bytes` is of logs and artifacts together."""
 
     dry_run: bool
     removed: list[RemovedLog]
     artifacts: list[RemovedArtifact]
+    deliveries: list[RemovedDelivery]
     bytes: int
 
 
@@ -90,6 +100,7 @@ def archive_router(
     sealer: Sealer,
     retention: Retention,
     artifact_retention: ArtifactRetention,
+    inbox_retention: InboxRetention,
     prover: Prover,
 ) -> APIRouter:
     """Routes for the archive."""
@@ -113,6 +124,7 @@ def archive_router(
         """What the rules of the settings take; without `dry_run` it is gone then."""
         taken = await (retention.look() if wish.dry_run else retention.apply())
         files = await (artifact_retention.look() if wish.dry_run else artifact_retention.apply())
+        webhooks = await (inbox_retention.look() if wish.dry_run else inbox_retention.apply())
         return RetentionView(
             dry_run=wish.dry_run,
             removed=[
@@ -121,6 +133,9 @@ def archive_router(
             artifacts=[
                 RemovedArtifact(artifact=one.id, run=one.run_id, path=one.path, bytes=one.bytes, why=one.why)
                 for one in files
+            ],
+            deliveries=[
+                RemovedDelivery(delivery=one.id, project=one.project_id, why=one.why) for one in webhooks
             ],
             bytes=sum(one.bytes for one in (*taken, *files)),
         )

@@ -178,10 +178,11 @@ def runs_router(runs: Runs, store: Store) -> APIRouter:
         project: Annotated[RowId | None, Query()] = None,
         plan: Annotated[RowId | None, Query()] = None,
         branch: Annotated[str | None, Query()] = None,
+        trigger: Annotated[RowId | None, Query(description="Only runs that this trigger started.")] = None,
         limit: Limit = 50,
         cursor: Cursor = None,
     ) -> Page[RunSummary]:
-        wanted = RunFilter(run_state(state), project, plan, branch, cursor, limit + 1)
+        wanted = RunFilter(run_state(state), project, plan, branch, cursor, limit + 1, trigger)
         found = await store.read(list_runs, wanted)
         return page(found, limit, [run.id for run in found])
 

@@ -86,6 +86,12 @@ class ServerFlags:
         str | None,
         Parameter(help="The most bytes of artifacts that one attempt may keep (with KiB, MiB or GiB)."),
     ] = None
+    delivery_days: Annotated[
+        int | None,
+        Parameter(
+            help="Headers and bodies of webhooks are removed after so many days; 0 keeps them for ever."
+        ),
+    ] = None
     lease_s: Annotated[
         float | None,
         Parameter(help="Seconds for which an agent may be silent before it loses its attempts."),

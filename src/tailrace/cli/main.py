@@ -22,6 +22,7 @@ from tailrace.cli.agents import (
     show_agent,
 )
 from tailrace.cli.artifacts import get_artifacts, list_artifacts
+from tailrace.cli.deliveries import list_deliveries, replay_deliveries, show_delivery
 from tailrace.cli.exec import exec_plan
 from tailrace.cli.hooks import project_hook
 from tailrace.cli.labels import list_labels, protect_label, unprotect_label
@@ -36,6 +37,16 @@ from tailrace.cli.run import abort, rerun, retry, run, runs
 from tailrace.cli.search import search
 from tailrace.cli.secrets import list_secrets, remove_secret, set_secret
 from tailrace.cli.serve import server
+from tailrace.cli.triggers import (
+    add_trigger,
+    change_trigger,
+    check_trigger,
+    disable_trigger,
+    enable_trigger,
+    list_triggers,
+    remove_trigger,
+    show_trigger,
+)
 from tailrace.cli.up import up
 from tailrace.cli.verify import verify
 from tailrace.domain.errors import TailraceError
@@ -103,6 +114,23 @@ plan.command(add_plan, name="add")
 plan.command(list_plans, name="list")
 plan.command(check_plan, name="check")
 app.command(plan)
+
+trigger = App(name="trigger", help="What starts runs of plans.")
+trigger.command(add_trigger, name="add")
+trigger.command(list_triggers, name="list")
+trigger.command(show_trigger, name="show")
+trigger.command(change_trigger, name="change")
+trigger.command(enable_trigger, name="enable")
+trigger.command(disable_trigger, name="disable")
+trigger.command(check_trigger, name="check")
+trigger.command(remove_trigger, name="remove")
+app.command(trigger)
+
+delivery = App(name="delivery", help="Webhooks as they came.")
+delivery.command(list_deliveries, name="list")
+delivery.command(show_delivery, name="show")
+delivery.command(replay_deliveries, name="replay")
+app.command(delivery)
 
 secret = App(name="secret", help="What jobs get and logs hide.")
 secret.command(set_secret, name="set")

@@ -1,4 +1,4 @@
-"""`tailrace retention`: removes logs and artifacts that have been kept long enough."""
+"""`tailrace retention`: removes logs, artifacts and deliveries that have been kept long enough."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tailrace.cli.flags import NO_CLIENT_FLAGS, ClientFlags
 
 
 def retention(*, dry_run: bool = False, json: bool = False, flags: ClientFlags = NO_CLIENT_FLAGS) -> int:
-    """Remove the logs and artifacts that plans and settings take, now; the server does it by itself every hour.
+    """Remove the logs, artifacts and deliveries that plans and settings take, now; the server does it by itself every hour.
 
     Parameters
     ----------
@@ -26,11 +26,15 @@ def retention(*, dry_run: bool = False, json: bool = False, flags: ClientFlags =
     if done["artifacts"]:
         columns = {"ARTIFACT": "artifact", "RUN": "run", "PATH": "path", "BYTES": "bytes", "WHY": "why"}
         show(done["artifacts"], as_json=False, columns=columns)
+    if done["deliveries"]:
+        columns = {"DELIVERY": "delivery", "PROJECT": "project", "WHY": "why"}
+        show(done["deliveries"], as_json=False, columns=columns)
     would = "would be removed" if dry_run else "removed"
-    counts = f"{_count(len(done['removed']), 'log')} and {_count(len(done['artifacts']), 'artifact')}"
+    logs, artifacts = _count(len(done["removed"]), "log"), _count(len(done["artifacts"]), "artifact")
+    counts = f"{logs}, {artifacts} and {_count(len(done['deliveries']), 'delivery', 'deliveries')}"
     print(f"{counts} {would}, {done['bytes']} bytes of the archive")
     return 0
 
 
-def _count(number: int, word: str) -> str:
-    return f"{number} {word}{'' if number == 1 else 's'}"
+def _count(number: int, word: str, many: str | None = None) -> str:
+    return f"{number} {word if number == 1 else many or word + 's'}"

@@ -68,9 +68,11 @@ class PlanView(Model):
     created_at: Time
 
 
-class TriggerView(Model):
-    """What started a run: `kind` is webhook or manual, `by` is who, `event` what happened, `delivery` the webhook."""
+class RunTrigger(Model):
+    """What started a run: `id` the trigger (null: a person did), `kind` its kind or manual, `by` who, `event` what happened,
+    `delivery` the webhook."""
 
+    id: int | None = None
     kind: str
     by: str | None
     event: str
@@ -96,7 +98,7 @@ class RunSummary(Model):
     title: str | None
     author: str | None
     from_fork: bool = False
-    trigger: TriggerView
+    trigger: RunTrigger
     agents: tuple[str, ...]
     created_at: Time
     started_at: Time | None
@@ -241,17 +243,3 @@ class RefusalView(Model):
     why: str
     headers: dict[str, str]
     refused_at: Time
-
-
-class DeliveryView(Model):
-    """A webhook as it arrived, and what came of it."""
-
-    id: int
-    project: int
-    source: str
-    event: str | None
-    key: str | None
-    state: str
-    detail: str | None
-    runs: tuple[int, ...]
-    received_at: Time

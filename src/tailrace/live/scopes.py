@@ -10,6 +10,9 @@ QUEUE = "queue"
 PLANNING = "planning"
 """Runs wait for their plan to be read."""
 
+SCHEDULE = "schedule"
+"""Some trigger is to be looked at: it was added, changed or enabled, or somebody asked for it."""
+
 SEALING = "sealing"
 """Some log has ended: it can be sealed."""
 

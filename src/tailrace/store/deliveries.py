@@ -2,17 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, insert, select, true, update
 
-from tailrace.domain.model import DeliveryView, RefusalView
-from tailrace.store.clock import now_ms
+from tailrace.domain.deliveries import DeliveryView, ReplayView
+from tailrace.domain.errors import NotFound
+from tailrace.domain.model import RefusalView
+from tailrace.domain.triggers import Outcome
+from tailrace.store.clock import now_ms, read_clock
 from tailrace.store.tables import delivery as deliveries
+from tailrace.store.tables import delivery_kept
 from tailrace.store.tables import refusal as refusals
+from tailrace.store.tables import replay as replays
 from tailrace.store.tables import run as runs
 
 REFUSALS_KEPT = 100
+_DAY_MS = 24 * 3600 * 1000
+
+_ADD = insert(deliveries).values(received_at=now_ms()).returning(deliveries.c.id)
+_NOTE = (
+    update(deliveries)
+    .where(deliveries.c.id == bindparam("delivery"))
+    .values(state=bindparam("as"), detail=bindparam("why"), outcomes=bindparam("made"))
+)
+_SAME = select(deliveries.c.id).where(
+    deliveries.c.project_id == bindparam("project"),
+    deliveries.c.source == bindparam("from"),
+    deliveries.c.key == bindparam("its"),
+)
 
 
 @dataclass(frozen=True)
@@ -30,33 +50,141 @@ class NewDelivery:
     detail: str | None
 
 
+@dataclass(frozen=True)
+class DeliveryFilter:
+    """Which deliveries to list; `since` and `until` in ms since the epoch; `before` is the cursor: only ids below it."""
+
+    project: int | None = None
+    state: str | None = None
+    source: str | None = None
+    event: str | None = None
+    since: int | None = None
+    until: int | None = None
+    ids: tuple[int, ...] | None = None
+    before: int | None = None
+    limit: int = 50
+
+
+class StoredDelivery(NamedTuple):
+    """What was sent: `body` is zlib-compressed, or lies in the file `body_file`; both are gone when it was `removed_at`."""
+
+    id: int
+    project_id: int
+    source: str
+    headers: dict[str, str]
+    body: bytes | None
+    body_file: str | None
+    removed_at: int | None
+
+
+class ExpiredDelivery(NamedTuple):
+    """A delivery that a rule takes: `why` is a sentence for people."""
+
+    id: int
+    project_id: int
+    body_file: str | None
+    why: str
+
+
 def add_delivery(connection: Connection, new: NewDelivery) -> int:
     """The id of the kept delivery."""
+    return connection.execute(_ADD, vars(new)).scalar_one()
+
+
+def note_outcomes(
+    connection: Connection, id: int, state: str, detail: str | None, outcomes: Iterable[Outcome]
+) -> None:
+    """What came of the delivery, and what each trigger made of it."""
+    connection.execute(_NOTE, {"delivery": id, "as": state, "why": detail, "made": _stored(outcomes)})
+
+
+def add_replay(
+    connection: Connection, id: int, by: str, state: str, detail: str | None, outcomes: Iterable[Outcome]
+) -> int:
+    """Note that `by` had the delivery acted on again, and what came of it; the replay's id."""
+    values = {"delivery_id": id, "by": by, "state": state, "detail": detail, "outcomes": _stored(outcomes)}
     return connection.execute(
-        insert(deliveries).values(**vars(new), received_at=now_ms()).returning(deliveries.c.id)
+        insert(replays).values(**values, at=now_ms()).returning(replays.c.id)
     ).scalar_one()
 
 
 def find_delivery(connection: Connection, project_id: int, source: str, key: str) -> DeliveryView | None:
     """The delivery that came with this key before."""
-    found = connection.execute(
-        select(deliveries.c.id).where(
-            deliveries.c.project_id == project_id, deliveries.c.source == source, deliveries.c.key == key
+    found = connection.execute(_SAME, {"project": project_id, "from": source, "its": key}).scalar()
+    return None if found is None else get_delivery(connection, found)
+
+
+def get_delivery(connection: Connection, id: int) -> DeliveryView:
+    """Raises NotFound."""
+    found = _views(connection, deliveries.c.id == id)
+    if not found:
+        raise NotFound("delivery", id)
+    return found[0]
+
+
+def get_stored(connection: Connection, id: int) -> StoredDelivery:
+    """What was sent; raises NotFound."""
+    columns = [deliveries.c[name] for name in StoredDelivery._fields]
+    row = connection.execute(select(*columns).where(deliveries.c.id == id)).first()
+    if row is None:
+        raise NotFound("delivery", id)
+    return StoredDelivery._make(row)
+
+
+def list_replays(connection: Connection, id: int) -> list[ReplayView]:
+    """How often the delivery was acted on again, the oldest first."""
+    query = select(replays).where(replays.c.delivery_id == id).order_by(replays.c.id)
+    return [
+        ReplayView(
+            id=row.id,
+            by=row.by,
+            at=row.at,
+            state=row.state,
+            detail=row.detail,
+            outcomes=_outcomes(row.outcomes),
         )
-    ).scalar()
-    return None if found is None else _views(connection, deliveries.c.id == found)[0]
+        for row in connection.execute(query)
+    ]
 
 
-def list_deliveries(
-    connection: Connection, project_id: int | None = None, before: int | None = None, limit: int = 50
-) -> list[DeliveryView]:
-    """Newest first; `before` is the cursor."""
-    wanted = deliveries.c.id > 0
-    if project_id is not None:
-        wanted &= deliveries.c.project_id == project_id
-    if before is not None:
-        wanted &= deliveries.c.id < before
-    return _views(connection, wanted, limit)
+def list_deliveries(connection: Connection, wanted: DeliveryFilter) -> list[DeliveryView]:
+    """Newest first."""
+    return _views(connection, _condition(wanted), wanted.limit)
+
+
+def find_replayable(connection: Connection, wanted: DeliveryFilter) -> list[int]:
+    """The deliveries whose body is kept, the oldest first."""
+    query = select(deliveries.c.id).where(_condition(wanted), delivery_kept)
+    return list(connection.execute(query.order_by(deliveries.c.id).limit(wanted.limit)).scalars())
+
+
+def find_expired_deliveries(connection: Connection, days: int) -> list[ExpiredDelivery]:
+    """Those that came more than `days` ago, the oldest first; none where it is 0."""
+    if not days:
+        return []
+    before = read_clock(connection) - days * _DAY_MS
+    rows = connection.execute(
+        select(deliveries.c.id, deliveries.c.project_id, deliveries.c.body_file)
+        .where(delivery_kept, deliveries.c.received_at <= before)
+        .order_by(deliveries.c.received_at)
+    )
+    why = f"it was kept for {days} days"
+    return [ExpiredDelivery(row.id, row.project_id, row.body_file, why) for row in rows]
+
+
+def remove_bodies(connection: Connection, ids: Sequence[int]) -> list[int]:
+    """Take headers and bodies away, and return of which deliveries. What came of them stays, and the key that tells duplicates."""
+    gone: dict[str, Any] = {"removed_at": now_ms(), "headers": {}, "body": b"", "body_file": None}
+    kept = deliveries.c.id.in_(ids) & delivery_kept
+    return list(
+        connection.execute(update(deliveries).where(kept).values(gone).returning(deliveries.c.id)).scalars()
+    )
+
+
+def body_files(connection: Connection, names: Sequence[str]) -> set[str]:
+    """Those of these files that belong to a delivery."""
+    held = select(deliveries.c.body_file).where(deliveries.c.body_file.in_(names))
+    return {name for name in connection.execute(held).scalars() if name is not None}
 
 
 def add_refusal(connection: Connection, project: str, source: str, why: str, headers: dict[str, str]) -> None:
@@ -75,28 +203,49 @@ def list_refusals(connection: Connection) -> list[RefusalView]:
     return [RefusalView.model_validate(row) for row in rows.mappings()]
 
 
-def _views(connection: Connection, wanted: object, limit: int = 1) -> list[DeliveryView]:
-    rows = connection.execute(
-        select(
-            deliveries.c.id,
-            deliveries.c.project_id,
-            deliveries.c.source,
-            deliveries.c.event,
-            deliveries.c.key,
-            deliveries.c.state,
-            deliveries.c.detail,
-            deliveries.c.received_at,
-        )
-        .where(wanted)  # type: ignore[arg-type]
-        .order_by(deliveries.c.id.desc())
-        .limit(limit)
-    ).all()
-    started: dict[int, list[int]] = {}
+def _condition(wanted: DeliveryFilter) -> ColumnElement[bool]:
+    condition: ColumnElement[bool] = true()
+    for column, value in (
+        (deliveries.c.project_id, wanted.project),
+        (deliveries.c.state, wanted.state),
+        (deliveries.c.source, wanted.source),
+        (deliveries.c.event, wanted.event),
+    ):
+        if value is not None:
+            condition &= column == value
+    if wanted.since is not None:
+        condition &= deliveries.c.received_at >= wanted.since
+    if wanted.until is not None:
+        condition &= deliveries.c.received_at < wanted.until
+    if wanted.ids is not None:
+        condition &= deliveries.c.id.in_(wanted.ids)
+    if wanted.before is not None:
+        condition &= deliveries.c.id < wanted.before
+    return condition
+
+
+def _views(connection: Connection, wanted: ColumnElement[bool], limit: int = 1) -> list[DeliveryView]:
+    newest = select(
+        deliveries.c.id,
+        deliveries.c.project_id,
+        deliveries.c.source,
+        deliveries.c.event,
+        deliveries.c.key,
+        deliveries.c.state,
+        deliveries.c.detail,
+        deliveries.c.outcomes,
+        deliveries.c.received_at,
+        deliveries.c.removed_at,
+    )
+    rows = connection.execute(newest.where(wanted).order_by(deliveries.c.id.desc()).limit(limit)).all()
     ids = [row.id for row in rows]
+    started: dict[int, list[int]] = {}
     for run_id, delivery_id in connection.execute(
         select(runs.c.id, runs.c.delivery_id).where(runs.c.delivery_id.in_(ids)).order_by(runs.c.id)
     ):
         started.setdefault(delivery_id, []).append(run_id)
+    counted = select(replays.c.delivery_id, func.count()).where(replays.c.delivery_id.in_(ids))
+    again = {row[0]: row[1] for row in connection.execute(counted.group_by(replays.c.delivery_id))}
     return [
         DeliveryView(
             id=row.id,
@@ -107,7 +256,18 @@ def _views(connection: Connection, wanted: object, limit: int = 1) -> list[Deliv
             state=row.state,
             detail=row.detail,
             runs=tuple(started.get(row.id, ())),
+            outcomes=_outcomes(row.outcomes),
+            replays=again.get(row.id, 0),
             received_at=row.received_at,
+            removed_at=row.removed_at,
         )
         for row in rows
     ]
+
+
+def _stored(outcomes: Iterable[Outcome]) -> list[dict[str, Any]] | None:
+    return [one.model_dump() for one in outcomes] or None
+
+
+def _outcomes(stored: list[dict[str, Any]] | None) -> tuple[Outcome, ...] | None:
+    return None if stored is None else tuple(Outcome.model_validate(one) for one in stored)

@@ -9,12 +9,13 @@ from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from tailrace.domain.errors import NotFound
 from tailrace.domain.events import Event
-from tailrace.domain.model import RunSummary, RunView, TriggerView
+from tailrace.domain.model import RunSummary, RunTrigger, RunView
 from tailrace.domain.plan import Plan
 from tailrace.domain.states import RunState
 from tailrace.store.clock import now_ms
 from tailrace.store.jobs import jobs_of_run
 from tailrace.store.new_jobs import create_jobs
+from tailrace.store.run_pages import Wanted, find_page
 from tailrace.store.tables import agent as agents
 from tailrace.store.tables import attempt as attempts
 from tailrace.store.tables import plan as plans
@@ -33,6 +34,7 @@ class NewRun:
     trigger_kind: str
     trigger_by: str | None = None
     delivery_id: int | None = None
+    trigger_id: int | None = None
     plan_version_id: int | None = None
     variables: dict[str, str] = field(default_factory=dict[str, str])
     planned: Plan | None = None
@@ -48,6 +50,7 @@ class RunFilter:
     branch: str | None = None
     before: int | None = None
     limit: int = 50
+    trigger: int | None = None
 
 
 _NEXT_NUMBER = (
@@ -90,6 +93,7 @@ def create_run(connection: Connection, new: NewRun) -> int:
             "plan_id": new.plan_id,
             "plan_version_id": new.plan_version_id,
             "delivery_id": new.delivery_id,
+            "trigger_id": new.trigger_id,
             "trigger_kind": new.trigger_kind,
             "trigger_by": new.trigger_by,
             "trigger_event": event.kind.value,
@@ -110,18 +114,10 @@ def create_run(connection: Connection, new: NewRun) -> int:
 
 def list_runs(connection: Connection, wanted: RunFilter) -> list[RunSummary]:
     """The newest runs that the filter lets through, newest first."""
-    query = _SUMMARIES.order_by(runs.c.id.desc()).limit(wanted.limit)
-    for column, value in (
-        (runs.c.state, wanted.state),
-        (runs.c.project_id, wanted.project),
-        (runs.c.plan_id, wanted.plan),
-        (runs.c.branch, wanted.branch),
-    ):
-        if value is not None:
-            query = query.where(column == value)
-    if wanted.before is not None:
-        query = query.where(runs.c.id < wanted.before)
-    return _summarise(connection, connection.execute(query).all())
+    asked = Wanted(
+        wanted.state, wanted.project, wanted.plan, wanted.branch, wanted.trigger, wanted.before, wanted.limit
+    )
+    return summaries(connection, find_page(connection, asked))
 
 
 def summaries(connection: Connection, ids: Iterable[int]) -> list[RunSummary]:
@@ -200,8 +196,12 @@ def _summary(row: Row[*tuple[object, ...]], names: tuple[str, ...]) -> RunSummar
         title=row.title,
         author=row.author,
         from_fork=row.from_fork,
-        trigger=TriggerView(
-            kind=row.trigger_kind, by=row.trigger_by, event=row.trigger_event, delivery=row.delivery_id
+        trigger=RunTrigger(
+            id=row.trigger_id,
+            kind=row.trigger_kind,
+            by=row.trigger_by,
+            event=row.trigger_event,
+            delivery=row.delivery_id,
         ),
         agents=names,
         created_at=row.created_at,

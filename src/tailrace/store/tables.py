@@ -31,6 +31,7 @@ from tailrace.domain.states import (
     RunState,
     StepState,
 )
+from tailrace.domain.triggers import TriggerKind
 from tailrace.store.columns import Id, Ms, among, ends, metadata, reference, row_id
 
 project = Table(
@@ -98,14 +99,62 @@ trigger = Table(
     row_id(),
     reference("project_id", "project", nullable=False),
     reference("plan_id", "plan", nullable=False),
+    Column("name", String(100), nullable=False, server_default="webhook"),
     Column("kind", String(20), nullable=False),
+    Column(
+        "settings",
+        JSON(none_as_null=True),
+        comment="see domain/triggers.py; null: each is what it is by default",
+    ),
     Column("enabled", Boolean, nullable=False),
+    Column("mode_by", Text, comment="who enabled or disabled it"),
+    Column("mode_why", Text),
+    Column("mode_at", Ms),
+    Column(
+        "next_at",
+        Ms,
+        comment="when it is looked at next; null: never, as of webhooks and of what is disabled",
+    ),
+    Column("claimed_until", Ms, comment="a server looks at it until then"),
+    Column("claimed_by", String(32), comment="that server"),
+    Column("last_at", Ms),
+    Column("last_state", String(10)),
+    Column("last_detail", Text),
+    Column("failures", Integer, nullable=False, server_default="0", comment="errors in a row"),
+    Column("seen", JSON(none_as_null=True), comment="what it remembers of when it last looked"),
     Column("created_at", Ms, nullable=False),
     Column("removed_at", Ms),
-    CheckConstraint("kind IN ('webhook')", name="kind"),
+    CheckConstraint(among("kind", TriggerKind), name="kind"),
+    CheckConstraint("last_state IN ('ok', 'error')", name="last_state"),
     Index(None, "project_id", "kind"),
+    Index(
+        "uq_trigger_plan_id_name",
+        "plan_id",
+        "name",
+        unique=True,
+        sqlite_where=text("removed_at IS NULL"),
+        postgresql_where=text("removed_at IS NULL"),
+    ),
     Index(None, "plan_id"),
+    Index(
+        "ix_trigger_next_at",
+        "next_at",
+        sqlite_where=text("next_at IS NOT NULL AND removed_at IS NULL"),
+        postgresql_where=text("next_at IS NOT NULL AND removed_at IS NULL"),
+    ),
     sqlite_autoincrement=True,
+)
+
+head = Table(
+    "head",
+    metadata,
+    reference("project_id", "project", primary_key=True, autoincrement=False),
+    Column("ref", Text, primary_key=True),
+    Column("revision", Text, nullable=False),
+    Column("moved_at", Ms, nullable=False),
+    Column("by", String(20), nullable=False, comment="the kind of trigger that moved it"),
+    Column("moves", JSON, nullable=False, comment="where it was before, the newest last; see store/heads.py"),
+    sqlite_with_rowid=False,
 )
 
 delivery = Table(
@@ -121,11 +170,35 @@ delivery = Table(
     Column("body_file", Text),
     Column("state", String(10), nullable=False),
     Column("detail", Text),
+    Column("outcomes", JSON(none_as_null=True), comment="what each trigger made of it; null: none was asked"),
     Column("received_at", Ms, nullable=False),
+    Column("removed_at", Ms, comment="when retention took its headers and body: they are empty since"),
     CheckConstraint("state IN ('accepted', 'ignored', 'invalid')", name="state"),
     CheckConstraint("(body IS NULL) <> (body_file IS NULL)", name="body"),
     UniqueConstraint("project_id", "source", "key"),
     Index(None, "project_id", "id"),
+    Index(None, "state", "id"),
+    Index(
+        "ix_delivery_kept",
+        "received_at",
+        sqlite_where=text("removed_at IS NULL"),
+        postgresql_where=text("removed_at IS NULL"),
+    ),
+    sqlite_autoincrement=True,
+)
+
+replay = Table(
+    "replay",
+    metadata,
+    row_id(),
+    reference("delivery_id", "delivery", nullable=False),
+    Column("by", Text, nullable=False),
+    Column("at", Ms, nullable=False),
+    Column("state", String(10), nullable=False),
+    Column("detail", Text),
+    Column("outcomes", JSON(none_as_null=True), comment="as those of a delivery"),
+    CheckConstraint("state IN ('accepted', 'ignored', 'invalid')", name="state"),
+    Index(None, "delivery_id"),
     sqlite_autoincrement=True,
 )
 
@@ -150,6 +223,7 @@ run = Table(
     reference("plan_id", "plan", nullable=False),
     reference("plan_version_id", "plan_version"),
     reference("delivery_id", "delivery"),
+    Column("trigger_id", Id, comment="null: no trigger did, a person asked for it"),
     Column("trigger_kind", String(20), nullable=False),
     Column("trigger_by", Text),
     Column("trigger_event", String(20), nullable=False),
@@ -194,6 +268,13 @@ run = Table(
     Index(None, "state", "id"),
     Index(None, "branch", "id"),
     Index(None, "delivery_id"),
+    Index(
+        "ix_run_trigger",
+        "trigger_id",
+        "id",
+        sqlite_where=text("trigger_id IS NOT NULL"),
+        postgresql_where=text("trigger_id IS NOT NULL"),
+    ),
     sqlite_autoincrement=True,
 )
 
@@ -499,3 +580,5 @@ log_unsealed = log.c.sealed_at.is_(None)
 attempt_may_be_late = attempt_pending & attempt.c.start_by.is_not(None)
 attempt_held = attempt.c.lease_until.is_not(None)  # leased or running, says a CHECK
 artifact_kept = artifact.c.key.is_not(None)
+trigger_scheduled = trigger.c.next_at.is_not(None) & trigger.c.removed_at.is_(None)
+delivery_kept = delivery.c.removed_at.is_(None)

@@ -1,19 +1,16 @@
-"""A webhook that verified: one transaction keeps the delivery and makes its runs."""
+"""A webhook that verified: one transaction keeps the delivery, moves the head and makes its runs."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import NamedTuple
 
 from sqlalchemy import Connection
 
 from tailrace.domain.events import Event, EventKind
-from tailrace.store.deliveries import NewDelivery, add_delivery, find_delivery
-from tailrace.store.plans import webhook_plans
-from tailrace.store.runs import NewRun, create_run
-from tailrace.triggers.planned import planned_at_once
-
-PULL_REQUEST_ACTIONS = ("opened", "synchronize", "reopened")
+from tailrace.domain.triggers import Outcome
+from tailrace.store.deliveries import NewDelivery, add_delivery, find_delivery, note_outcomes
+from tailrace.store.heads import forget_head, move_head
+from tailrace.triggers.fire import Fired, fire, why_nothing_runs
 
 
 class Accepted(NamedTuple):
@@ -24,6 +21,7 @@ class Accepted(NamedTuple):
     state: str
     detail: str | None
     again: bool
+    outcomes: tuple[Outcome, ...] = ()
 
 
 def accept(connection: Connection, new: NewDelivery, event: Event | None) -> Accepted:
@@ -34,41 +32,29 @@ def accept(connection: Connection, new: NewDelivery, event: Event | None) -> Acc
     if new.key is not None:
         before = find_delivery(connection, new.project_id, new.source, new.key)
         if before is not None:
-            return Accepted(before.id, before.runs, before.state, before.detail, True)
-    why = None if event is None else why_nothing_runs(event)
-    if why is not None:
-        new = replace(new, state="ignored", detail=why)
+            return Accepted(before.id, before.runs, before.state, before.detail, True, before.outcomes or ())
     delivery = add_delivery(connection, new)
-    if event is None or why is not None:
+    if event is None:
         return Accepted(delivery, (), new.state, new.detail, False)
-    runs = tuple(
-        create_run(
-            connection,
-            NewRun(
-                plan_id=source.plan_id,
-                project_id=source.project_id,
-                event=event,
-                trigger_kind="webhook",
-                trigger_by=event.author,
-                delivery_id=delivery,
-                plan_version_id=source.version_id,
-                planned=planned_at_once(source, event.revision),
-            ),
-        )
-        for source in webhook_plans(connection, new.project_id)
-    )
-    return Accepted(delivery, runs, new.state, new.detail, False)
+    if not _move_head(connection, new.project_id, event) and why_nothing_runs(event) is None:
+        fired = Fired((), (), _nothing_new(event))
+    else:
+        fired = fire(connection, new.project_id, event, kind="webhook", by=event.author, delivery_id=delivery)
+    note_outcomes(connection, delivery, fired.state, fired.why, fired.outcomes)
+    return Accepted(delivery, fired.runs, fired.state, fired.why, False, fired.outcomes)
 
 
-def why_nothing_runs(event: Event) -> str | None:
-    """Why an event starts nothing, or None when it does."""
-    if event.kind is EventKind.PING:
-        return "a ping: the webhook works"
+def _move_head(connection: Connection, project_id: int, event: Event) -> bool:
+    """Whether it tells something new: what is no push or tag always does."""
+    if event.kind not in (EventKind.PUSH, EventKind.TAG) or event.ref is None:
+        return True
     if event.deleted:
-        return f"{event.ref} was deleted: there is nothing to run"
-    if event.kind is EventKind.PULL_REQUEST:
-        if event.action not in PULL_REQUEST_ACTIONS:
-            return f"a pull request that was {event.action}: runs start when one is {', '.join(PULL_REQUEST_ACTIONS)}"
-        if event.from_fork:
-            return "a pull request from a fork: such runs need an approval, which is not supported yet"
-    return None
+        forget_head(connection, project_id, event.ref)
+        return True
+    if event.revision is None:
+        return True
+    return move_head(connection, project_id, event.ref, event.revision, event.before, by="webhook")
+
+
+def _nothing_new(event: Event) -> str:
+    return f"{event.ref} was seen at {(event.revision or '')[:12]} before: nothing new is told"

@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from tailrace.store import Store
 from tailrace.store.deliveries import (
+    DeliveryFilter,
     NewDelivery,
     add_delivery,
     add_refusal,
@@ -77,10 +78,14 @@ def test_deliveries_are_listed_newest_first(connection: Connection) -> None:
     one, two = a_project(connection), a_project(connection)
     ids = [add_delivery(connection, a_delivery(one if n % 2 else two, key=str(n))) for n in range(6)]
     newest = ids[::-1]
-    assert [delivery.id for delivery in list_deliveries(connection)] == newest
-    assert [delivery.id for delivery in list_deliveries(connection, limit=2)] == newest[:2]
-    assert [delivery.id for delivery in list_deliveries(connection, before=newest[1])] == newest[2:]
-    assert [delivery.id for delivery in list_deliveries(connection, one)] == newest[::2]
+    assert [delivery.id for delivery in list_deliveries(connection, DeliveryFilter())] == newest
+    assert [delivery.id for delivery in list_deliveries(connection, DeliveryFilter(limit=2))] == newest[:2]
+    assert [
+        delivery.id for delivery in list_deliveries(connection, DeliveryFilter(before=newest[1]))
+    ] == newest[2:]
+    assert [delivery.id for delivery in list_deliveries(connection, DeliveryFilter(project=one))] == newest[
+        ::2
+    ]
 
 
 def test_a_body_lies_in_one_place(connection: Connection) -> None:

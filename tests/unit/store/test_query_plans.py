@@ -17,7 +17,7 @@ from tailrace.domain.trust import Taker
 from tailrace.store.aborts import abort_run, attempts_to_abort
 from tailrace.store.agents import held_attempts, list_agents
 from tailrace.store.artifacts import list_artifacts
-from tailrace.store.deliveries import find_delivery, list_deliveries
+from tailrace.store.deliveries import DeliveryFilter, find_delivery, list_deliveries
 from tailrace.store.facts import apply_fact
 from tailrace.store.jobs import get_job, jobs_of_run
 from tailrace.store.leases import (
@@ -407,9 +407,11 @@ PER_PAGE: dict[str, Callable[[World], Callable[[Connection], Any]]] = {
     "summaries": lambda w: lambda c: summaries(c, [3, 17, 5]),
     "jobs_of_run": lambda w: lambda c: jobs_of_run(c, 17),
     "get_job": lambda w: lambda c: get_job(c, 17),
-    "list_deliveries": lambda w: lambda c: list_deliveries(c),
-    "list_deliveries before": lambda w: lambda c: list_deliveries(c, before=2000),
-    "list_deliveries of a project": lambda w: lambda c: list_deliveries(c, w.project, before=2000),
+    "list_deliveries": lambda w: lambda c: list_deliveries(c, DeliveryFilter()),
+    "list_deliveries before": lambda w: lambda c: list_deliveries(c, DeliveryFilter(before=2000)),
+    "list_deliveries of a project": lambda w: (
+        lambda c: list_deliveries(c, DeliveryFilter(project=w.project, before=2000))
+    ),
     "list_agents": lambda w: lambda c: list_agents(c, 1000),
     "list_artifacts": lambda w: lambda c: list_artifacts(c, 17, after=9),
     "count_waiting": lambda w: count_waiting,

@@ -42,7 +42,13 @@ def test_a_run_shows_what_it_was_made_of(connection: Connection) -> None:
         "Fix it",
         "Ada",
     )
-    assert run.trigger.model_dump() == {"kind": "webhook", "by": "Ada", "event": "push", "delivery": None}
+    assert run.trigger.model_dump() == {
+        "id": None,
+        "kind": "webhook",
+        "by": "Ada",
+        "event": "push",
+        "delivery": None,
+    }
     assert [(job.name, job.needs, job.labels, job.state) for job in run.jobs] == [
         ("b", (), (), "pending"),
         ("a", ("b",), ("linux",), "waiting"),

@@ -1,0 +1,177 @@
+"""`tailrace delivery …`."""
+
+from __future__ import annotations
+
+import json as json_module
+import sys
+from typing import Any, Literal
+
+from tailrace.cli.client import CallFailed, Client, connect, show
+from tailrace.cli.flags import NO_CLIENT_FLAGS, ClientFlags
+from tailrace.cli.out import Out
+from tailrace.cli.projects import find_project
+
+State = Literal["accepted", "ignored", "invalid"]
+
+
+def list_deliveries(
+    *,
+    project: str | None = None,
+    state: State | None = None,
+    source: str | None = None,
+    event: str | None = None,
+    since: str | None = None,
+    until: str | None = None,
+    limit: int = 50,
+    json: bool = False,
+    flags: ClientFlags = NO_CLIENT_FLAGS,
+) -> int:
+    """List the webhooks that came, the newest first.
+
+    Parameters
+    ----------
+    project:
+        Only those of this project, by name or id.
+    state:
+        accepted: runs came of it; ignored: none, and DETAIL says why; invalid: it could not be understood.
+    source:
+        Only those from this kind of sender, such as github.
+    event:
+        Only those of this event, in the sender's own word, such as push.
+    since:
+        Only those that came at this time or later: ISO 8601, or ms since 1970.
+    until:
+        Only those that came before this time.
+    limit:
+        How many at most.
+    """
+    client = connect(flags)
+    wanted = _filters(client, project, state, source, event, since, until)
+    found = client.get("/api/deliveries", **wanted, limit=limit)["items"]
+    columns = {
+        "ID": "id",
+        "RECEIVED": "received_at",
+        "PROJECT": "project",
+        "SOURCE": "source",
+        "EVENT": "event",
+        "STATE": "state",
+        "RUNS": "runs",
+        "DETAIL": "detail",
+    }
+    show(found, as_json=json, columns=columns)
+    return 0
+
+
+def show_delivery(
+    id: int, *, body: bool = False, json: bool = False, flags: ClientFlags = NO_CLIENT_FLAGS
+) -> int:
+    """Show a delivery: its headers, what each trigger made of it, what came of its replays.
+
+    Parameters
+    ----------
+    body:
+        Print its body instead, byte for byte as it was sent.
+    """
+    client = connect(flags)
+    if body:
+        sent, _ = client.raw("GET", f"/api/deliveries/{id}/body", {})
+        out = Out(sys.stdout.buffer)
+        out.write(sent)
+        out.flush()
+        return 0
+    found = client.get(f"/api/deliveries/{id}")
+    if json:
+        print(json_module.dumps(found, indent=2, ensure_ascii=False))
+        return 0
+    delivery = found["delivery"]
+    for name in ("id", "received_at", "project", "source", "event", "key", "state", "detail", "removed_at"):
+        if delivery[name] is not None:
+            print(f"{name:<14}{delivery[name]}")
+    print(f"{'size':<14}{found['size']}")
+    _show_outcomes(delivery["outcomes"])
+    for one in found["replayed"]:
+        print(f"replayed by {one['by']} at {one['at']}: {one['detail'] or one['state']}")
+        _show_outcomes(one["outcomes"])
+    for name, value in found["headers"].items():
+        print(f"{name}: {value}")
+    return 0
+
+
+def replay_deliveries(
+    *ids: int,
+    project: str | None = None,
+    state: State | None = None,
+    source: str | None = None,
+    event: str | None = None,
+    since: str | None = None,
+    until: str | None = None,
+    dry_run: bool = False,
+    json: bool = False,
+    flags: ClientFlags = NO_CLIENT_FLAGS,
+) -> int:
+    """Act on deliveries again, as the triggers are now: those with these IDS, or all that the filters let through.
+
+    Parameters
+    ----------
+    project:
+        Only those of this project, by name or id.
+    state:
+        accepted, ignored or invalid.
+    source:
+        Only those from this kind of sender, such as github.
+    event:
+        Only those of this event, in the sender's own word, such as push.
+    since:
+        Only those that came at this time or later: ISO 8601, or ms since 1970.
+    until:
+        Only those that came before this time.
+    dry_run:
+        Only say which.
+    """
+    client = connect(flags)
+    body = _filters(client, project, state, source, event, since, until)
+    if ids:
+        body["ids"] = list(ids)
+    if not body:
+        raise CallFailed("say which deliveries: ids, or a filter such as --project")
+    body = {name: value for name, value in body.items() if value is not None} | {"dry_run": dry_run}
+    done = client.call("POST", "/api/deliveries/replay", body=body, timeout_s=600)
+    if json:
+        print(json_module.dumps(done, indent=2, ensure_ascii=False))
+    elif dry_run:
+        for id in done["deliveries"]:
+            print(id)
+    else:
+        for one in done["replayed"]:
+            runs = ", ".join(map(str, one["runs"]))
+            print(f"delivery {one['delivery']}: {f'runs {runs}' if runs else one['detail']}")
+    for one in done["failed"]:
+        print(f"tailrace: delivery {one['delivery']}: {one['detail']}", file=sys.stderr)
+    return 1 if done["failed"] else 0
+
+
+def _filters(
+    client: Client,
+    project: str | None,
+    state: str | None,
+    source: str | None,
+    event: str | None,
+    since: str | None,
+    until: str | None,
+) -> dict[str, Any]:
+    id = find_project(client, project)["id"] if project else None
+    wanted = {
+        "project": id,
+        "state": state,
+        "source": source,
+        "event": event,
+        "since": since,
+        "until": until,
+    }
+    return {name: value for name, value in wanted.items() if value is not None}
+
+
+def _show_outcomes(outcomes: list[dict[str, Any]] | None) -> None:
+    for one in outcomes or ():
+        came = f"run {one['run']}" if one["run"] is not None else one["why_not"]
+        print(f"  {one['plan_name']}/{one['name']}: {came}")

@@ -1,0 +1,140 @@
+"""Heads: the newest revision that we know of each ref, whoever told: webhooks and polls move the same one.
+
+A head remembers where it was (`moves`), so that a webhook which comes late, or twice, is told from a change:
+
+- A poll sees what the repository says now: it moves the head whenever that is something else.
+- A webhook tells one change, perhaps long ago. What a poll made a run of already is not a change again; one that begins
+  where the head has long left is a change of its own (nobody ran it), but does not move the head back.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, bindparam, delete, select, update
+from sqlalchemy.dialects.postgresql import insert as postgres_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.sql.dml import ReturningInsert
+
+from tailrace.store.clock import read_clock
+from tailrace.store.tables import head as heads
+
+MOVES_KEPT = 50
+"""Of each head; a webhook that is later than so many changes is taken for news."""
+LATE_MS = 24 * 3600 * 1000
+"""A webhook that comes so long after a poll saw the same revision tells of another change."""
+
+_THIS = (heads.c.project_id == bindparam("project")) & (heads.c.ref == bindparam("name"))
+_FIND = select(heads.c.revision, heads.c.moves).where(_THIS)
+_LOCK = _FIND.with_for_update()
+_SET = update(heads).where(_THIS)
+
+
+class Head(NamedTuple):
+    """A ref of a project's repository and its newest known revision."""
+
+    ref: str
+    revision: str
+
+
+def list_heads(connection: Connection, project_id: int) -> list[Head]:
+    """All known heads of a project, by ref."""
+    rows = connection.execute(
+        select(heads.c.ref, heads.c.revision).where(heads.c.project_id == project_id).order_by(heads.c.ref)
+    )
+    return [Head(row.ref, row.revision) for row in rows]
+
+
+def find_head(connection: Connection, project_id: int, ref: str) -> str | None:
+    """The revision that the ref is known to have."""
+    return connection.execute(_FIND, {"project": project_id, "name": ref}).scalar()
+
+
+def move_head(
+    connection: Connection,
+    project_id: int,
+    ref: str,
+    revision: str,
+    before: str | None = None,
+    *,
+    by: str,
+) -> bool:
+    """Note that `ref` is at `revision`; whether that is a change that nobody has told yet: then runs come of it.
+
+    To be called in the transaction that makes the runs. `by` is the kind of the trigger (`webhook`, `git`, `subversion`);
+    `before` is where a webhook's change began, None where it does not say. The ref's head stays locked until the transaction ends.
+    """
+    now = read_clock(connection)
+    key = {"project": project_id, "name": ref}
+    if before is not None and not before.strip("0"):
+        before = None  # the hash that stands for nothing there
+    first = [_move(before, revision, now, told=by == "webhook")]
+    row = {
+        "project_id": project_id,
+        "ref": ref,
+        "revision": revision,
+        "moved_at": now,
+        "by": by,
+        "moves": first,
+    }
+    if connection.execute(_new(connection), row).first() is not None:
+        return True
+    head, moves = connection.execute(_LOCK, key).one()
+    news = (_webhook_tells if by == "webhook" else _poll_tells)(head, moves, revision, before, now)
+    if news.moved:
+        moved = {"revision": revision, "moved_at": now, "by": by, "moves": news.moves[-MOVES_KEPT:]}
+        connection.execute(_SET.values(moved), key)
+    elif news.moves is not moves:
+        connection.execute(_SET.values(moves=news.moves), key)
+    return news.change
+
+
+def forget_head(connection: Connection, project_id: int, ref: str) -> None:
+    """The branch or tag is gone: when it comes again, that is a change, whatever its revision."""
+    connection.execute(delete(heads).where(heads.c.project_id == project_id, heads.c.ref == ref))
+
+
+Moves = list[dict[str, Any]]
+"""Each with where the head was (`from`) and went (`to`), `at`, whether a webhook `told` of it, and what that said was `before`."""
+
+
+class _News(NamedTuple):
+    """Whether it is a `change` that runs come of, and whether the head `moved`."""
+
+    change: bool
+    moved: bool
+    moves: Moves
+
+
+def _poll_tells(head: str, moves: Moves, revision: str, before: str | None, now: int) -> _News:
+    if head == revision:
+        return _News(False, False, moves)
+    return _News(True, True, [*moves, _move(head, revision, now, told=False)])
+
+
+def _webhook_tells(head: str, moves: Moves, revision: str, before: str | None, now: int) -> _News:
+    for place, move in enumerate(moves):
+        # Where a poll saw the ref for the first time, only the webhook of its creation is late.
+        may_be = move["from"] is not None or before is None
+        if may_be and move["to"] == revision and not move["told"] and move["at"] > now - LATE_MS:
+            told = {**move, "told": True, "before": before}
+            return _News(False, False, [*moves[:place], told, *moves[place + 1 :]])
+    left = {move.get(where) for move in moves for where in ("from", "before")} - {None, head}
+    reached = {move["to"] for move in moves}
+    if head == revision:
+        # It ends where we are; where it begins at a place that we never saw, an earlier change overtook it.
+        overtaken = before is not None and before != head and before not in left and bool(left)
+        return _News(overtaken, False, moves)
+    if before in left:
+        return _News(revision not in left | reached, False, moves)
+    return _News(True, True, [*moves, _move(head, revision, now, told=True)])
+
+
+def _move(old: str | None, new: str, at: int, *, told: bool) -> dict[str, Any]:
+    return {"from": old, "to": new, "at": at, "told": told}
+
+
+def _new(connection: Connection) -> ReturningInsert[tuple[str]]:
+    # SQLAlchemy has this clause for each database, and not for both.
+    kind = sqlite_insert if connection.dialect.name == "sqlite" else postgres_insert
+    return kind(heads).on_conflict_do_nothing().returning(heads.c.ref)

@@ -1,0 +1,118 @@
+"""Webhooks that verified: kept with what came of them, and told from what was known."""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any
+
+from sqlalchemy import Connection
+
+from tailrace.domain.events import Event, EventKind
+from tailrace.store import Store
+from tailrace.store.deliveries import NewDelivery, get_delivery
+from tailrace.store.heads import find_head, move_head
+from tailrace.triggers.accept import Accepted, accept
+from tailrace.triggers.fire import fire
+from tests.unit.store.conftest import overlapping
+from tests.unit.store.world import PUSH, a_project
+from tests.unit.triggers.plans import a_plan
+
+A, B = "a" * 40, "b" * 40
+
+
+def _take(connection: Connection, project: int, event: Event | None = PUSH, **changes: Any) -> Accepted:
+    new: dict[str, Any] = {
+        "project_id": project,
+        "source": "github",
+        "key": None,
+        "event": "push",
+        "headers": {"x-github-event": "push"},
+        "body": zlib.compress(b"{}"),
+        "body_file": None,
+        "state": "accepted",
+        "detail": None,
+    }
+    return accept(connection, NewDelivery(**{**new, **changes}), event)
+
+
+def test_the_delivery_keeps_what_each_trigger_made_of_it(connection: Connection) -> None:
+    project = a_project(connection)
+    a_plan(connection, project)
+    taken = _take(connection, project)
+    kept = get_delivery(connection, taken.delivery)
+    assert (kept.state, kept.detail, kept.runs) == ("accepted", None, taken.runs)
+    assert kept.outcomes == taken.outcomes
+    assert [made.run for made in kept.outcomes or ()] == list(taken.runs)
+
+
+def test_the_webhook_of_what_a_poll_found_makes_no_second_run(connection: Connection) -> None:
+    project = a_project(connection)
+    a_plan(connection, project)
+    move_head(connection, project, "refs/heads/main", B, by="git")
+    assert move_head(connection, project, "refs/heads/main", A, by="git")
+    taken = _take(connection, project, PUSH.model_copy(update={"before": B}))
+    assert (taken.runs, taken.state) == ((), "ignored")
+    assert taken.detail == "refs/heads/main was seen at aaaaaaaaaaaa before: nothing new is told"
+
+
+def test_a_skipped_commit_is_known_to_the_poll(connection: Connection) -> None:
+    project = a_project(connection)
+    taken = _take(connection, project, PUSH.model_copy(update={"message": "[skip ci]"}))
+    assert (taken.runs, taken.detail) == ((), "the commit's message says [skip ci]")
+    assert find_head(connection, project, "refs/heads/main") == A
+
+
+def test_a_branch_that_was_deleted_has_no_head(connection: Connection) -> None:
+    project = a_project(connection)
+    _take(connection, project)
+    _take(connection, project, PUSH.model_copy(update={"deleted": True, "revision": None}))
+    assert find_head(connection, project, "refs/heads/main") is None
+
+
+def test_a_pull_request_moves_no_head(connection: Connection) -> None:
+    project = a_project(connection)
+    event = PUSH.model_copy(update={"kind": EventKind.PULL_REQUEST, "action": "opened"})
+    assert _take(connection, project, event).runs
+    assert find_head(connection, project, "refs/heads/main") is None
+
+
+def test_the_same_delivery_again_makes_nothing(connection: Connection) -> None:
+    project = a_project(connection)
+    a_plan(connection, project)
+    first, again = (_take(connection, project, key="one") for _ in range(2))
+    assert again == first._replace(again=True)
+
+
+async def test_a_webhook_and_a_poll_at_the_same_moment_make_one_run(store: Store) -> None:
+    """Whoever is second waits for the head, and finds it where it is told to be."""
+
+    def make(connection: Connection) -> int:
+        project = a_project(connection)
+        a_plan(connection, project)
+        move_head(connection, project, "refs/heads/main", B, by="git")
+        return project
+
+    project = await store.write(make)
+
+    def poll(connection: Connection) -> tuple[int, ...]:
+        if not move_head(connection, project, "refs/heads/main", A, by="git"):
+            return ()
+        return fire(connection, project, PUSH, kind="git", by=None).runs
+
+    def hear(connection: Connection) -> tuple[int, ...]:
+        return _take(connection, project, PUSH.model_copy(update={"before": B})).runs
+
+    polled, heard = await overlapping(store, poll, hear)
+    assert (len(polled), len(heard)) == (1, 0)
+    other = PUSH.model_copy(update={"before": A, "revision": "c" * 40})
+
+    def hear_other(connection: Connection) -> tuple[int, ...]:
+        return _take(connection, project, other).runs
+
+    def poll_other(connection: Connection) -> tuple[int, ...]:
+        if not move_head(connection, project, "refs/heads/main", "c" * 40, by="git"):
+            return ()
+        return fire(connection, project, other, kind="git", by=None).runs
+
+    heard, polled = await overlapping(store, hear_other, poll_other)
+    assert (len(heard), len(polled)) == (1, 0)
