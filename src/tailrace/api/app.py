@@ -23,6 +23,7 @@ from tailrace.api.badges import badges_router
 from tailrace.api.channels import channels_router
 from tailrace.api.deliveries import deliveries_router
 from tailrace.api.environments import environments_router
+from tailrace.api.hooks import hooks_router
 from tailrace.api.logs import logs_router
 from tailrace.api.notifications import notifications_router, rules_router
 from tailrace.api.page import page_routes
@@ -43,7 +44,6 @@ from tailrace.api.webhooks import Inbox, webhooks_router
 from tailrace.artifacts.keeping import Keeper
 from tailrace.artifacts.reading import Reader
 from tailrace.artifacts.retention import ArtifactRetention
-from tailrace.domain.errors import Invalid
 from tailrace.ingest.desk import Desk
 from tailrace.live.hub import Describe
 from tailrace.live.topics import TopicHub
@@ -53,8 +53,8 @@ from tailrace.logs.sealer import Sealer
 from tailrace.logs.search import LogSearch
 from tailrace.notify.sender import Sender
 from tailrace.sources.base import Source
-from tailrace.sources.github import GitHub
-from tailrace.store.projects import list_projects
+from tailrace.sources.registry import Sources
+from tailrace.store.projects import get_hook, list_projects
 from tailrace.store.sealing import SealingKey
 from tailrace.triggers.inbox_retention import InboxRetention
 
@@ -115,14 +115,11 @@ def create_app(parts: Parts, lifespan: Lifespan) -> App:
         max_body_size=MAX_BODY_BYTES,
     )
     handle_problems(app)
-    inbox = Inbox(desk.store, desk.bus, parts.key, parts.deliveries)
-    github = GitHub()
-    sources: dict[str, Source] = {github.name: github}
+    sources = Sources()
+    inbox = Inbox(desk.store, desk.bus, parts.key, parts.deliveries, sources)
 
-    async def find_source(name: str, _project: int) -> Source:
-        if name not in sources:
-            raise Invalid(f"source {name!r}: expected {', '.join(sources)}")
-        return sources[name]
+    async def find_source(name: str, project: int) -> Source:
+        return sources.source(name, await desk.store.read(get_hook, project))
 
     replays = Replays(desk.store, desk.bus, find_source, parts.deliveries)
     for router in (
@@ -149,7 +146,8 @@ def create_app(parts: Parts, lifespan: Lifespan) -> App:
         badges_router(desk.store, parts.key, parts.url),
         triggers_router(desk.store, desk.bus),
         deliveries_router(desk.store, replays),
-        webhooks_router(inbox, sources),
+        hooks_router(desk.store),
+        webhooks_router(inbox, sources.names),
         artifacts_router(desk.store, kept.reader, kept.retention, parts.key),
         agent_router(parts.sockets),
         agent_artifacts_router(desk.store, kept.keeper, kept.reader, parts.key),

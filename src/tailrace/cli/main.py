@@ -26,6 +26,7 @@ from tailrace.cli.artifacts import get_artifacts, list_artifacts
 from tailrace.cli.deliveries import list_deliveries, replay_deliveries, show_delivery
 from tailrace.cli.environments import list_environments, remove_environment, set_environment
 from tailrace.cli.exec import exec_plan
+from tailrace.cli.hooks import project_hook
 from tailrace.cli.labels import list_labels, protect_label, unprotect_label
 from tailrace.cli.login_link import login_link
 from tailrace.cli.logs import logs
@@ -134,6 +135,7 @@ project = App(name="project", help="Repositories and what belongs to them.")
 project.command(add_project, name="add")
 project.command(list_projects, name="list")
 project.command(remove_project, name="remove")
+project.command(project_hook, name="hook")
 app.command(project)
 
 plan = App(name="plan", help="What to run.")

@@ -8,16 +8,18 @@ from typing import NamedTuple
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from tailrace.domain.errors import Conflict, NotFound
+from tailrace.domain.hooks import GenericHook
 from tailrace.domain.model import Project
 from tailrace.store.clock import now_ms, read_clock
 from tailrace.store.tables import project as projects
 
 
 class WebhookTarget(NamedTuple):
-    """A project as a webhook sees it; `sealed` is its secret, encrypted, or None."""
+    """A project as a webhook sees it; `sealed` is its secret, encrypted, or None; `hook` how generic ones are read."""
 
     id: int
     sealed: bytes | None
+    hook: GenericHook | None = None
 
 
 def create_project(connection: Connection, name: str, repository: str) -> Project:
@@ -52,6 +54,24 @@ def change_project(
 def set_webhook_secret(connection: Connection, id: int, sealed: bytes | None) -> None:
     """Keep the sealed secret of a project's webhooks; None refuses webhooks."""
     connection.execute(update(projects).where(projects.c.id == id).values(webhook_secret=sealed))
+
+
+def set_hook(connection: Connection, id: int, hook: GenericHook | None) -> None:
+    """Keep how a project's generic webhooks are read; None: by the usual names. Raises NotFound."""
+    get_project(connection, id)
+    kept = None if hook is None else hook.model_dump(mode="json", exclude_defaults=True)
+    connection.execute(update(projects).where(projects.c.id == id).values(hook=kept))
+
+
+def get_hook(connection: Connection, id: int) -> GenericHook | None:
+    """How a project's generic webhooks are read; None: by the usual names. Raises NotFound."""
+    get_project(connection, id)
+    return hook_of(connection.execute(select(projects.c.hook).where(projects.c.id == id)).scalar())
+
+
+def hook_of(kept: object) -> GenericHook | None:
+    """The column `hook` as a value."""
+    return None if kept is None else GenericHook.model_validate(kept)
 
 
 def remove_project(connection: Connection, id: int) -> None:
@@ -109,10 +129,12 @@ def find_webhook_target(connection: Connection, key: str) -> WebhookTarget | Non
         if by is None:
             continue
         row = connection.execute(
-            select(projects.c.id, projects.c.webhook_secret).where(by, projects.c.removed_at.is_(None))
+            select(projects.c.id, projects.c.webhook_secret, projects.c.hook).where(
+                by, projects.c.removed_at.is_(None)
+            )
         ).first()
         if row is not None:
-            return WebhookTarget(row.id, row.webhook_secret)
+            return WebhookTarget(row.id, row.webhook_secret, hook_of(row.hook))
     return None
 
 

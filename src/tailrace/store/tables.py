@@ -41,6 +41,9 @@ project = Table(
     Column("name", String(100), nullable=False),
     Column("repository", Text, nullable=False),
     Column("webhook_secret", LargeBinary, comment="sealed"),
+    Column(
+        "hook", JSON(none_as_null=True), comment="how generic webhooks are read; null: by the usual names"
+    ),
     Column("run_count", BigInteger, nullable=False, server_default="0"),
     Column("created_at", Ms, nullable=False),
     Column("removed_at", Ms),
