@@ -41,6 +41,7 @@ class Reason(StrEnum):
     ARTIFACTS_DAMAGED = (
         "artifacts.damaged"  # bytes that are not those that were announced, however often they came
     )
+    FILTERED = "filtered"  # the plan's `on` does not ask for the event: the run is skipped
     PLAN_MISSING = "plan_missing"  # the repository has no plan file at that revision: the run is skipped
 
 

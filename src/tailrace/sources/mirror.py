@@ -72,6 +72,18 @@ class Mirrors:
             raise Invalid(f"revision {revision!r}: expected a full hash")
         return await self._mirror(repository).read_file(revision, inner)
 
+    async def changed(
+        self, repository: str, revision: str, before: str | None, base: str | None
+    ) -> tuple[str, ...] | None:
+        """The paths in which a held revision differs from `before`, or from where it left the branch `base`.
+
+        None where that cannot be told, such as when `before` was pushed over and nobody has it any more. Nothing is fetched.
+        """
+        since = before if base is None else f"refs/heads/{base}"
+        if since is None or not is_hash(revision) or not (is_hash(since) or is_ref_name(since)):
+            return None
+        return await self._mirror(repository).changed(revision, since, base is not None)
+
     def _mirror(self, repository: str) -> Mirror:
         mirror = self._mirrors.get(repository)
         if mirror is None:
@@ -121,6 +133,16 @@ class Mirror:
         if int(size) > LARGEST_FILE:
             raise Invalid(f"{path} at {revision[:12]} has {size} bytes: at most {LARGEST_FILE} are read")
         return await self._obtain(lambda: self._blob(blob), revision, None)
+
+    async def changed(self, revision: str, since: str, from_base: bool) -> tuple[str, ...] | None:
+        """The paths in which two commits differ; `from_base`: in which `revision` differs from what both come from."""
+        between = f"{since}...{revision}" if from_base else f"{since}..{revision}"
+        answer = await self._local(
+            "diff", "--name-only", "--no-renames", "--no-ext-diff", "-z", between, "--"
+        )
+        if answer is None:
+            return None
+        return tuple(name for name in answer.output.decode(errors="replace").split("\0") if name)
 
     # Looking: local, without lock; None is "not here", whether missing or damaged.
 

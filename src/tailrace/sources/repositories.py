@@ -31,3 +31,14 @@ class Repositories:
         if is_subversion(repository):
             return await self._svn.read_file(repository, revision, path, ref)
         return await self._git.read_file(repository, revision, path)
+
+    async def changed(
+        self, repository: str, revision: str, before: str | None, base: str | None
+    ) -> tuple[str, ...] | None:
+        """The paths in which what `resolve` found differs from `before`, or from where it left the branch `base`.
+
+        None where that cannot be told: of Subversion's never.
+        """
+        if is_subversion(repository):
+            return None
+        return await self._git.changed(repository, revision, before, base)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, or_, select, update
 
+from tailrace.domain.events import Event
 from tailrace.domain.plan import Plan
 from tailrace.domain.states import RUN, RunState
 from tailrace.store.clock import now_ms, read_clock
@@ -22,7 +23,10 @@ from tailrace.store.tables import run_planning
 
 
 class PlanningWork(NamedTuple):
-    """A claimed run: read `path` in `repository` at `revision` or `ref` (`path` None: `definition` is kept here)."""
+    """A claimed run: read `path` in `repository` at `revision` or `ref` (`path` None: `definition` is kept here).
+
+    `event` is what the plan's `on` is asked about; None where a person wants the run.
+    """
 
     run_id: int
     plan_id: int
@@ -32,6 +36,7 @@ class PlanningWork(NamedTuple):
     definition: str | None
     revision: str | None
     ref: str | None
+    event: Event | None
 
 
 class Resolved(NamedTuple):
@@ -67,6 +72,7 @@ def claim_planning(connection: Connection, claim_ms: int, limit: int) -> list[Pl
             versions.c.definition,
             runs.c.revision,
             runs.c.ref,
+            runs.c.event,
         )
         .join(projects, projects.c.id == runs.c.project_id)
         .join(plans, plans.c.id == runs.c.plan_id)
@@ -74,7 +80,10 @@ def claim_planning(connection: Connection, claim_ms: int, limit: int) -> list[Pl
         .where(runs.c.id.in_(ids))
         .order_by(runs.c.id)
     )
-    return [PlanningWork(*row) for row in rows]
+    return [
+        PlanningWork(*fields, event=None if event is None else Event.model_validate(event))
+        for *fields, event in rows
+    ]
 
 
 def renew_claims(connection: Connection, run_ids: Sequence[int], claim_ms: int) -> None:
@@ -114,6 +123,7 @@ def plan_run(
         "plan",
         plan_version_id=version_id,
         claimed_until=None,
+        event=None,
         revision=resolved.revision,
         ref=known.ref or resolved.ref,
         branch=known.branch or resolved.branch,
@@ -128,5 +138,5 @@ def end_planning(connection: Connection, run_id: int, verb: str, reason: str, de
     """End a planning run by `verb` (fail, skip); False when it is no longer planning."""
     if lock_run(connection, run_id) is not RunState.PLANNING:
         return False
-    move(connection, runs, RUN, run_id, verb, reason=reason, detail=detail, finished_at=now_ms())
+    move(connection, runs, RUN, run_id, verb, event=None, reason=reason, detail=detail, finished_at=now_ms())
     return True

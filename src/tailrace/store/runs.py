@@ -103,13 +103,21 @@ def create_run(connection: Connection, new: NewRun) -> int:
             "title": event.title,
             "author": event.author,
             "from_fork": event.from_fork,
-            "variables": new.variables,
+            "variables": {**event.values, **new.variables},
+            "event": _asked(new),
             "state": RunState.PLANNING if new.planned is None else RunState.PENDING,
         },
     ).scalar_one()
     if new.planned is not None:
         create_jobs(connection, run_id, new.planned, from_fork=event.from_fork)
     return run_id
+
+
+def _asked(new: NewRun) -> dict[str, object] | None:
+    """The event as its plan's `on` will be asked about it; None where nobody asks."""
+    if new.planned is not None or new.trigger_kind == "manual":
+        return None
+    return new.event.model_dump(mode="json", exclude_defaults=True)
 
 
 def list_runs(connection: Connection, wanted: RunFilter) -> list[RunSummary]:

@@ -10,6 +10,8 @@ import structlog
 
 from tailrace.domain.address import without_password
 from tailrace.domain.errors import Invalid, RevisionNotFound, SourceUnreachable
+from tailrace.domain.events import Event
+from tailrace.domain.filters import On, lacks_paths, why_not
 from tailrace.domain.outcome import Reason
 from tailrace.domain.plan import PlanInvalid
 from tailrace.live.bus import Bus
@@ -56,6 +58,10 @@ class Repositories(Protocol):
 
     async def read_file(self, repository: str, revision: str, path: str, ref: str | None) -> bytes | None: ...
 
+    async def changed(
+        self, repository: str, revision: str, before: str | None, base: str | None
+    ) -> tuple[str, ...] | None: ...
+
 
 class Planner:
     """Claims planning runs and gives them their jobs, or ends them with a reason; a few at a time."""
@@ -79,7 +85,9 @@ class Planner:
                 except Exception as error:
                     _log.error("planning runs could not be claimed; trying again", error=str(error))
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._asked.wait(), SLOW_S)
+                    # wait_for would swallow a cancellation that comes together with what it waits for.
+                    async with asyncio.timeout(SLOW_S):
+                        await self._asked.wait()
                 self._asked.clear()
         finally:
             unsubscribe()
@@ -133,9 +141,22 @@ class Planner:
                 return
             definition, file = body.decode(errors="replace"), work.path
         plan = read_plan(definition, file)
+        if work.event is not None:
+            event = await self._with_paths(work, plan.on, work.event, commit.revision)
+            why = why_not(plan.on, event)
+            if why is not None:
+                await self._end(work, "skip", Reason.FILTERED, why)
+                return
         resolved = Resolved(commit.revision, commit.ref, commit.branch, commit.title, commit.author)
         if await self._store.write(plan_run, work, definition, plan, resolved):
             self._bus.publish(QUEUE)
+
+    async def _with_paths(self, work: PlanningWork, on: On | None, event: Event, revision: str) -> Event:
+        """The event with the paths that it touched, where the plan asks for them, the sender did not say, and git knows."""
+        if not lacks_paths(on, event):
+            return event
+        changed = await self._repositories.changed(work.repository, revision, event.before, event.base)
+        return event.model_copy(update={"changed": changed})
 
     async def _end(self, work: PlanningWork, verb: str, reason: Reason, detail: str) -> None:
         await self._store.write(end_planning, work.run_id, verb, reason.value, detail)

@@ -29,10 +29,10 @@ def _words(text: str) -> frozenset[str]:
 
 PLAN_KEYS = Keys(
     level="the plan",
-    allowed=_in_order("concurrency jobs limits log max_parallel priority shell variables workspace"),
+    allowed=_in_order("concurrency jobs limits log max_parallel on priority shell variables workspace"),
     not_yet=_words(
         """defaults encoding environment environments finally matrix
-        notify on output parameters retry secrets"""
+        notify output parameters retry secrets"""
     ),
 )
 JOB_KEYS = Keys(
@@ -67,6 +67,20 @@ ARTIFACTS_KEYS = Keys(
     not_yet=frozenset(),
 )
 LIMITS_KEYS = Keys(level='"limits"', allowed=("cpu", "memory", "processes"), not_yet=_words("disk"))
+ON_KEYS = Keys(
+    level='"on"',
+    allowed=_in_order("manual pull_request push schedule tag workflow"),
+    not_yet=frozenset(),
+)
+EVENT_KEYS = {
+    "push": Keys(level='"on.push"', allowed=("branches", "paths"), not_yet=frozenset()),
+    "tag": Keys(level='"on.tag"', allowed=("tags",), not_yet=frozenset()),
+    "pull_request": Keys(
+        level='"on.pull_request"', allowed=("actions", "branches", "paths"), not_yet=frozenset()
+    ),
+    "workflow": Keys(level='"on.workflow"', allowed=("actions", "branches", "names"), not_yet=frozenset()),
+}
+SCHEDULE_KEYS = Keys(level='"on.schedule"', allowed=("branch", "cron", "zone"), not_yet=frozenset())
 _MANY_PROBLEMS = 100
 _LEVELS = (
     PLAN_KEYS,
@@ -79,20 +93,27 @@ _LEVELS = (
     LOG_KEYS,
     ARTIFACTS_KEYS,
     LIMITS_KEYS,
+    ON_KEYS,
+    *EVENT_KEYS.values(),
+    SCHEDULE_KEYS,
 )
 
 # What other systems call the same thing: too far apart for a comparison of letters.
 _ELSEWHERE = {
     "command": "run",
     "commands": "run",
+    "cron": "schedule",
     "depends_on": "needs",
     "env": "variables",
+    "merge_request": "pull_request",
     "runs-on": "labels",
     "script": "run",
     "tags": "labels",
     "timeout-minutes": "timeout",
     "vars": "variables",
     "when": "if",
+    "workflow_dispatch": "manual",
+    "workflow_run": "workflow",
 }
 
 
