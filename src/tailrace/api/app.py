@@ -34,6 +34,7 @@ from tailrace.api.search import search_router
 from tailrace.api.secrets import secrets_router
 from tailrace.api.sessions import sessions_router
 from tailrace.api.triggers import triggers_router
+from tailrace.api.variables import variables_router
 from tailrace.api.watch_live import live_router
 from tailrace.api.watch_sse import describe_sse, sse_router
 from tailrace.api.webhooks import Inbox, webhooks_router
@@ -118,6 +119,7 @@ def create_app(parts: Parts, lifespan: Lifespan) -> App:
         plans_router(desk.store),
         secrets_router(desk.store, parts.key),
         runs_router(parts.runs, desk.store),
+        variables_router(desk.store),
         logs_router(desk.reader, parts.describe),
         search_router(desk.reader, parts.describe, desk.store, parts.search),
         archive_router(

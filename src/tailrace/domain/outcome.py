@@ -33,6 +33,7 @@ class Reason(StrEnum):
     NEEDS_FAILED = "needs_failed"
     CONDITION_NOT_MET = "condition_not_met"
     PLAN_INVALID = "plan_invalid"
+    PARAMETERS_INVALID = "parameters_invalid"
     SOURCE_UNREACHABLE = "source_unreachable"
     ARTIFACTS_MISSING = "artifacts.missing"  # no file that the step means, or no artifact
     ARTIFACTS_UNREADABLE = "artifacts.unreadable"  # a file that cannot be kept as it is

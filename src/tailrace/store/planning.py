@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, or_, select, update
 
-from tailrace.domain.events import Event
+from tailrace.domain.events import Event, EventKind
+from tailrace.domain.parameters import NO_VALUES, Values
 from tailrace.domain.plan import Plan
 from tailrace.domain.states import RUN, RunState
 from tailrace.store.clock import now_ms, read_clock
@@ -15,6 +16,7 @@ from tailrace.store.jobs import lock_run
 from tailrace.store.moves import move
 from tailrace.store.new_jobs import create_jobs
 from tailrace.store.plans import add_version
+from tailrace.store.run_secrets import keep_only
 from tailrace.store.tables import plan as plans
 from tailrace.store.tables import plan_version as versions
 from tailrace.store.tables import project as projects
@@ -25,7 +27,8 @@ from tailrace.store.tables import run_planning
 class PlanningWork(NamedTuple):
     """A claimed run: read `path` in `repository` at `revision` or `ref` (`path` None: `definition` is kept here).
 
-    `event` is what the plan's `on` is asked about; None where a person wants the run.
+    `event` is what the plan's `on` is asked about; None where a person wants the run. `asked`: a person was asked for the values
+    of its parameters, and `variables` holds what is known of them.
     """
 
     run_id: int
@@ -36,6 +39,8 @@ class PlanningWork(NamedTuple):
     definition: str | None
     revision: str | None
     ref: str | None
+    variables: dict[str, str]
+    asked: bool
     event: Event | None
 
 
@@ -72,6 +77,8 @@ def claim_planning(connection: Connection, claim_ms: int, limit: int) -> list[Pl
             versions.c.definition,
             runs.c.revision,
             runs.c.ref,
+            runs.c.variables,
+            runs.c.trigger_event == EventKind.MANUAL.value,
             runs.c.event,
         )
         .join(projects, projects.c.id == runs.c.project_id)
@@ -81,8 +88,8 @@ def claim_planning(connection: Connection, claim_ms: int, limit: int) -> list[Pl
         .order_by(runs.c.id)
     )
     return [
-        PlanningWork(*fields, event=None if event is None else Event.model_validate(event))
-        for *fields, event in rows
+        PlanningWork(*row[:-1], event=None if row.event is None else Event.model_validate(row.event))
+        for row in rows
     ]
 
 
@@ -104,9 +111,17 @@ def _set_claims(connection: Connection, run_ids: Sequence[int], until: int | Non
 
 
 def plan_run(
-    connection: Connection, work: PlanningWork, definition: str, plan: Plan, resolved: Resolved
+    connection: Connection,
+    work: PlanningWork,
+    definition: str,
+    plan: Plan,
+    resolved: Resolved,
+    values: Values = NO_VALUES,
 ) -> bool:
-    """Give a claimed run its version, its commit and its jobs; False when it is no longer planning (aborted)."""
+    """Give a claimed run its version, its commit, the values of its parameters and its jobs.
+
+    False when it is no longer planning (aborted).
+    """
     if lock_run(connection, work.run_id) is not RunState.PLANNING:
         return False
     version_id = work.version_id or add_version(connection, work.plan_id, definition)
@@ -129,7 +144,9 @@ def plan_run(
         branch=known.branch or resolved.branch,
         title=known.title or resolved.title,
         author=known.author or resolved.author,
+        variables={**work.variables, **values.texts},
     )
+    keep_only(connection, work.run_id, values.secrets)
     create_jobs(connection, work.run_id, plan, from_fork=known.from_fork)
     return True
 
@@ -138,5 +155,6 @@ def end_planning(connection: Connection, run_id: int, verb: str, reason: str, de
     """End a planning run by `verb` (fail, skip); False when it is no longer planning."""
     if lock_run(connection, run_id) is not RunState.PLANNING:
         return False
+    keep_only(connection, run_id, ())
     move(connection, runs, RUN, run_id, verb, event=None, reason=reason, detail=detail, finished_at=now_ms())
     return True

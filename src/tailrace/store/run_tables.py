@@ -1,4 +1,4 @@
-"""The tables of what a run was given for its plan's parameters."""
+"""The tables of what a run was given for the parameters of its plan."""
 
 from __future__ import annotations
 

@@ -234,11 +234,6 @@ run = Table(
     Column("author", Text),
     Column("variables", JSON, nullable=False),
     Column(
-        "parameters",
-        JSON(none_as_null=True),
-        comment="values given for its plan's parameters, secret ones left out",
-    ),
-    Column(
         "event",
         JSON(none_as_null=True),
         comment="what its plan's `on` is asked about; null once that is done",

@@ -13,7 +13,8 @@ from tailrace.domain.errors import Invalid, RevisionNotFound, SourceUnreachable
 from tailrace.domain.events import Event
 from tailrace.domain.filters import On, lacks_paths, why_not
 from tailrace.domain.outcome import Reason
-from tailrace.domain.plan import PlanInvalid
+from tailrace.domain.parameters import Values, check_names, defaults, resolve
+from tailrace.domain.plan import Plan, PlanInvalid
 from tailrace.live.bus import Bus
 from tailrace.live.scopes import PLANNING, QUEUE, wake_run
 from tailrace.store import Store
@@ -26,6 +27,8 @@ from tailrace.store.planning import (
     release_claims,
     renew_claims,
 )
+from tailrace.store.run_secrets import run_secrets
+from tailrace.store.sealing import SealingKey
 from tailrace.triggers.planned import read_plan
 
 CLAIM_MS = 30 * 1000
@@ -66,8 +69,10 @@ class Repositories(Protocol):
 class Planner:
     """Claims planning runs and gives them their jobs, or ends them with a reason; a few at a time."""
 
-    def __init__(self, store: Store, bus: Bus, repositories: Repositories) -> None:
+    def __init__(self, store: Store, bus: Bus, repositories: Repositories, key: SealingKey) -> None:
+        """`key` opens what people gave for parameters."""
         self._store = store
+        self._key = key
         self._bus = bus
         self._repositories = repositories
         self._asked = asyncio.Event()
@@ -147,9 +152,23 @@ class Planner:
             if why is not None:
                 await self._end(work, "skip", Reason.FILTERED, why)
                 return
+        try:
+            values = await self._values(work, plan)
+        except Invalid as error:
+            await self._end(work, "fail", Reason.PARAMETERS_INVALID, str(error))
+            return
         resolved = Resolved(commit.revision, commit.ref, commit.branch, commit.title, commit.author)
-        if await self._store.write(plan_run, work, definition, plan, resolved):
+        if await self._store.write(plan_run, work, definition, plan, resolved, values):
             self._bus.publish(QUEUE)
+
+    async def _values(self, work: PlanningWork, plan: Plan) -> Values:
+        """What the run has for the plan's parameters; raises Invalid."""
+        if not work.asked:
+            return Values({**defaults(plan.parameters), **work.variables}, tuple(plan.parameters))
+        sealed = await self._store.read(run_secrets, work.run_id)
+        check_names(plan.parameters, sealed)
+        given = {name: self._key.open(one.value, one.row) for name, one in sealed.items()}
+        return resolve(plan.parameters, {**work.variables, **given}, asked=True)
 
     async def _with_paths(self, work: PlanningWork, on: On | None, event: Event, revision: str) -> Event:
         """The event with the paths that it touched, where the plan asks for them, the sender did not say, and git knows."""

@@ -86,6 +86,8 @@ def test_the_work_says_where_to_read(connection: Connection) -> None:
         None,
         "a" * 40,
         "refs/heads/main",
+        {},
+        False,
         PUSH,
     )
 

@@ -16,11 +16,16 @@ from tailrace.live.scopes import PLANNING
 from tailrace.sources.repositories import Repositories
 from tailrace.store import Store
 from tailrace.store.runs import get_run
+from tailrace.store.sealing import SealingKey
+from tailrace.store.sealing import SealingKey
 from tailrace.triggers.planner import Planner
 from tests.unit.sources.conftest import Repository
 from tests.unit.store.conftest import connection, database_url, engine, engines, store
 
 __all__ = ["connection", "database_url", "engine", "engines", "store"]
+KEY = SealingKey(bytes(32))
+
+KEY = SealingKey(bytes(32))
 
 
 @pytest.fixture
@@ -33,7 +38,7 @@ async def planned(store: Store, tmp_path: Path) -> AsyncIterator[Callable[[int],
     """Waits until a planner at work has planned or ended a run, and gives it."""
     bus = MemoryBus()
     await bus.start()
-    working = asyncio.create_task(Planner(store, bus, Repositories(tmp_path / "mirrors")).run())
+    working = asyncio.create_task(Planner(store, bus, Repositories(tmp_path / "mirrors"), KEY).run())
 
     async def until_planned(id: int) -> RunView:
         bus.publish(PLANNING)

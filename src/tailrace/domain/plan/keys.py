@@ -29,10 +29,12 @@ def _words(text: str) -> frozenset[str]:
 
 PLAN_KEYS = Keys(
     level="the plan",
-    allowed=_in_order("concurrency jobs limits log max_parallel on priority shell variables workspace"),
+    allowed=_in_order(
+        "concurrency jobs limits log max_parallel on parameters priority shell variables workspace"
+    ),
     not_yet=_words(
         """defaults encoding environment environments finally matrix
-        notify output parameters retry secrets"""
+        notify output retry secrets"""
     ),
 )
 JOB_KEYS = Keys(
@@ -80,6 +82,11 @@ EVENT_KEYS = {
     ),
     "workflow": Keys(level='"on.workflow"', allowed=("actions", "branches", "names"), not_yet=frozenset()),
 }
+PARAMETER_KEYS = Keys(
+    level="a parameter",
+    allowed=("choices", "default", "description", "max", "min", "type"),
+    not_yet=frozenset(),
+)
 SCHEDULE_KEYS = Keys(level='"on.schedule"', allowed=("branch", "cron", "zone"), not_yet=frozenset())
 _MANY_PROBLEMS = 100
 _LEVELS = (
@@ -96,6 +103,7 @@ _LEVELS = (
     ON_KEYS,
     *EVENT_KEYS.values(),
     SCHEDULE_KEYS,
+    PARAMETER_KEYS,
 )
 
 # What other systems call the same thing: too far apart for a comparison of letters.

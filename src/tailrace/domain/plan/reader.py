@@ -12,6 +12,7 @@ from tailrace.domain.plan.matrix import Room, Variant, expand
 from tailrace.domain.plan.model import NO_LIMITS, LogSpec, Plan
 from tailrace.domain.plan.nodes import Entry, Mapping, Node, Scalar, describe, read_nodes
 from tailrace.domain.plan.on import read_on
+from tailrace.domain.plan.parameters import read_parameters
 from tailrace.domain.plan.shells import read_shell
 from tailrace.domain.plan.source import read_source
 from tailrace.domain.plan.steps import step_weight
@@ -56,6 +57,7 @@ def _read_plan(root: Node | None, problems: Problems) -> Plan:
         return Plan()
     entries = known_entries(root, PLAN_KEYS, "the plan", problems)
     on = read_on(entries.get("on"), problems)
+    parameters = read_parameters(entries.get("parameters"), problems)
     variables = variables_of(entries, "the plan", problems)
     log = read_log(entries.get("log"), "the plan", LogSpec(), problems)
     limits = read_limits(entries.get("limits"), "the plan", NO_LIMITS, problems)
@@ -75,6 +77,7 @@ def _read_plan(root: Node | None, problems: Problems) -> Plan:
     jobs = _read_jobs(entries["jobs"], OfPlan(variables, log, limits, shell, workspace), problems)
     return Plan(
         on=on,
+        parameters=parameters,
         variables=variables,
         priority=priority or 0,
         concurrency=group,

@@ -1,4 +1,4 @@
-"""What happened and what was asked for, kept with a run until its plan is read; secret parameters; plans that were found"""
+"""What happened, kept with a run until its plan is read; values of parameters, sealed; plans that were found"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -14,14 +14,6 @@ def upgrade() -> None:
             "event",
             sa.JSON(none_as_null=True),
             comment="what its plan's `on` is asked about; null once that is done",
-        ),
-    )
-    op.add_column(
-        "run",
-        sa.Column(
-            "parameters",
-            sa.JSON(none_as_null=True),
-            comment="values given for its plan's parameters, secret ones left out",
         ),
     )
     op.add_column(
@@ -53,5 +45,4 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_table("run_secret")
     op.drop_column("plan", "found")
-    op.drop_column("run", "parameters")
     op.drop_column("run", "event")
