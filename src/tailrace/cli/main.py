@@ -30,7 +30,7 @@ from tailrace.cli.labels import list_labels, protect_label, unprotect_label
 from tailrace.cli.login_link import login_link
 from tailrace.cli.logs import logs
 from tailrace.cli.out import ReaderGone
-from tailrace.cli.plans import add_plan, check_plan, list_plans
+from tailrace.cli.plans import add_plan, check_plan, list_plans, show_schema
 from tailrace.cli.projects import add_project, list_projects, remove_project
 from tailrace.cli.queue import pause_queue, resume_queue
 from tailrace.cli.retention import retention
@@ -126,6 +126,7 @@ plan = App(name="plan", help="What to run.")
 plan.command(add_plan, name="add")
 plan.command(list_plans, name="list")
 plan.command(check_plan, name="check")
+plan.command(show_schema, name="schema")
 app.command(plan)
 
 trigger = App(name="trigger", help="What starts runs of plans.")

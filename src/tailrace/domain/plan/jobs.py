@@ -35,11 +35,15 @@ _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/=+@-]{0,99}")
 
 @dataclass(frozen=True, slots=True)
 class ReadJob:
-    """A job with what can be checked only when all jobs are known: the places of its needs, the names that it uses."""
+    """A job with what can be checked only when all jobs are known: the places of its needs, the names that it uses.
+
+    `at` is the place of its condition, or its own.
+    """
 
     spec: JobSpec
     needs: AnyMapping[str, Place]
     uses: Uses
+    at: Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +72,7 @@ def read_job(
     node = entry.value
     if not isinstance(node, Mapping):
         problems.add(entry.place, f'{subject} must be a mapping with "steps"; found {describe(node)}')
-        return ReadJob(JobSpec(name=variant.name), {}, Uses(problems))
+        return ReadJob(JobSpec(name=variant.name), {}, Uses(problems), entry.place)
     entries = known_entries(node, JOB_KEYS, subject, problems)
     wanted = _distinct(entries, "needs", subject, problems)
     matrices = {name: jobs for name, jobs in matrices.items() if name in wanted and name != entry.key}
@@ -115,7 +119,7 @@ def read_job(
         finally_steps=finally_steps,
         finally_timeout_s=finally_timeout_s,
     )
-    return ReadJob(spec, needs, uses)
+    return ReadJob(spec, needs, uses, (entries.get("if") or entry).place)
 
 
 def _seconds(entries: dict[str, Entry], key: str, subject: str, problems: Problems) -> int | None:
@@ -195,6 +199,8 @@ def _labels(entries: dict[str, Entry], subject: str, problems: Problems) -> tupl
                 f"{shown(label)} of {subject} cannot be a label; allowed: 1 to 100 letters, digits and _ . : / = + @ -, "
                 "beginning with a letter or a digit",
             )
+    if labels:
+        problems.note_labels(entries["labels"].place, subject.removeprefix("job ").strip('"'), tuple(labels))
     return tuple(labels)
 
 

@@ -18,6 +18,7 @@ from tailrace.domain.plan.source import read_source
 from tailrace.domain.plan.steps import step_weight
 from tailrace.domain.plan.turns import read_concurrency
 from tailrace.domain.plan.values import read_whole
+from tailrace.domain.plan.warnings import warn_of_unreachable
 from tailrace.domain.plan.workspace import read_workspace
 
 MAX_JOBS = 500
@@ -34,16 +35,21 @@ def parse_plan(text: str | bytes, file: str = ".tailrace.yml") -> Plan:
     Raises PlanInvalid, and nothing else, with every fault that can be found at once: a text that is not YAML is
     one fault, for what follows it cannot be told.
     """
-    problems = Problems()
-    plan = Plan()
-    try:
-        root = read_nodes(read_source(text), problems)
-        plan = _read_plan(root, problems)
-    except Unreadable as fault:
-        problems.add(fault.place, fault.message)
+    plan, problems = read_text_of_plan(text)
     if problems:
         raise PlanInvalid(problems.as_errors(file))
     return plan
+
+
+def read_text_of_plan(text: str | bytes) -> tuple[Plan, Problems]:
+    """Read a plan file as far as it can be read, with what there is to say of it."""
+    problems = Problems()
+    try:
+        root = read_nodes(read_source(text), problems)
+        return _read_plan(root, problems), problems
+    except Unreadable as fault:
+        problems.add(fault.place, fault.message)
+        return Plan(), problems
 
 
 def _read_plan(root: Node | None, problems: Problems) -> Plan:
@@ -75,6 +81,8 @@ def _read_plan(root: Node | None, problems: Problems) -> Plan:
         problems.add(root.place, 'the plan has no "jobs"; it must name at least one job')
         return Plan()
     jobs = _read_jobs(entries["jobs"], OfPlan(variables, log, limits, shell, workspace), problems)
+    if not problems:
+        warn_of_unreachable(jobs, on, problems)
     return Plan(
         on=on,
         parameters=parameters,
