@@ -16,9 +16,11 @@ _TYPES: dict[str, Any] = {
     "integer": int,
 }
 _KNOWN = frozenset(
-    ["$schema", "$defs", "$ref", "title", "description", "type", "properties", "additionalProperties"]
-    + ["required", "items", "anyOf", "enum", "pattern", "minItems", "maxItems", "minProperties"]
-    + ["maxProperties", "minimum", "maximum", "maxLength", "propertyNames"]
+    (
+        *("$schema", "$defs", "$ref", "title", "description", "type", "properties", "additionalProperties"),
+        *("required", "items", "anyOf", "enum", "pattern", "minItems", "maxItems", "minProperties"),
+        *("maxProperties", "minimum", "maximum", "maxLength", "propertyNames"),
+    )
 )
 
 

@@ -25,6 +25,7 @@ from tailrace.api.logs import logs_router
 from tailrace.api.page import page_routes
 from tailrace.api.pauses import pauses_router
 from tailrace.api.plan_checks import plan_checks_router
+from tailrace.api.plan_versions import plan_versions_router
 from tailrace.api.plans import plans_router
 from tailrace.api.problems import handle_problems, problem
 from tailrace.api.projects import projects_router
@@ -119,6 +120,7 @@ def create_app(parts: Parts, lifespan: Lifespan) -> App:
         projects_router(desk.store, parts.key),
         plan_checks_router(desk.store, desk.lease_ms),
         plans_router(desk.store),
+        plan_versions_router(desk.store),
         secrets_router(desk.store, parts.key),
         runs_router(parts.runs, desk.store),
         variables_router(desk.store),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from tailrace.api.lists import Cursor, Limit, Page, page
@@ -13,7 +13,7 @@ from tailrace.api.projects import Name
 from tailrace.domain.model import PlanView
 from tailrace.domain.plan import parse_plan
 from tailrace.store import Store
-from tailrace.store.plans import change_plan, create_plan, get_plan, list_plans, remove_plan
+from tailrace.store.plans import change_plan, create_plan, get_plan, list_plans, remove_plan, restore_plan
 
 Definition = Annotated[str, Field(max_length=1024 * 1024)]
 
@@ -49,17 +49,25 @@ def plans_router(store: Store) -> APIRouter:
 
     @router.get("/api/plans")
     async def show_all(
-        project: Annotated[RowId | None, Query()] = None, limit: Limit = 100, cursor: Cursor = None
+        project: Annotated[RowId | None, Query()] = None,
+        limit: Limit = 100,
+        cursor: Cursor = None,
+        removed: bool = False,
     ) -> Page[PlanView]:
-        found = await store.read(list_plans, project, cursor or 0, limit + 1)
+        found = await store.read(list_plans, project, cursor or 0, limit + 1, removed=removed)
         return page(found, limit, [plan.id for plan in found])
 
     @router.post("/api/plans", status_code=201)
-    async def create(wish: PlanWish) -> PlanView:
+    async def create(wish: PlanWish, request: Request) -> PlanView:
         if wish.definition is not None:
             parse_plan(wish.definition, "definition")
         return await store.write(
-            create_plan, wish.project, wish.name, definition=wish.definition, path=wish.path
+            create_plan,
+            wish.project,
+            wish.name,
+            definition=wish.definition,
+            path=wish.path,
+            author=request.state.name,
         )
 
     @router.get("/api/plans/{id}")
@@ -67,13 +75,20 @@ def plans_router(store: Store) -> APIRouter:
         return await store.read(get_plan, id)
 
     @router.put("/api/plans/{id}")
-    async def change(id: RowId, wish: PlanChange) -> PlanView:
+    async def change(id: RowId, wish: PlanChange, request: Request) -> PlanView:
         if wish.definition is not None:
             parse_plan(wish.definition, "definition")
-        return await store.write(change_plan, id, name=wish.name, definition=wish.definition)
+        return await store.write(
+            change_plan, id, name=wish.name, definition=wish.definition, author=request.state.name
+        )
 
     @router.delete("/api/plans/{id}", status_code=204)
     async def remove(id: RowId) -> None:
         await store.write(remove_plan, id)
+
+    @router.post("/api/plans/{id}/restore")
+    async def restore(id: RowId) -> PlanView:
+        """A removed plan, with its triggers, is back; 409 when it is not removed or its name is taken."""
+        return await store.write(restore_plan, id)
 
     return router

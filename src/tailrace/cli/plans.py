@@ -33,14 +33,20 @@ def add_plan(
     """
     client = connect(flags)
     body: dict[str, object] = {"project": find_project(client, project)["id"], "name": name}
-    body |= {"path": path} if file is None else {"definition": _read(file).decode(errors="replace")}
+    body |= {"path": path} if file is None else {"definition": read_definition(file)}
     print(client.post("/api/plans", body)["id"])
     return 0
 
 
-def list_plans(*, json: bool = False, flags: ClientFlags = NO_CLIENT_FLAGS) -> int:
-    """List the plans."""
-    found = connect(flags).get("/api/plans", limit=500)["items"]
+def list_plans(*, removed: bool = False, json: bool = False, flags: ClientFlags = NO_CLIENT_FLAGS) -> int:
+    """List the plans.
+
+    Parameters
+    ----------
+    removed:
+        Those that were removed, which can be restored.
+    """
+    found = connect(flags).get("/api/plans", limit=500, removed=removed)["items"]
     columns = {"ID": "id", "PROJECT": "project_name", "NAME": "name", "VERSION": "version", "PATH": "path"}
     show(found, as_json=json, columns=columns)
     return 0
@@ -109,6 +115,11 @@ def find_plan(client: Client, name: str) -> dict[str, object]:
         choices = ", ".join(f"{plan['project_name']}/{plan['name']}" for plan in fits)
         raise CallFailed(f"{name!r} could be {choices}: say which")
     raise CallFailed(f"there is no plan {name!r}: `tailrace plan list` shows them")
+
+
+def read_definition(file: str) -> str:
+    """The text of a plan file, `-` for standard input; raises CallFailed."""
+    return _read(file).decode(errors="replace")
 
 
 def _read(file: str) -> bytes:

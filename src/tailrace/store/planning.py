@@ -124,7 +124,7 @@ def plan_run(
     """
     if lock_run(connection, work.run_id) is not RunState.PLANNING:
         return False
-    version_id = work.version_id or add_version(connection, work.plan_id, definition)
+    version_id = work.version_id or add_version(connection, work.plan_id, definition, resolved.author)
     known = connection.execute(
         select(runs.c.ref, runs.c.branch, runs.c.title, runs.c.author, runs.c.from_fork).where(
             runs.c.id == work.run_id
