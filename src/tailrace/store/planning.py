@@ -28,7 +28,7 @@ class PlanningWork(NamedTuple):
     """A claimed run: read `path` in `repository` at `revision` or `ref` (`path` None: `definition` is kept here).
 
     `event` is what the plan's `on` is asked about; None where a person wants the run. `asked`: a person was asked for the values
-    of its parameters, and `variables` holds what is known of them.
+    of its parameters, and `variables` holds what is known of them. `found`: an event found the plan in the repository.
     """
 
     run_id: int
@@ -41,6 +41,7 @@ class PlanningWork(NamedTuple):
     ref: str | None
     variables: dict[str, str]
     asked: bool
+    found: bool
     event: Event | None
 
 
@@ -79,6 +80,7 @@ def claim_planning(connection: Connection, claim_ms: int, limit: int) -> list[Pl
             runs.c.ref,
             runs.c.variables,
             runs.c.trigger_event == EventKind.MANUAL.value,
+            plans.c.found,
             runs.c.event,
         )
         .join(projects, projects.c.id == runs.c.project_id)
@@ -88,7 +90,7 @@ def claim_planning(connection: Connection, claim_ms: int, limit: int) -> list[Pl
         .order_by(runs.c.id)
     )
     return [
-        PlanningWork(*row[:-1], event=None if row.event is None else Event.model_validate(row.event))
+        PlanningWork(*row)._replace(event=None if row.event is None else Event.model_validate(row.event))
         for row in rows
     ]
 

@@ -156,7 +156,8 @@ def remove_plan(connection: Connection, id: int) -> None:
     """Mark a plan and its triggers as removed; its runs stay. Raises NotFound."""
     get_plan(connection, id)
     now = read_clock(connection)
-    connection.execute(update(plans).where(plans.c.id == id).values(removed_at=now))
+    # Who removes a plan does not want it found again.
+    connection.execute(update(plans).where(plans.c.id == id).values(removed_at=now, found=False))
     theirs = triggers.c.plan_id == id, triggers.c.removed_at.is_(None)
     connection.execute(update(triggers).where(*theirs).values(removed_at=now))
 
@@ -246,7 +247,7 @@ def webhook_plans(connection: Connection, project_id: int) -> list[PlanSource]:
         connection.execute(select(projects.c.id).where(projects.c.id == project_id).with_for_update())
         ids = _webhook_triggers(connection, project_id)
     if not ids and not _ever_had_a_plan(connection, project_id):
-        ids = [(create_plan(connection, project_id, "default", path=REPOSITORY_PLAN).id, True)]
+        ids = [(create_plan(connection, project_id, "default", path=REPOSITORY_PLAN, found=True).id, True)]
     return [plan_source(connection, plan_id) for plan_id, enabled in ids if enabled]
 
 

@@ -18,6 +18,7 @@ from tailrace.domain.plan import Plan, PlanInvalid
 from tailrace.live.bus import Bus
 from tailrace.live.scopes import PLANNING, QUEUE, wake_run
 from tailrace.store import Store
+from tailrace.store.found_plans import PLANS_FOLDER, find_plans, plan_files
 from tailrace.store.planning import (
     PlanningWork,
     Resolved,
@@ -27,6 +28,7 @@ from tailrace.store.planning import (
     release_claims,
     renew_claims,
 )
+from tailrace.store.plans import REPOSITORY_PLAN
 from tailrace.store.run_secrets import run_secrets
 from tailrace.store.sealing import SealingKey
 from tailrace.triggers.planned import read_plan
@@ -60,6 +62,10 @@ class Repositories(Protocol):
     async def resolve(self, repository: str, revision: str | None, ref: str | None) -> Commit: ...
 
     async def read_file(self, repository: str, revision: str, path: str, ref: str | None) -> bytes | None: ...
+
+    async def list_files(
+        self, repository: str, revision: str, ref: str | None, file: str, folder: str
+    ) -> tuple[str, ...]: ...
 
     async def changed(
         self, repository: str, revision: str, before: str | None, base: str | None
@@ -135,6 +141,7 @@ class Planner:
 
     async def _read_and_plan(self, work: PlanningWork) -> None:
         commit = await self._repositories.resolve(work.repository, work.revision, work.ref)
+        await self._find_plans(work, commit)
         if work.path is None:
             definition, file = work.definition or "", f"plan {work.plan_id}"
         else:
@@ -160,6 +167,19 @@ class Planner:
         resolved = Resolved(commit.revision, commit.ref, commit.branch, commit.title, commit.author)
         if await self._store.write(plan_run, work, definition, plan, resolved, values):
             self._bus.publish(QUEUE)
+
+    async def _find_plans(self, work: PlanningWork, commit: Commit) -> None:
+        """Make the plans, each with a run, of plan files that came to a repository whose plans were found in it."""
+        if not work.found or work.event is None or work.event.from_fork:
+            return
+        listed = await self._repositories.list_files(
+            work.repository, commit.revision, commit.ref, REPOSITORY_PLAN, PLANS_FOLDER
+        )
+        runs = await self._store.write(find_plans, work.run_id, plan_files(listed), work.event)
+        for run in runs:
+            wake_run(self._bus, run)
+        if runs:
+            self._asked.set()
 
     async def _values(self, work: PlanningWork, plan: Plan) -> Values:
         """What the run has for the plan's parameters; raises Invalid."""

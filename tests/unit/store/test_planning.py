@@ -88,6 +88,7 @@ def test_the_work_says_where_to_read(connection: Connection) -> None:
         "refs/heads/main",
         {},
         False,
+        False,
         PUSH,
     )
 
