@@ -25,8 +25,6 @@ from tests.unit.store.conftest import connection, database_url, engine, engines,
 __all__ = ["connection", "database_url", "engine", "engines", "store"]
 KEY = SealingKey(bytes(32))
 
-KEY = SealingKey(bytes(32))
-
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Repository:

@@ -30,10 +30,10 @@ def _words(text: str) -> frozenset[str]:
 PLAN_KEYS = Keys(
     level="the plan",
     allowed=_in_order(
-        "concurrency jobs limits log max_parallel on parameters priority shell variables workspace"
+        "concurrency defaults jobs limits log max_parallel on parameters priority shell variables workspace"
     ),
     not_yet=_words(
-        """defaults encoding environment environments finally matrix
+        """encoding environment environments finally matrix
         notify output retry secrets"""
     ),
 )
@@ -69,6 +69,11 @@ ARTIFACTS_KEYS = Keys(
     not_yet=frozenset(),
 )
 LIMITS_KEYS = Keys(level='"limits"', allowed=("cpu", "memory", "processes"), not_yet=_words("disk"))
+DEFAULTS_KEYS = Keys(
+    level='"defaults"',
+    allowed=_in_order("checkout idle_timeout labels retry start_timeout timeout working_directory"),
+    not_yet=_words("allow_failure environment if secrets"),
+)
 ON_KEYS = Keys(
     level='"on"',
     allowed=_in_order("manual pull_request push schedule tag workflow"),
@@ -89,7 +94,7 @@ PARAMETER_KEYS = Keys(
 )
 SCHEDULE_KEYS = Keys(level='"on.schedule"', allowed=("branch", "cron", "zone"), not_yet=frozenset())
 _MANY_PROBLEMS = 100
-_LEVELS = (
+LEVELS = (
     PLAN_KEYS,
     JOB_KEYS,
     STEP_KEYS,
@@ -157,7 +162,7 @@ def _refusal(key: str, keys: Keys, subject: str, hint: str) -> str:
 
 def _hint(key: str, keys: Keys, problems: Problems) -> str:
     meant = _ELSEWHERE.get(key)
-    homes = [other.level for other in _LEVELS if key in other.allowed]
+    homes = [other.level for other in LEVELS if key in other.allowed]
     if homes and meant not in keys.allowed:
         return f"it belongs in {' or '.join(homes)}; "
     if meant not in keys.allowed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tailrace.domain.plan.defaults import read_defaults, with_defaults
 from tailrace.domain.plan.errors import Place, PlanInvalid, Problems, Unreadable, listed, plain, shown
 from tailrace.domain.plan.graph import find_cycles
 from tailrace.domain.plan.jobs import OfPlan, ReadJob, read_job, variables_of
@@ -77,10 +78,13 @@ def _read_plan(root: Node | None, problems: Problems) -> Plan:
         problems.add(
             place, 'the plan has "concurrency" and "max_parallel": a run takes its turn in one way; keep one'
         )
+    defaults = read_defaults(entries.get("defaults"), problems)
     if "jobs" not in entries:
         problems.add(root.place, 'the plan has no "jobs"; it must name at least one job')
         return Plan()
-    jobs = _read_jobs(entries["jobs"], OfPlan(variables, log, limits, shell, workspace), problems)
+    jobs = _read_jobs(
+        with_defaults(entries["jobs"], defaults), OfPlan(variables, log, limits, shell, workspace), problems
+    )
     if not problems:
         warn_of_unreachable(jobs, on, problems)
     return Plan(

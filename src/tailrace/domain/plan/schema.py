@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from tailrace.domain.parameters import KINDS, MAX_PARAMETERS
 from tailrace.domain.plan.jobs import MAX_OUTPUTS, MAX_SECRETS
@@ -11,6 +11,7 @@ from tailrace.domain.plan.keys import (
     ARTIFACTS_KEYS,
     CHECKOUT_KEYS,
     CONCURRENCY_KEYS,
+    DEFAULTS_KEYS,
     EVENT_KEYS,
     FINALLY_KEYS,
     JOB_KEYS,
@@ -33,6 +34,7 @@ from tailrace.domain.plan.values import MAX_VARIABLES
 PATH = "/api/plan-schema.json"
 
 Schema = dict[str, Any]
+_OF_MATRIX: Schema = {"type": "string", "pattern": "\\$\\{\\s*matrix\\."}
 _NAME = "^[A-Za-z_][A-Za-z0-9_]*$"
 _TEXT: Schema = {"type": ["string", "number", "boolean"]}
 _TEXTS: Schema = {"anyOf": [_TEXT, {"type": "array", "items": _TEXT}]}
@@ -60,19 +62,11 @@ def plan_schema() -> Schema:
         "title": "Tailrace plan file",
         **_object(PLAN_KEYS, _OF_PLAN, "jobs"),
         "$defs": {
-            "job": _object(JOB_KEYS, _OF_JOB, "steps"),
-            "step": _object(STEP_KEYS, _OF_STEP),
-            "log": _object(
-                LOG_KEYS, {"limit": {"type": ["string", "integer"]}, "when_full": _words("fail", "drop")}
-            ),
-            "limits": _object(
-                LIMITS_KEYS,
-                {
-                    "memory": {"type": ["string", "integer"]},
-                    "processes": {"type": "integer"},
-                    "cpu": {"type": "number"},
-                },
-            ),
+            "job": _or_of_matrix(_object(JOB_KEYS, _OF_JOB, "steps")),
+            "step": _or_of_matrix(_object(STEP_KEYS, _OF_STEP)),
+            "defaults": _object(DEFAULTS_KEYS, _OF_DEFAULTS),
+            "log": _or_of_matrix(_object(LOG_KEYS, _OF_LOG)),
+            "limits": _or_of_matrix(_object(LIMITS_KEYS, _OF_LIMITS)),
             "filters": {kind: _object(keys, _filters(kind)) for kind, keys in EVENT_KEYS.items()},
         },
     }
@@ -83,6 +77,25 @@ def _object(keys: Keys, known: Mapping[str, Schema], *required: str) -> Schema:
     properties: dict[str, Schema | bool] = {key: known.get(key, True) for key in keys.allowed}
     made: Schema = {"type": "object", "properties": properties, "additionalProperties": False}
     return {**made, "required": list(required)} if required else made
+
+
+def _or_of_matrix(schema: Schema) -> Schema:
+    """The schema with `${matrix.NAME}` allowed wherever a value is: it stands for one that only each job knows."""
+
+    def inner(value: Any) -> Any:
+        return _or_of_matrix(cast(Schema, value)) if isinstance(value, dict) else value
+
+    said = dict(schema)
+    if "properties" in said:
+        said["properties"] = {name: inner(one) for name, one in schema["properties"].items()}
+    if "anyOf" in said:
+        said["anyOf"] = [inner(one) for one in schema["anyOf"]]
+    for key in ("items", "additionalProperties"):
+        if key in said:
+            said[key] = inner(said[key])
+    types = said.get("type", ())
+    limited = "enum" in said or "pattern" in said or types in ("boolean", "integer", "number")
+    return _either(said, _OF_MATRIX) if limited else said
 
 
 def _words(*words: str) -> Schema:
@@ -104,6 +117,7 @@ def _filters(kind: str) -> dict[str, Schema]:
     }
 
 
+_MATRIX_ROW: Schema = {"type": "object", "additionalProperties": _TEXT, "minProperties": 1}
 _STEPS: Schema = {"type": "array", "items": {"$ref": "#/$defs/step"}, "minItems": 1, "maxItems": MAX_STEPS}
 _SCHEDULE = _either(
     {"type": "string"},
@@ -145,6 +159,7 @@ _SHARED: dict[str, Schema] = {
 }
 _OF_PLAN: dict[str, Schema] = {
     **_SHARED,
+    "defaults": {"description": "What jobs have that say nothing else.", "$ref": "#/$defs/defaults"},
     "on": {"description": "Which events start runs.", **_ON},
     "parameters": {
         "description": "What people are asked when they start a run.",
@@ -202,10 +217,31 @@ _OF_JOB: dict[str, Schema] = {
             },
         ),
     ),
-    "allow_failure": {"type": ["boolean", "string"]},
+    "allow_failure": {"type": "boolean"},
+    "environment": {
+        "description": "The environment that the job changes; it may have to be approved.",
+        **_TEXT,
+    },
+    "matrix": {
+        "description": "Names to lists of values: a job for each combination.",
+        "type": "object",
+        "properties": {
+            key: _either({"type": "array", "items": _MATRIX_ROW}, {"type": "null"})
+            for key in ("include", "exclude")
+        },
+        "additionalProperties": _TEXTS,
+        "minProperties": 1,
+    },
     "outputs": {"type": "object", "additionalProperties": _TEXT, "maxProperties": MAX_OUTPUTS},
     "steps": _STEPS,
     "finally": _either(_STEPS, _object(FINALLY_KEYS, {"steps": _STEPS, "timeout": _DURATION}, "steps")),
+}
+_OF_DEFAULTS = {key: _OF_JOB[key] for key in DEFAULTS_KEYS.allowed}
+_OF_LOG: dict[str, Schema] = {"limit": {"type": ["string", "integer"]}, "when_full": _words("fail", "drop")}
+_OF_LIMITS: dict[str, Schema] = {
+    "memory": {"type": ["string", "integer"]},
+    "processes": {"type": "integer"},
+    "cpu": {"type": "number"},
 }
 _OF_STEP: dict[str, Schema] = {
     "run": {"description": "A script, handed to a shell.", **_TEXT},
