@@ -14,10 +14,11 @@ from tailrace.api.numbers import RowId
 from tailrace.domain.difference import unified
 from tailrace.domain.errors import NotFound
 from tailrace.domain.model import PlanVersionText, PlanVersionView, PlanView
-from tailrace.domain.plan import parse_plan
+from tailrace.domain.plan import Plan, parse_plan
 from tailrace.store import Store
 from tailrace.store.plan_versions import get_version, list_versions, restore_version
 from tailrace.store.plans import get_plan
+from tailrace.store.schedules import follow_schedule
 
 Number = Annotated[int, Query(ge=1, le=2**31 - 1, description="The number of a version.")]
 
@@ -60,10 +61,16 @@ def plan_versions_router(store: Store) -> APIRouter:
     @router.post("/api/plans/{id}/versions/{number}/restore")
     async def restore(id: RowId, number: RowId, request: Request) -> PlanView:
         """The text of that version is in force again, as a new version."""
-        parse_plan((await store.read(get_version, id, number)).definition, f"version {number}")
-        return await store.write(restore_version, id, number, request.state.name)
+        plan = parse_plan((await store.read(get_version, id, number)).definition, f"version {number}")
+        return await store.write(_restore, id, number, plan, request.state.name)
 
     return router
+
+
+def _restore(connection: Connection, id: int, number: int, plan: Plan, author: str) -> PlanView:
+    restored = restore_version(connection, id, number, author)
+    follow_schedule(connection, id, plan.on)
+    return restored
 
 
 def _two_versions(

@@ -6,14 +6,16 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field, field_validator
+from sqlalchemy import Connection
 
 from tailrace.api.lists import Cursor, Limit, Page, page
 from tailrace.api.numbers import RowId
 from tailrace.api.projects import Name
 from tailrace.domain.model import PlanView
-from tailrace.domain.plan import parse_plan
+from tailrace.domain.plan import Plan, parse_plan
 from tailrace.store import Store
 from tailrace.store.plans import change_plan, create_plan, get_plan, list_plans, remove_plan, restore_plan
+from tailrace.store.schedules import follow_schedule
 
 Definition = Annotated[str, Field(max_length=1024 * 1024)]
 
@@ -59,16 +61,8 @@ def plans_router(store: Store) -> APIRouter:
 
     @router.post("/api/plans", status_code=201)
     async def create(wish: PlanWish, request: Request) -> PlanView:
-        if wish.definition is not None:
-            parse_plan(wish.definition, "definition")
-        return await store.write(
-            create_plan,
-            wish.project,
-            wish.name,
-            definition=wish.definition,
-            path=wish.path,
-            author=request.state.name,
-        )
+        plan = None if wish.definition is None else parse_plan(wish.definition, "definition")
+        return await store.write(_create, wish, plan, request.state.name)
 
     @router.get("/api/plans/{id}")
     async def show(id: RowId) -> PlanView:
@@ -76,11 +70,8 @@ def plans_router(store: Store) -> APIRouter:
 
     @router.put("/api/plans/{id}")
     async def change(id: RowId, wish: PlanChange, request: Request) -> PlanView:
-        if wish.definition is not None:
-            parse_plan(wish.definition, "definition")
-        return await store.write(
-            change_plan, id, name=wish.name, definition=wish.definition, author=request.state.name
-        )
+        plan = None if wish.definition is None else parse_plan(wish.definition, "definition")
+        return await store.write(_change, id, wish, plan, request.state.name)
 
     @router.delete("/api/plans/{id}", status_code=204)
     async def remove(id: RowId) -> None:
@@ -92,3 +83,19 @@ def plans_router(store: Store) -> APIRouter:
         return await store.write(restore_plan, id)
 
     return router
+
+
+def _create(connection: Connection, wish: PlanWish, plan: Plan | None, author: str) -> PlanView:
+    made = create_plan(
+        connection, wish.project, wish.name, definition=wish.definition, path=wish.path, author=author
+    )
+    if plan is not None:
+        follow_schedule(connection, made.id, plan.on)
+    return made
+
+
+def _change(connection: Connection, id: int, wish: PlanChange, plan: Plan | None, author: str) -> PlanView:
+    changed = change_plan(connection, id, name=wish.name, definition=wish.definition, author=author)
+    if plan is not None:
+        follow_schedule(connection, id, plan.on)
+    return changed

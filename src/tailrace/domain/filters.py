@@ -36,8 +36,8 @@ class Filter(_Value):
 
     A list of patterns lets through what one of them matches, or anything where all of them begin with `!`; what a pattern with
     `!` before it matches is never let through. `branches` are those pushed to, or that a pull request is to be merged into; in
-    them and in `tags` and `names`, `*` stands for any text and `?` for one character. `paths` are patterns as those of
-    artifacts; an event whose paths are not known is let through. `actions` are words of `same_action`.
+    them and in `tags`, `names` and `conclusions` (of workflows), `*` stands for any text and `?` for one character. `paths` are
+    patterns as those of artifacts; an event whose paths are not known is let through. `actions` are words of `same_action`.
     """
 
     branches: tuple[str, ...] = ()
@@ -45,6 +45,7 @@ class Filter(_Value):
     paths: tuple[str, ...] = ()
     actions: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
+    conclusions: tuple[str, ...] = ()
 
 
 class Schedule(_Value):
@@ -169,6 +170,10 @@ def _why_filtered(kind: EventKind, what: Filter, event: Event) -> str | None:
         return f'tag {event.branch}: {where}.tags" of the plan has {_listed(what.tags)}'
     if what.names and not matches(what.names, event.title or ""):
         return f'workflow {event.title}: {where}.names" of the plan has {_listed(what.names)}'
+    concluded = event.values.get("WORKFLOW_CONCLUSION", "")
+    if what.conclusions and not matches(what.conclusions, concluded):
+        ended = f"concluded {concluded}" if concluded else "has no conclusion"
+        return f'workflow {event.title} {ended}: {where}.conclusions" of the plan has {_listed(what.conclusions)}'
     changed = event.changed
     if what.paths and changed is not None and not any(matches_path(what.paths, path) for path in changed):
         touched = f"it touches {_listed(changed)}" if changed else "it touches no file"

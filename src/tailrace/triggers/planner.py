@@ -10,7 +10,7 @@ import structlog
 
 from tailrace.domain.address import without_password
 from tailrace.domain.errors import Invalid, RevisionNotFound, SourceUnreachable
-from tailrace.domain.events import Event
+from tailrace.domain.events import Event, EventKind
 from tailrace.domain.filters import On, lacks_paths, why_not
 from tailrace.domain.outcome import Reason
 from tailrace.domain.parameters import Values, check_names, defaults, resolve
@@ -30,12 +30,15 @@ from tailrace.store.planning import (
 )
 from tailrace.store.plans import REPOSITORY_PLAN
 from tailrace.store.run_secrets import run_secrets
+from tailrace.store.schedules import follow_schedule, scheduled
 from tailrace.store.sealing import SealingKey
 from tailrace.triggers.planned import read_plan
 
 CLAIM_MS = 30 * 1000
 """Claims are renewed while the work goes on: those of a server that died are free after this time."""
 AT_ONCE = 4
+_MOVES = (EventKind.PUSH, EventKind.CHANGE)
+"""Events that a branch moved by."""
 SLOW_S = 5.0
 
 _log = structlog.get_logger("planner")
@@ -153,6 +156,7 @@ class Planner:
                 return
             definition, file = body.decode(errors="replace"), work.path
         plan = read_plan(definition, file)
+        await self._follow_schedule(work, plan.on, commit.branch)
         if work.event is not None:
             event = await self._with_paths(work, plan.on, work.event, commit.revision)
             why = why_not(plan.on, event)
@@ -180,6 +184,19 @@ class Planner:
             wake_run(self._bus, run)
         if runs:
             self._asked.set()
+
+    async def _follow_schedule(self, work: PlanningWork, on: On | None, branch: str | None) -> None:
+        """What the plan says on the repository's default branch of times at which it runs is what holds."""
+        event = work.event
+        if work.path is None or event is None or event.from_fork or event.kind not in _MOVES:
+            return
+        if not (on is not None and on.schedule) and not await self._store.read(scheduled, work.plan_id):
+            return
+        default = (
+            event.default_branch or (await self._repositories.resolve(work.repository, None, None)).branch
+        )
+        if (event.branch or branch) == default:
+            await self._store.write(follow_schedule, work.plan_id, on)
 
     async def _values(self, work: PlanningWork, plan: Plan) -> Values:
         """What the run has for the plan's parameters; raises Invalid."""

@@ -87,6 +87,11 @@ def test_tags_and_workflows_have_patterns_too() -> None:
     done = Event(kind=EventKind.WORKFLOW, action="completed", branch="main", title="Build")
     assert why_not(On(workflow=Filter(names=("Build",))), done) is None
     assert "on.workflow.names" in str(why_not(On(workflow=Filter(names=("Test",))), done))
+    done = done.model_copy(update={"values": {"WORKFLOW_CONCLUSION": "failure"}})
+    assert why_not(On(workflow=Filter(conclusions=("failure",))), done) is None
+    assert why_not(On(workflow=Filter(conclusions=("success",))), done) == (
+        'workflow Build concluded failure: "on.workflow.conclusions" of the plan has success'
+    )
     queued = done.model_copy(update={"action": "queued"})
     assert why_not(On(workflow=Filter()), queued) is not None, "runs follow a workflow that is through"
 

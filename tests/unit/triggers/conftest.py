@@ -17,7 +17,6 @@ from tailrace.sources.repositories import Repositories
 from tailrace.store import Store
 from tailrace.store.runs import get_run
 from tailrace.store.sealing import SealingKey
-from tailrace.store.sealing import SealingKey
 from tailrace.triggers.planner import Planner
 from tests.unit.sources.conftest import Repository
 from tests.unit.store.conftest import connection, database_url, engine, engines, store
@@ -32,7 +31,7 @@ def repository(tmp_path: Path) -> Repository:
 
 
 @pytest.fixture
-async def planned(store: Store, tmp_path: Path) -> AsyncIterator[Callable[[int], Awaitable[RunView]]]:  # noqa: F811
+async def planned(store: Store, tmp_path: Path) -> AsyncIterator[Callable[[int], Awaitable[RunView]]]:
     """Waits until a planner at work has planned or ended a run, and gives it."""
     bus = MemoryBus()
     await bus.start()

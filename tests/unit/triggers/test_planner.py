@@ -13,6 +13,7 @@ from tailrace.store import Store
 from tailrace.store.plans import create_plan
 from tailrace.store.projects import create_project
 from tailrace.store.runs import NewRun, create_run
+from tailrace.store.schedules import scheduled
 from tailrace.triggers.manual import start_again
 from tests.unit.sources.conftest import Repository
 
@@ -92,3 +93,24 @@ async def test_people_run_what_on_does_not_ask_for(
     assert filtered.detail == 'branch fix: "on.push.branches" of the plan has main'
     again = await planned(await store.write(start_again, filtered.id, by="Ada"))
     assert again.state == "pending"
+
+
+async def test_times_follow_the_default_branch(
+    store: Store, planned: Planned, repository: Repository
+) -> None:
+    """And no other."""
+    timed = b'on: {push: {}, schedule: "0 1 * * *"}\njobs: {job: {steps: [{run: "true"}]}}\n'
+    first = repository.commit("plan", {".tailrace.yml": timed})
+    repository.git("branch", "fix")
+    elsewhere = await planned(await a_run(store, repository, pushed(None, first, "fix")))
+    assert await store.read(scheduled, elsewhere.plan) == []
+    run = await planned(await a_run(store, repository, pushed(None, first)))
+    (trigger,) = await store.read(scheduled, run.plan)
+    assert (trigger.name, trigger.settings.kind) == ("on.schedule", "cron")
+
+    def again(connection: Connection, revision: str) -> int:
+        return create_run(connection, NewRun(run.plan, run.project, pushed(first, revision), "webhook"))
+
+    gone = repository.commit("no times", {".tailrace.yml": b'jobs: {job: {steps: [{run: "true"}]}}\n'})
+    assert (await planned(await store.write(again, gone))).state == "pending"
+    assert await store.read(scheduled, run.plan) == []

@@ -85,7 +85,9 @@ EVENT_KEYS = {
     "pull_request": Keys(
         level='"on.pull_request"', allowed=("actions", "branches", "paths"), not_yet=frozenset()
     ),
-    "workflow": Keys(level='"on.workflow"', allowed=("actions", "branches", "names"), not_yet=frozenset()),
+    "workflow": Keys(
+        level='"on.workflow"', allowed=("actions", "branches", "conclusions", "names"), not_yet=frozenset()
+    ),
 }
 PARAMETER_KEYS = Keys(
     level="a parameter",

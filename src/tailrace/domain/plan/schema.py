@@ -113,7 +113,7 @@ def _either(*schemas: Schema) -> Schema:
 def _filters(kind: str) -> dict[str, Schema]:
     return {
         "actions": {"description": f"Of {', '.join(ACTIONS.get(kind, ()))}.", **_TEXTS},
-        **dict.fromkeys(("branches", "names", "paths", "tags"), _TEXTS),
+        **dict.fromkeys(("branches", "conclusions", "names", "paths", "tags"), _TEXTS),
     }
 
 

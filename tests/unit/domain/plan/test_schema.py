@@ -38,7 +38,7 @@ OF_PLAN = {
     "on": [
         "push",
         "[push, tag]",
-        "{push: {branches: main, paths: [src]}, tag: , pull_request: {}, workflow: {names: x}, manual: }",
+        "{push: {branches: main, paths: [src]}, tag: , pull_request: {}, workflow: {names: x, conclusions: success}, manual: }",
         '{schedule: "0 1 * * *"}',
         '{schedule: ["0 1 * * *", {cron: "0 0 1 * * *", zone: UTC, branch: main}]}',
     ],
