@@ -7,7 +7,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
-from tailrace.domain.plan import PlanError, check_plan, warnings_of_labels
+from tailrace.domain.plan import PlanError
+from tailrace.domain.plan.check import check_plan, warnings_of_labels
 from tailrace.domain.plan.schema import PATH, plan_schema
 from tailrace.store import Store
 from tailrace.store.agents import list_agents

@@ -70,13 +70,13 @@ def check_plan(
     json:
         Print one object: `file`, `ok`, `jobs`, and `errors` and `warnings`, each with `line`, `column` and `message`.
     """
-    from tailrace.domain import plan as domain
+    from tailrace.domain.plan import check
 
-    checked = domain.check_plan(_read(file), file)
+    checked = check.check_plan(_read(file), file)
     warnings = checked.warnings
     if agents:
         found = connect(flags).get("/api/agents", limit=500)["items"]
-        warnings += domain.warnings_of_labels(checked, file, [one["labels"] for one in found])
+        warnings += check.warnings_of_labels(checked, file, [one["labels"] for one in found])
     jobs = list(checked.plan.jobs) if checked.plan else []
     if json:
         said: dict[str, object] = {"file": file, "ok": not checked.errors, "jobs": jobs}

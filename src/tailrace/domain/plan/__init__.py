@@ -1,6 +1,5 @@
 """The plan file: what to run, read from YAML into typed values, or refused with every fault and its place."""
 
-from tailrace.domain.plan.check import Checked, check_plan, warnings_of_labels
 from tailrace.domain.plan.errors import PlanError, PlanInvalid
 from tailrace.domain.plan.model import (
     ArtifactsStep,
@@ -19,7 +18,6 @@ from tailrace.domain.plan.reader import parse_plan
 
 __all__ = [
     "ArtifactsStep",
-    "Checked",
     "Concurrency",
     "FetchStep",
     "JobSpec",
@@ -31,8 +29,6 @@ __all__ = [
     "Step",
     "StepSpec",
     "Submodules",
-    "check_plan",
     "needed_values",
     "parse_plan",
-    "warnings_of_labels",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tailrace.domain.plan import check_plan, warnings_of_labels
+from tailrace.domain.plan.check import check_plan, warnings_of_labels
 
 
 def warnings(text: str) -> list[str]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tailrace.domain.plan import PlanInvalid, Retry, check_plan, parse_plan
+from tailrace.domain.plan import PlanInvalid, Retry, parse_plan
+from tailrace.domain.plan.check import check_plan
 
 PLAN = """\
 defaults: {labels: linux, timeout: 5m, checkout: false, retry: 2, working_directory: src}
