@@ -8,6 +8,7 @@ from dataclasses import replace
 from sqlalchemy import Connection, select
 
 from tailrace.domain.outcome import Reason
+from tailrace.domain.parameters import Values
 from tailrace.domain.states import RunState
 from tailrace.store import Store
 from tailrace.store.aborts import abort_run
@@ -21,6 +22,7 @@ from tailrace.store.planning import (
     renew_claims,
 )
 from tailrace.store.plans import create_plan
+from tailrace.store.run_secrets import SealedValue, keep_run_secrets, run_secrets
 from tailrace.store.runs import create_run, get_run
 from tailrace.store.tables import run as runs
 from tests.unit.store.world import (
@@ -139,6 +141,24 @@ def test_the_event_is_kept_until_the_plan_was_asked_about_it(connection: Connect
     end_planning(connection, other, "skip", Reason.FILTERED, "not asked for")
     kept = select(runs.c.id).where(runs.c.event.is_not(None))
     assert connection.execute(kept.where(runs.c.id.in_([run, other]))).all() == []
+
+
+def test_of_what_was_given_only_secrets_stay_and_those_only_while_they_are_of_use(
+    connection: Connection,
+) -> None:
+    """The texts are variables then; a run that ends without a plan keeps nothing."""
+    given = {name: SealedValue(name.lower() * 32, b"sealed") for name in ("A", "B")}
+    path = create_plan(connection, a_project(connection), "path", path="ci.yml").id
+    first, second = (a_planning_run(connection, plan_id=path) for _ in range(2))
+    for run in (first, second):
+        keep_run_secrets(connection, run, given)
+    works = {work.run_id: work for work in claim(connection)}
+    values = Values({"A": "text"}, ("B",))
+    assert plan_run(connection, works[first], "text", planned(a_job("a")), RESOLVED, values)
+    assert list(run_secrets(connection, first)) == ["B"]
+    assert get_run(connection, first).variables == {"A": "text"}
+    assert end_planning(connection, second, "fail", Reason.PARAMETERS_INVALID, "no")
+    assert run_secrets(connection, second) == {}
 
 
 def test_planning_ends_with_a_reason(connection: Connection) -> None:

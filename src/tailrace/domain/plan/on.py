@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from tailrace.domain.artifacts import fault_of_path
+from tailrace.domain.cron import parse_cron, read_zone
+from tailrace.domain.errors import Invalid
 from tailrace.domain.filters import Filter, On, Schedule, same_action
 from tailrace.domain.plan.errors import Problems, listed, shown
 from tailrace.domain.plan.keys import EVENT_KEYS, ON_KEYS, SCHEDULE_KEYS, Keys, known_entries
@@ -17,7 +19,6 @@ ACTIONS = {
     "pull_request": ("closed", "merged", "opened", "ready_for_review", "reopened", "updated"),
     "workflow": ("completed", "in_progress", "queued", "requested", "waiting"),
 }
-_CRON_FIELDS = (5, 6)
 
 
 def read_on(entry: Entry | None, problems: Problems) -> On | None:
@@ -152,23 +153,33 @@ def _schedule(node: Node, what: str, problems: Problems) -> Schedule | None:
         problems.add(node.place, f'{what} has no "cron"; write cron: "0 20 * * *"')
         return None
     cron = _cron(entries["cron"].value, f'"cron" in {what}', problems)
-    texts = {
-        key: read_text(entries[key].value, f"{shown(key)} in {what}", problems)
-        for key in ("zone", "branch")
-        if key in entries
-    }
-    return None if cron is None else Schedule(cron=cron, **texts)
+    zone = _zone(entries["zone"], f'"zone" in {what}', problems) if "zone" in entries else None
+    branch = entries.get("branch")
+    name = read_text(branch.value, f'"branch" in {what}', problems) if branch else None
+    return None if cron is None else Schedule(cron=cron, zone=zone, branch=name)
 
 
 def _cron(node: Node, what: str, problems: Problems) -> str | None:
     text = read_text(node, what, problems)
     if text is None:
         return None
-    fields = text.split()
-    if len(fields) not in _CRON_FIELDS or len(text) > 200 or not text.isprintable():
-        problems.add(
-            node.place,
-            f"{what}: {shown(text)} must have 5 fields (minute, hour, day, month, day of the week), or 6 with seconds first",
-        )
+    try:
+        return parse_cron(text).text
+    except Invalid as error:
+        problems.add(node.place, f"{what}: {_printable(str(error))}")
         return None
-    return " ".join(fields)
+
+
+def _zone(entry: Entry, what: str, problems: Problems) -> str | None:
+    text = read_text(entry.value, what, problems)
+    if text is None:
+        return None
+    try:
+        return read_zone(text).key
+    except Invalid as error:
+        problems.add(entry.value.place, f"{what}: {_printable(str(error))}")
+        return None
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
