@@ -234,7 +234,7 @@ async def _compose(
     most = make_room(settings.max_watchers, asked="max_watchers" in settings.model_fields_set)
     hub = LogHub(logs, describe, Connections(BEAT_S, most, settings.max_watchers_per_client), bus)
     stalls = Stalls(store, bus)
-    runs = Runs(store, logs, bus, lease_ms, stalls.shown)
+    runs = Runs(store, logs, bus, lease_ms, stalls.shown, key)
     topics = TopicHub(bus, Topics(store, runs, lease_ms).load)
     dispatcher = Dispatcher(store, bus, lease_ms)
     desk = Desk(store, tail, hub, bus, lease_ms, logs, key, stalls=stalls, max_log=settings.log_limit)
@@ -248,7 +248,7 @@ async def _compose(
         away_ms=lease_ms,
         log_grace_s=LOG_GRACE_LEASES * settings.lease_s,
     )
-    planner = Planner(store, bus, Repositories(data / "mirrors"))
+    planner = Planner(store, bus, Repositories(data / "mirrors"), key)
     rules = Rules(settings.retention_days, settings.retention_runs, settings.retention_bytes)
     retention = Retention(store, rules, sealer.sweep_soon)
     artifact_rules = ArtifactRules(settings.artifact_days, settings.artifact_bytes)

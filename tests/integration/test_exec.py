@@ -490,3 +490,16 @@ jobs:
     assert (status, "after" in out) == (0, True), error
     assert "flaky: attempt 2 follows in 1 s" in error
     assert "(allowed)" in error
+
+
+def test_parameters_have_their_defaults_and_answers_are_checked(desk: Desk) -> None:
+    """A variable of the run is an answer."""
+    desk.write(
+        ".tailrace.yml",
+        "parameters: {A: {type: choice, choices: [x, y], default: x}, B: {type: number}}\n"
+        "jobs: {job: {checkout: false, steps: [{run: 'echo $A $B'}]}}\n",
+    )
+    assert desk.exec("--var", "B=3")[:2] == (0, "x 3\n")
+    status, _, said = desk.exec("--var", "A=z")
+    assert status == 2
+    assert "parameter A must be x or y; found 'z'; parameter B is missing, and has no default" in said

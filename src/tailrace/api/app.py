@@ -28,6 +28,8 @@ from tailrace.api.logs import logs_router
 from tailrace.api.notifications import notifications_router, rules_router
 from tailrace.api.page import page_routes
 from tailrace.api.pauses import pauses_router
+from tailrace.api.plan_checks import plan_checks_router
+from tailrace.api.plan_versions import plan_versions_router
 from tailrace.api.plans import plans_router
 from tailrace.api.problems import handle_problems, problem
 from tailrace.api.projects import projects_router
@@ -38,6 +40,7 @@ from tailrace.api.search import search_router
 from tailrace.api.secrets import secrets_router
 from tailrace.api.sessions import sessions_router
 from tailrace.api.triggers import triggers_router
+from tailrace.api.variables import variables_router
 from tailrace.api.watch_live import live_router
 from tailrace.api.watch_sse import describe_sse, sse_router
 from tailrace.api.webhooks import Inbox, webhooks_router
@@ -125,9 +128,12 @@ def create_app(parts: Parts, lifespan: Lifespan) -> App:
     for router in (
         sessions_router(desk.store, parts.url),
         projects_router(desk.store, parts.key),
+        plan_checks_router(desk.store, desk.lease_ms),
         plans_router(desk.store),
+        plan_versions_router(desk.store),
         secrets_router(desk.store, parts.key),
         runs_router(parts.runs, desk.store),
+        variables_router(desk.store),
         logs_router(desk.reader, parts.describe),
         search_router(desk.reader, parts.describe, desk.store, parts.search),
         archive_router(

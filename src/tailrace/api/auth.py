@@ -35,7 +35,11 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-_OPEN_API = {("POST", "/api/sessions"), ("POST", "/api/agents/register")}
+_OPEN_API = {
+    ("POST", "/api/sessions"),
+    ("POST", "/api/agents/register"),
+    ("GET", "/api/plan-schema.json"),  # editors have no token
+}
 _SAFE = {"GET", "HEAD", "OPTIONS"}
 _SIGN_IN = (
     "call with `Authorization: Bearer TOKEN`, or sign in with the link that `tailrace login-link` prints"

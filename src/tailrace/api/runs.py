@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 
 from tailrace.api.lists import Cursor, Limit, Page, page
 from tailrace.api.numbers import RowId
+from tailrace.api.parameters import Parameters, seal_parameters
 from tailrace.dispatch.why import explain, what_holds
 from tailrace.domain.errors import Invalid, MoveRefused
 from tailrace.domain.model import JobView, RunSummary, RunView
@@ -27,6 +28,7 @@ from tailrace.store.jobs import get_job
 from tailrace.store.projects import get_project
 from tailrace.store.reopening import retry_failed, retry_job
 from tailrace.store.runs import RunFilter, get_run, list_runs, runs_of_branch
+from tailrace.store.sealing import SealingKey
 from tailrace.triggers.manual import start_again, start_manual
 
 MAX_VARIABLES = 200
@@ -39,6 +41,7 @@ class RunWish(BaseModel):
     plan: RowId
     revision: Annotated[str, Field(pattern=r"^[^-\s~^:?*\[\\][^\s~^:?*\[\\]{0,255}$")] | None = None
     variables: Annotated[dict[str, str], Field(max_length=MAX_VARIABLES)] = {}
+    parameters: Parameters = {}
 
     @field_validator("variables")
     @classmethod
@@ -100,13 +103,15 @@ class Runs:
         bus: Bus,
         lease_ms: int,
         stalled: Callable[[int, str | None], str | None],
+        key: SealingKey,
     ) -> None:
-        """`stalled` gives an attempt's `stalled` as it is now, from what the store has."""
+        """`stalled` gives an attempt's `stalled` as it is now, from what the store has; `key` seals values of parameters."""
         self._store = store
         self._logs = logs
         self._bus = bus
         self._lease_ms = lease_ms
         self._stalled = stalled
+        self._key = key
 
     async def show(self, id: int) -> RunView:
         """A run with its jobs, the sizes of logs that still grow, and why jobs wait. Raises NotFound."""
@@ -122,7 +127,12 @@ class Runs:
     async def start(self, wish: RunWish, by: str) -> RunView:
         """A run that a person asked for."""
         id = await self._store.write(
-            start_manual, wish.plan, revision=wish.revision, variables=wish.variables, by=by
+            start_manual,
+            wish.plan,
+            revision=wish.revision,
+            variables=wish.variables,
+            parameters=seal_parameters(wish.parameters, self._key),
+            by=by,
         )
         return await self._begun(id)
 

@@ -45,8 +45,16 @@ from tailrace.cli.notify import (
     try_channel,
 )
 from tailrace.cli.out import ReaderGone
-from tailrace.cli.plans import add_plan, check_plan, list_plans
-from tailrace.cli.projects import add_project, list_projects, remove_project
+from tailrace.cli.plan_versions import (
+    diff_plan,
+    edit_plan,
+    list_versions,
+    remove_plan,
+    restore_plan,
+    show_plan,
+)
+from tailrace.cli.plans import add_plan, check_plan, list_plans, show_schema
+from tailrace.cli.projects import add_project, edit_project, list_projects, remove_project, restore_project
 from tailrace.cli.queue import pause_queue, resume_queue
 from tailrace.cli.retention import retention
 from tailrace.cli.run import abort, rerun, retry, run, runs
@@ -134,14 +142,23 @@ app.command(queue)
 project = App(name="project", help="Repositories and what belongs to them.")
 project.command(add_project, name="add")
 project.command(list_projects, name="list")
+project.command(edit_project, name="edit")
 project.command(remove_project, name="remove")
 project.command(project_hook, name="hook")
+project.command(restore_project, name="restore")
 app.command(project)
 
 plan = App(name="plan", help="What to run.")
 plan.command(add_plan, name="add")
 plan.command(list_plans, name="list")
+plan.command(show_plan, name="show")
+plan.command(edit_plan, name="edit")
+plan.command(list_versions, name="versions")
+plan.command(diff_plan, name="diff")
+plan.command(remove_plan, name="remove")
+plan.command(restore_plan, name="restore")
 plan.command(check_plan, name="check")
+plan.command(show_schema, name="schema")
 app.command(plan)
 
 trigger = App(name="trigger", help="What starts runs of plans.")

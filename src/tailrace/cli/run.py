@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as json_module
+import os
 from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
@@ -20,6 +21,8 @@ def run(
     *,
     revision: str | None = None,
     var: Annotated[tuple[str, ...], Parameter(name=["--var"])] = (),
+    param: Annotated[tuple[str, ...], Parameter(name=["--param", "-p"])] = (),
+    secret_param: Annotated[tuple[str, ...], Parameter(name=["--secret-param"])] = (),
     follow: Annotated[bool, Parameter(name=["--follow", "-f"], negative="")] = False,
     json: bool = False,
     flags: ClientFlags = NO_CLIENT_FLAGS,
@@ -37,11 +40,24 @@ def run(
         A commit, branch or tag; the default branch when left out.
     var:
         NAME=VALUE, may be given more than once.
+    param:
+        NAME=VALUE of a parameter of the plan, may be given more than once.
+    secret_param:
+        The name of a parameter whose value is taken from this command's environment; may be given more than once.
     follow:
         Show the output live.
     """
     client = connect(flags)
-    body: dict[str, object] = {"plan": find_plan(client, plan)["id"], "variables": dict(map(_variable, var))}
+    body: dict[str, object] = {
+        "plan": find_plan(client, plan)["id"],
+        "variables": dict(_pair("--var", one) for one in var),
+    }
+    parameters = {
+        **dict(_pair("--param", one) for one in param),
+        **dict(map(_from_environment, secret_param)),
+    }
+    if parameters:
+        body["parameters"] = parameters
     if revision is not None:
         body["revision"] = revision
     return _begun(client, client.post("/api/runs", body), follow=follow, json=json)
@@ -158,8 +174,15 @@ def _begun(client: Client, run: dict[str, Any], *, follow: bool, json: bool) -> 
     return interrupt.run(follow_run(client, run["id"]))
 
 
-def _variable(text: str) -> tuple[str, str]:
+def _pair(flag: str, text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not equals:
-        raise CallFailed(f"--var {text!r}: expected NAME=VALUE")
+        raise CallFailed(f"{flag} {text!r}: expected NAME=VALUE")
+    return name, value
+
+
+def _from_environment(name: str) -> tuple[str, str]:
+    value = os.environ.get(name)
+    if value is None:
+        raise CallFailed(f"--secret-param {name}: the environment has no variable of that name")
     return name, value

@@ -40,6 +40,7 @@ class Project(Model):
     repository: str
     has_webhook_secret: bool
     created_at: Time
+    removed_at: Time | None = None
 
 
 class SecretView(Model):
@@ -66,6 +67,24 @@ class PlanView(Model):
     version: int | None
     definition: str | None
     created_at: Time
+    removed_at: Time | None = None
+
+
+class PlanVersionView(Model):
+    """A version of a plan: never changed; `author` wrote it (in a repository: the commit with which it was seen first)."""
+
+    id: int
+    plan: int
+    number: int
+    author: str | None
+    sha256: str
+    created_at: Time
+
+
+class PlanVersionText(PlanVersionView):
+    """With its text."""
+
+    definition: str
 
 
 class RunTrigger(Model):

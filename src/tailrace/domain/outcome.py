@@ -33,6 +33,7 @@ class Reason(StrEnum):
     NEEDS_FAILED = "needs_failed"
     CONDITION_NOT_MET = "condition_not_met"
     PLAN_INVALID = "plan_invalid"
+    PARAMETERS_INVALID = "parameters_invalid"
     SOURCE_UNREACHABLE = "source_unreachable"
     ARTIFACTS_MISSING = "artifacts.missing"  # no file that the step means, or no artifact
     ARTIFACTS_UNREADABLE = "artifacts.unreadable"  # a file that cannot be kept as it is
@@ -41,6 +42,7 @@ class Reason(StrEnum):
     ARTIFACTS_DAMAGED = (
         "artifacts.damaged"  # bytes that are not those that were announced, however often they came
     )
+    FILTERED = "filtered"  # the plan's `on` does not ask for the event: the run is skipped
     PLAN_MISSING = "plan_missing"  # the repository has no plan file at that revision: the run is skipped
 
 

@@ -80,6 +80,23 @@ def remove_project(connection: Connection, id: int) -> None:
     connection.execute(update(projects).where(projects.c.id == id).values(removed_at=read_clock(connection)))
 
 
+def restore_project(connection: Connection, id: int) -> Project:
+    """Bring a removed project back, with its plans, secrets and runs.
+
+    Raises NotFound, and Conflict when it is not removed or another has its name now.
+    """
+    row = connection.execute(select(projects).where(projects.c.id == id)).first()
+    if row is None:
+        raise NotFound("project", id)
+    if row.removed_at is None:
+        raise Conflict(f"project {row.name!r} is not removed")
+    taken = select(projects.c.id).where(projects.c.name == row.name, projects.c.removed_at.is_(None))
+    if connection.execute(taken).first():
+        raise Conflict(f"another project is called {row.name!r} now: rename that one first")
+    connection.execute(update(projects).where(projects.c.id == id).values(removed_at=None))
+    return get_project(connection, id)
+
+
 def get_project(connection: Connection, id: int) -> Project:
     """Raises NotFound."""
     row = connection.execute(
@@ -90,13 +107,13 @@ def get_project(connection: Connection, id: int) -> Project:
     return _project(row)
 
 
-def list_projects(connection: Connection, after: int = 0, limit: int = 100) -> list[Project]:
-    """Projects with ids above `after`, oldest first."""
+def list_projects(
+    connection: Connection, after: int = 0, limit: int = 100, *, removed: bool = False
+) -> list[Project]:
+    """Projects with ids above `after`, oldest first; or those that are `removed`."""
+    there = projects.c.removed_at.is_not(None) if removed else projects.c.removed_at.is_(None)
     rows = connection.execute(
-        select(projects)
-        .where(projects.c.removed_at.is_(None), projects.c.id > after)
-        .order_by(projects.c.id)
-        .limit(limit)
+        select(projects).where(there, projects.c.id > after).order_by(projects.c.id).limit(limit)
     )
     return [_project(row) for row in rows]
 
@@ -145,4 +162,5 @@ def _project(row: Row[*tuple[object, ...]]) -> Project:
         repository=row.repository,
         has_webhook_secret=row.webhook_secret is not None,
         created_at=row.created_at,
+        removed_at=row.removed_at,
     )

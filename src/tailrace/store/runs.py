@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, bindparam, insert, select, update
 from tailrace.domain.errors import NotFound
 from tailrace.domain.events import Event
 from tailrace.domain.model import RunSummary, RunTrigger, RunView
+from tailrace.domain.parameters import defaults
 from tailrace.domain.plan import Plan
 from tailrace.domain.states import RUN_ENDED, RunState
 from tailrace.store.clock import now_ms
@@ -103,13 +104,25 @@ def create_run(connection: Connection, new: NewRun) -> int:
             "title": event.title,
             "author": event.author,
             "from_fork": event.from_fork,
-            "variables": new.variables,
+            "variables": {**_unasked(new), **event.values, **new.variables},
+            "event": _asked(new),
             "state": RunState.PLANNING if new.planned is None else RunState.PENDING,
         },
     ).scalar_one()
     if new.planned is not None:
         create_jobs(connection, run_id, new.planned, from_fork=event.from_fork)
     return run_id
+
+
+def _unasked(new: NewRun) -> dict[str, str]:
+    return {} if new.planned is None else defaults(new.planned.parameters)
+
+
+def _asked(new: NewRun) -> dict[str, object] | None:
+    """The event as its plan's `on` will be asked about it; None where nobody asks."""
+    if new.planned is not None or new.trigger_kind == "manual":
+        return None
+    return new.event.model_dump(mode="json", exclude_defaults=True)
 
 
 def list_runs(connection: Connection, wanted: RunFilter) -> list[RunSummary]:
@@ -135,6 +148,12 @@ def get_run(connection: Connection, id: int) -> RunView:
     return RunView(**fields, variables=variables, jobs=jobs_of_run(connection, id))
 
 
+def plan_text_of(connection: Connection, id: int) -> str | None:
+    """The text of the plan version that a run names; None while it names none."""
+    found = select(versions.c.definition).join(runs, runs.c.plan_version_id == versions.c.id)
+    return connection.execute(found.where(runs.c.id == id)).scalar()
+
+
 def runs_of_branch(connection: Connection, project: int, branch: str) -> list[int]:
     """The runs of this branch that have not ended, oldest first."""
     rows = connection.execute(_UNDER_WAY)  # few, whatever the history
@@ -144,6 +163,8 @@ def runs_of_branch(connection: Connection, project: int, branch: str) -> list[in
 _UNDER_WAY = select(runs.c.id, runs.c.project_id, runs.c.branch).where(
     runs.c.state.in_([state.value for state in RunState if state not in RUN_ENDED])
 )
+
+
 _OF_EVENT = ("ref", "branch", "revision", "title", "author", "from_fork")
 
 

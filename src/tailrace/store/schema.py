@@ -1,6 +1,13 @@
 """All tables together."""
 
-from tailrace.store import approval_tables, identity_tables, notification_tables, run_indexes, tables
+from tailrace.store import (
+    approval_tables,
+    identity_tables,
+    notification_tables,
+    run_indexes,
+    run_tables,
+    tables,
+)
 from tailrace.store.columns import metadata
 
 __all__ = [
@@ -9,5 +16,6 @@ __all__ = [
     "metadata",
     "notification_tables",
     "run_indexes",
+    "run_tables",
     "tables",
 ]

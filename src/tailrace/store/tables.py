@@ -65,6 +65,9 @@ plan = Table(
     Column("name", String(100), nullable=False),
     Column("path", Text, comment="where the plan lives in the repository; null: its definition is kept here"),
     Column("version_count", Integer, nullable=False, server_default="0"),
+    Column(
+        "found", Boolean, nullable=False, server_default=false(), comment="in the repository, by an event"
+    ),
     Column("created_at", Ms, nullable=False),
     Column("removed_at", Ms),
     Index(
@@ -233,6 +236,11 @@ run = Table(
     Column("title", Text),
     Column("author", Text),
     Column("variables", JSON, nullable=False),
+    Column(
+        "event",
+        JSON(none_as_null=True),
+        comment="what its plan's `on` is asked about; null once that is done",
+    ),
     Column("priority", Integer, nullable=False, server_default="0"),
     Column("concurrency", Text, comment="the group in which it takes its turn"),
     Column("turns", Integer, comment="how many runs of its group may be under way at once"),

@@ -137,7 +137,7 @@ def _start(
     source = plan_source(connection, trigger.plan)
     try:
         reason = _why_not_by_plan(source, event)
-        planned = planned_at_once(source, event.revision) if reason is None else None
+        planned = planned_at_once(source, event.revision, event) if reason is None else None
     except PlanInvalid as error:
         return None, f"its plan cannot be read: {error}"
     if reason is not None:
@@ -164,7 +164,7 @@ def _why_not_by_plan(source: PlanSource, event: Event) -> str | None:
 
 
 def _why_not_on(plan: Plan, event: Event) -> str | None:
-    return why_not(None, event)  # `on` of plans is not read yet
+    return why_not(plan.on, event)
 
 
 def _why_none(outcomes: Sequence[Outcome]) -> str:

@@ -35,11 +35,15 @@ _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/=+@-]{0,99}")
 
 @dataclass(frozen=True, slots=True)
 class ReadJob:
-    """A job with what can be checked only when all jobs are known: the places of its needs, the names that it uses."""
+    """A job with what can be checked only when all jobs are known: the places of its needs, the names that it uses.
+
+    `at` is the place of its condition, or its own.
+    """
 
     spec: JobSpec
     needs: AnyMapping[str, Place]
     uses: Uses
+    at: Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +72,12 @@ def read_job(
     node = entry.value
     if not isinstance(node, Mapping):
         problems.add(entry.place, f'{subject} must be a mapping with "steps"; found {describe(node)}')
-        return ReadJob(JobSpec(name=variant.name), {}, Uses(problems))
+        return ReadJob(JobSpec(name=variant.name), {}, Uses(problems), entry.place)
     entries = known_entries(node, JOB_KEYS, subject, problems)
     wanted = _distinct(entries, "needs", subject, problems)
     matrices = {name: jobs for name, jobs in matrices.items() if name in wanted and name != entry.key}
     needs = {name: place for need, place in wanted.items() for name in matrices.get(need, (need,))}
-    seconds = _seconds(entries, "timeout", subject, problems)
+    seconds = read_seconds(entries, "timeout", subject, problems)
     checkout, depth, submodules = read_checkout(entries.get("checkout"), subject, problems)
     mode = read_workspace(entries.get("workspace"), subject, plan.workspace, problems)
     if mode == "keep" and submodules != "none":
@@ -93,10 +97,10 @@ def read_job(
         matrix=variant.values,
         matrices=dict(matrices),
         condition=_condition(entries.get("if"), subject, needs, uses, problems),
-        labels=_labels(entries, subject, problems),
+        labels=read_labels(entries, subject, problems),
         variables={**plan.variables, **variables_of(entries, subject, problems)},
         timeout_s=DEFAULT_TIMEOUT_S if seconds is None else seconds,
-        start_timeout_s=_seconds(entries, "start_timeout", subject, problems),
+        start_timeout_s=read_seconds(entries, "start_timeout", subject, problems),
         checkout=checkout,
         depth=depth,
         submodules=submodules,
@@ -109,16 +113,19 @@ def read_job(
         limits=read_limits(entries.get("limits"), subject, plan.limits, problems),
         shell=read_shell(entries.get("shell"), subject, problems) or plan.shell,
         working_directory=read_working_directory(entries.get("working_directory"), subject, problems),
-        idle_timeout_s=_seconds(entries, "idle_timeout", subject, problems),
+        idle_timeout_s=read_seconds(entries, "idle_timeout", subject, problems),
         outputs=outputs,
         steps=steps,
         finally_steps=finally_steps,
         finally_timeout_s=finally_timeout_s,
     )
-    return ReadJob(spec, needs, uses)
+    if spec.labels:
+        problems.note_labels(entries["labels"].place, entry.key, spec.labels)
+    return ReadJob(spec, needs, uses, (entries.get("if") or entry).place)
 
 
-def _seconds(entries: dict[str, Entry], key: str, subject: str, problems: Problems) -> int | None:
+def read_seconds(entries: AnyMapping[str, Entry], key: str, subject: str, problems: Problems) -> int | None:
+    """A duration of a job, or of what jobs have by default."""
     entry = entries.get(key)
     return read_duration(entry.value, f"{shown(key)} of {subject}", problems) if entry else None
 
@@ -172,7 +179,9 @@ def _outputs(
     return outputs
 
 
-def _distinct(entries: dict[str, Entry], key: str, subject: str, problems: Problems) -> dict[str, Place]:
+def _distinct(
+    entries: AnyMapping[str, Entry], key: str, subject: str, problems: Problems
+) -> dict[str, Place]:
     """Read the names under `key`, none of them twice, each with its place."""
     names: dict[str, Place] = {}
     entry = entries.get(key)
@@ -186,7 +195,8 @@ def _distinct(entries: dict[str, Entry], key: str, subject: str, problems: Probl
     return names
 
 
-def _labels(entries: dict[str, Entry], subject: str, problems: Problems) -> tuple[str, ...]:
+def read_labels(entries: AnyMapping[str, Entry], subject: str, problems: Problems) -> tuple[str, ...]:
+    """The labels of a job, or of what jobs have by default."""
     labels = _distinct(entries, "labels", subject, problems)
     for label, place in labels.items():
         if not _LABEL.fullmatch(label):

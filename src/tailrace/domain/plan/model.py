@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from tailrace.domain.artifacts import MAX_KEEP_S
+from tailrace.domain.filters import On
+from tailrace.domain.parameters import Parameter
 
 DEFAULT_TIMEOUT_S = 3600
 MAX_TIMEOUT_S = 7 * 24 * 3600
@@ -194,9 +196,13 @@ class Concurrency(_Value):
 class Plan(_Value):
     """A whole plan file; `jobs` keeps the file's order; each job already holds the plan's `variables`.
 
-    Runs with a larger `priority` are leased first. At most `max_parallel` runs of the plan are under way at once.
+    `on` says which events start runs; None: those of `tailrace.domain.filters.USUAL`. `parameters` are
+    what people are asked when they start one. Runs with a larger `priority` are leased
+    first. At most `max_parallel` runs of the plan are under way at once.
     """
 
+    on: On | None = None
+    parameters: dict[str, Parameter] = {}
     variables: dict[str, str] = {}
     priority: int = Field(default=0, ge=-1000, le=1000)
     concurrency: Concurrency | None = None

@@ -282,7 +282,7 @@ def test_a_text_that_cannot_be_read(text: str | bytes, expected: str):
 
 def test_everything_is_found_at_once_and_told_in_the_order_of_the_file():
     text = """\
-on: {push: {}}
+on: {pushed: {}}
 variables: {A: 1, A: 2}
 jobs:
   build:
@@ -298,7 +298,8 @@ jobs:
     steps: [{image: {}}]
 """
     assert refusal(text) == [
-        f'p:1:1: "on" in the plan is not supported yet; {PLAN}',
+        'p:1:6: unknown key "pushed" in "on" of the plan; did you mean "push"? '
+        "allowed here: manual, pull_request, push, schedule, tag, workflow",
         'p:2:19: "A" is given twice; the first is at line 2, column 13',
         f'p:7:9: unknown key "runn" in step 2 of job "build"; did you mean "run"? {STEP}',
         'p:9:13: job "test" needs "biuld", which is not a job of this plan; did you mean "build"? '
@@ -361,7 +362,6 @@ jobs:
 """
     faults = refusal(text)
     assert [fault.split(" in ")[0] for fault in faults] == [
-        'p:1:1: "on"',
         'p:17:9: "image"',
         'p:23:9: "deploy"',
     ]
