@@ -13,6 +13,7 @@ from tailrace.domain.states import AttemptState, NotificationState
 from tailrace.store.aborts import abort_run
 from tailrace.store.base import Store
 from tailrace.store.channels import add_channel, change_channel, get_channel, list_channels, remove_channel
+from tailrace.store.environments import Terms, create_environment
 from tailrace.store.notification_rules import add_rule, list_rules, remove_rule
 from tailrace.store.notification_tables import outbox
 from tailrace.store.outbox import (
@@ -376,3 +377,19 @@ async def test_a_run_whose_end_is_undone_tells_nothing(store: Store) -> None:
     with pytest.raises(RuntimeError):
         await store.write(end_and_break)
     assert await store.read(list_notifications, NotificationFilter()) == []
+
+
+def test_who_must_allow_something_is_told_once(connection: Connection) -> None:
+    """In the transaction that asks; to ask a second time of the same is not to tell it again."""
+    setting = Setting(connection)
+    setting.rule(When.WAITING)
+    create_environment(connection, setting.project, "production", Terms(), "Ada")
+    deploy = a_job("deploy").model_copy(update={"environment": "production"})
+    run = a_run(connection, deploy, a_job("lint"), plan_id=setting.plan)
+    held = lease(connection, setting.agent)
+    start(connection, setting.agent, held[0].attempt)
+    finish(connection, setting.agent, held[0].attempt)
+    told = list_notifications(connection, NotificationFilter(run=run))
+    assert [one.detail for one in told] == [
+        "a job wants to go to environment production: somebody has to allow it"
+    ]
