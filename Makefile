@@ -1,7 +1,8 @@
 # `make` lists the targets. PYTHON=… names the interpreter that .venv is made with.
 export PYTHON
 PY := .venv/bin/python
-PYTEST := $(PY) -m pytest
+# The tests start thousands of processes: they shall find compiled what they import.
+PYTEST := env -u PYTHONDONTWRITEBYTECODE $(PY) -m pytest
 # One test more at once than there are processors: integration tests wait half of their time.
 WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2) + 1)
 # Added to what `run`, `bench` and the tests are started with.
@@ -58,7 +59,7 @@ format: setup  ## write the code the way `make check` wants it
 	@$(PY) -m ruff format
 
 bench: setup  ## measure, each figure beside its baseline
-	@$(PY) -m benchmarks $(ARGS)
+	@env -u PYTHONDONTWRITEBYTECODE $(PY) -m benchmarks $(ARGS)
 
 page: setup  ## build the web page into web/dist (part of `setup`)
 

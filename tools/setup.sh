@@ -60,7 +60,8 @@ install_locked() {
     .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 }
 uv_sync() {
-    VIRTUAL_ENV="$PWD/.venv" $uv pip sync --quiet --no-config --require-hashes "$@" .venv/but-uv.txt
+    # Compiled now, once: where Python may not write its caches, every process would compile all that it imports.
+    VIRTUAL_ENV="$PWD/.venv" $uv pip sync --quiet --no-config --require-hashes --compile-bytecode "$@" .venv/but-uv.txt
 }
 
 if ! is_ready; then

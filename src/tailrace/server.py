@@ -50,6 +50,10 @@ from tailrace.logs.sealer import Sealer, remove_sealed_tails
 from tailrace.logs.search import LogSearch
 from tailrace.logs.segment_reader import Segments
 from tailrace.logs.tail_file import FileLogStore
+from tailrace.notify.http import Http
+from tailrace.notify.mail import Mailer
+from tailrace.notify.post import Post
+from tailrace.notify.sender import Sender
 from tailrace.settings import ADMIN_TOKEN_FILE, ServerSettings
 from tailrace.sources.polls import Polls
 from tailrace.sources.repositories import Repositories
@@ -232,7 +236,7 @@ async def _compose(
     most = make_room(settings.max_watchers, asked="max_watchers" in settings.model_fields_set)
     hub = LogHub(logs, describe, Connections(BEAT_S, most, settings.max_watchers_per_client), bus)
     stalls = Stalls(store, bus)
-    runs = Runs(store, logs, bus, lease_ms, stalls.shown)
+    runs = Runs(store, logs, bus, lease_ms, stalls.shown, key)
     topics = TopicHub(bus, Topics(store, runs, lease_ms).load)
     dispatcher = Dispatcher(store, bus, lease_ms)
     desk = Desk(store, tail, hub, bus, lease_ms, logs, key, stalls=stalls, max_log=settings.log_limit)
@@ -247,7 +251,7 @@ async def _compose(
         log_grace_s=LOG_GRACE_LEASES * settings.lease_s,
     )
     repositories = Repositories(data / "mirrors")
-    planner = Planner(store, bus, repositories)
+    planner = Planner(store, bus, repositories, key)
     guard = Guard.allowing("poll_allowed (TAILRACE_POLL_ALLOWED)", settings.poll_allowed)
     poller = Poller(store, bus, key, Polls(repositories, guard))
     rules = Rules(settings.retention_days, settings.retention_runs, settings.retention_bytes)
@@ -260,6 +264,11 @@ async def _compose(
     )
     inbox_retention = InboxRetention(store, data / "deliveries", settings.delivery_days)
     prover = Prover(tail, archive, segments, partial(store.read_now, find_sealed))
+    guard = Guard.allowing("allow_private_targets", settings.allow_private_targets)
+    http, mailer = Http(guard), Mailer(guard)
+    stack.push_async_callback(http.close)
+    stack.callback(mailer.close)
+    sender = Sender(store, bus, logs, key, Post(http, mailer), url)
     search = LogSearch(logs)
     stack.callback(search.close)
     parts = Parts(
@@ -276,6 +285,7 @@ async def _compose(
         retention,
         prover,
         artifacts,
+        sender,
         inbox_retention,
     )
     return parts, [
@@ -287,6 +297,7 @@ async def _compose(
         sealer.run,
         retention.run,
         artifacts.retention.run,
+        sender.run,
         inbox_retention.run,
         Resync(hub, describe_all).run,
     ]

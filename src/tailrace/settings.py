@@ -178,6 +178,10 @@ class ServerSettings(_Settings):
         le=MAX_LOG_BYTES,
         description="The most bytes of any job's log (with KiB, MiB or GiB): no plan's `limit` is higher.",
     )
+    allow_private_targets: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = Field(
+        (),
+        description="Private hosts to which messages and commit statuses may go: names, addresses, networks, separated by commas.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="The least level of the server's own messages."
     )
@@ -204,6 +208,12 @@ class ServerSettings(_Settings):
         if value is not None and not value.startswith(("http://", "https://")):
             raise ValueError("expected an address such as https://ci.example.org")
         return value.rstrip("/") if value else None
+
+    @field_validator("allow_private_targets")
+    @classmethod
+    def _hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        Guard.allowing("", value)
+        return value
 
     @field_validator("secret_key")
     @classmethod

@@ -232,3 +232,21 @@ def test_the_page_speaks_chinese(house: House, page: Page) -> None:
     expect(page.get_by_test_id("run-state")).to_contain_text("通过")
     page.reload()
     expect(page.get_by_test_id("run-state")).to_contain_text("通过")
+
+
+def test_what_waits_for_a_person_is_decided_in_the_page(house: House, page: Page) -> None:
+    """The job goes on at once, and nobody is asked any more; who reads of it finds the reason."""
+    house.up()
+    project = house.project()
+    house.post("/api/environments", {"project": project, "name": "production"})
+    run = house.run(house.script_plan("echo deployed", project=project, environment="production"))
+    sign_in(house, page, f"/runs/{run}")
+    asked = page.get_by_test_id("approvals")
+    expect(asked).to_contain_text("environment production")
+    asked.get_by_test_id("approval-why").fill("reviewed")
+    asked.get_by_test_id("approve-button").click()
+    expect(asked).to_be_hidden()
+    house.wait_state(run, "passed")
+    expect(page.get_by_text("deployed", exact=True)).to_be_visible()
+    (decided,) = house.get("/api/approvals", run=run)["items"]
+    assert (decided["state"], decided["why"]) == ("approved", "reviewed")

@@ -441,3 +441,65 @@ def test_a_runner_that_is_killed_ends_its_job(desk: Desk) -> None:
     assert process.returncode == 1
     assert b"the runner died before the attempt had ended" in error
     assert not lives(mark)
+
+
+def test_a_matrix_is_one_job_for_each_combination(desk: Desk) -> None:
+    """Scripts have its values as variables; `--job` takes the matrix, or one of its jobs."""
+    desk.plan(
+        """
+jobs:
+  test:
+    matrix: {python: [3.10, "3.11"]}
+    checkout: false
+    steps:
+      - run: echo "python $TAILRACE_MATRIX_PYTHON and $ALSO"
+        env: {ALSO: "${matrix.python}"}
+      - run: echo "only here"
+        if: matrix.python == "3.11"
+  after:
+    needs: test
+    checkout: false
+    steps:
+      - run: echo "all are $OUTCOME"
+        env: {OUTCOME: "${needs.test.outcome}"}
+"""
+    )
+    status, out, _ = desk.exec()
+    assert status == 0
+    for line in ("python 3.10 and 3.10", "python 3.11 and 3.11", "only here", "all are passed"):
+        assert out.count(line) == 1, out
+    assert desk.exec("--job", "test")[1].count("python 3.1") == 2
+    assert desk.exec("--job", "test (3.11)")[1].count("python 3.1") == 1
+
+
+def test_a_failure_that_is_allowed_and_a_delay_before_the_next_attempt(desk: Desk) -> None:
+    """The exit status is that of what counts."""
+    desk.plan(
+        """
+jobs:
+  flaky:
+    checkout: false
+    retry: {max: 1, on: [exit_code], delay: 1s}
+    steps:
+      - run: test "$TAILRACE_ATTEMPT" = 2
+  lint: {allow_failure: true, checkout: false, steps: [{run: exit 3}]}
+  after: {needs: lint, checkout: false, steps: [{run: echo after}]}
+"""
+    )
+    status, out, error = desk.exec()
+    assert (status, "after" in out) == (0, True), error
+    assert "flaky: attempt 2 follows in 1 s" in error
+    assert "(allowed)" in error
+
+
+def test_parameters_have_their_defaults_and_answers_are_checked(desk: Desk) -> None:
+    """A variable of the run is an answer."""
+    desk.write(
+        ".tailrace.yml",
+        "parameters: {A: {type: choice, choices: [x, y], default: x}, B: {type: number}}\n"
+        "jobs: {job: {checkout: false, steps: [{run: 'echo $A $B'}]}}\n",
+    )
+    assert desk.exec("--var", "B=3")[:2] == (0, "x 3\n")
+    status, _, said = desk.exec("--var", "A=z")
+    assert status == 2
+    assert "parameter A must be x or y; found 'z'; parameter B is missing, and has no default" in said

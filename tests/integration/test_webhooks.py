@@ -139,7 +139,7 @@ def test_what_is_signed_but_wrong_is_kept_and_explained(home: House, body: bytes
         ("push_delete_branch", "push", 0),
         ("pull_request_opened", "pull_request", 1),
         ("pull_request_closed", "pull_request", 0),
-        ("pull_request_from_fork", "pull_request", 0),
+        ("pull_request_from_fork", "pull_request", 1),
         ("ping", "ping", 0),
     ],
 )

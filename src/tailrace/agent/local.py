@@ -65,6 +65,7 @@ class LocalRun:
         self._held: dict[str, _Held] = {}
         self._attempts = 0
         self._aborted_by: str | None = None
+        self._aborting = asyncio.Event()
         self._aborts = 0
         self._grace_s: float | None = None
         self._orders: set[asyncio.Task[None]] = set()
@@ -92,6 +93,7 @@ class LocalRun:
         Once more ends these too, and so does a grace: then they have no more than a moment.
         """
         self._aborted_by = self._aborted_by or by
+        self._aborting.set()
         self._aborts += 1
         self._grace_s = grace_s
         self._jobs.abort(by)
@@ -113,8 +115,14 @@ class LocalRun:
                 if outcome.state is not AttemptState.FAILED or not _wants_another(job, number, outcome):
                     took_s = asyncio.get_running_loop().time() - began
                     state = JobState(outcome.state.value)
-                    return JobEnd(state, outcome.detail, outcome.exit_code, took_s, finished.outputs)
+                    return JobEnd(
+                        state, outcome.detail, outcome.exit_code, took_s, finished.outputs, job.allow_failure
+                    )
                 number += 1
+                if job.retry is not None and job.retry.delay_s:
+                    self._viewer.notice(f"{job.name}: attempt {number} follows in {job.retry.delay_s} s")
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(self._aborting.wait(), job.retry.delay_s)
             return JobEnd(JobState.ABORTED, f"aborted by {self._aborted_by} before it began")
 
     async def _attempt(self, job: JobSpec, number: int) -> Finished:

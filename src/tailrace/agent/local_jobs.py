@@ -36,7 +36,7 @@ class LocalWork:
 class JobEnd(NamedTuple):
     """How a job ended; `detail` is one sentence for a person, `took_s` is None for a job that did not begin.
 
-    `outputs` is what its last attempt gives to those that need it.
+    `outputs` is what its last attempt gives to those that need it; `allowed`: that it failed does not count.
     """
 
     state: JobState
@@ -44,6 +44,7 @@ class JobEnd(NamedTuple):
     exit_code: int | None = None
     took_s: float | None = None
     outputs: Mapping[str, str] = {}
+    allowed: bool = False
 
 
 class LocalJobs:
@@ -63,7 +64,14 @@ class LocalJobs:
         """The jobs that begin now; those that never will end as skipped."""
         moves = progress(
             [
-                JobProgress(name, self._needs(job), self._states[name], job.condition)
+                JobProgress(
+                    name,
+                    self._needs(job),
+                    self._states[name],
+                    job.condition,
+                    self._matrices(job),
+                    job.allow_failure,
+                )
                 for name, job in self._work.jobs.items()
             ],
             self._values,
@@ -114,6 +122,13 @@ class LocalJobs:
     def _needs(self, job: JobSpec) -> tuple[str, ...]:
         return tuple(need for need in job.needs if need in self._work.jobs)
 
+    def _matrices(self, job: JobSpec) -> dict[str, tuple[str, ...]]:
+        """Those that it needs, as far as their jobs are run."""
+        found = {
+            name: tuple(one for one in jobs if one in self._work.jobs) for name, jobs in job.matrices.items()
+        }
+        return {name: jobs for name, jobs in found.items() if jobs}
+
     def _given(self, job: JobSpec) -> dict[str, Need]:
         return {
             name: Need(outcome=end.state.value, outputs=dict(end.outputs))
@@ -132,4 +147,5 @@ class LocalJobs:
             "ref": work.sources.ref,
             "revision": work.sources.revision,
         }
-        return RunValues(own, {**job.variables, **work.variables}, self._given(job)).value
+        variables = {**job.variables, **work.variables}
+        return RunValues(own, variables, self._given(job), job.matrix, self._matrices(job)).value

@@ -447,12 +447,15 @@ class Supervisor:
 
     def _fill(self) -> None:
         """Start what waits for a place. What an earlier agent did not start waits until the server says that it is ours still."""
+        places = 0 if self._stopping else self._capacity - self._running()
         for attempt in self._held.values():
+            if places <= 0:
+                return
             if attempt.runner or attempt.busy or attempt.finished or attempt.folder is None:
                 continue
-            ours = attempt.resumed and attempt.equipped and attempt.hopeless is None
-            if ours and not self._stopping and self._running() < self._capacity:
+            if attempt.resumed and attempt.equipped and attempt.hopeless is None:
                 self._start(attempt, attempt.folder)
+                places = self._capacity - self._running()
 
     def _start(self, attempt: Attempt, folder: AttemptFolder) -> None:
         taken = {one.user for one in self._carried() if one.user is not None}

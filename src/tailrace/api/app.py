@@ -15,14 +15,22 @@ from tailrace import __version__
 from tailrace.api.agent_artifacts import agent_artifacts_router
 from tailrace.api.agent_socket import AgentSockets, agent_router
 from tailrace.api.agents import agents_router
+from tailrace.api.approvals import approvals_router
 from tailrace.api.archive import archive_router
 from tailrace.api.artifacts import artifacts_router
 from tailrace.api.auth import App, Gate
+from tailrace.api.badges import badges_router
+from tailrace.api.channels import channels_router
 from tailrace.api.cron import cron_router
 from tailrace.api.deliveries import deliveries_router
+from tailrace.api.environments import environments_router
+from tailrace.api.hooks import hooks_router
 from tailrace.api.logs import logs_router
+from tailrace.api.notifications import notifications_router, rules_router
 from tailrace.api.page import page_routes
 from tailrace.api.pauses import pauses_router
+from tailrace.api.plan_checks import plan_checks_router
+from tailrace.api.plan_versions import plan_versions_router
 from tailrace.api.plans import plans_router
 from tailrace.api.problems import handle_problems, problem
 from tailrace.api.projects import projects_router
@@ -33,13 +41,13 @@ from tailrace.api.search import search_router
 from tailrace.api.secrets import secrets_router
 from tailrace.api.sessions import sessions_router
 from tailrace.api.triggers import triggers_router
+from tailrace.api.variables import variables_router
 from tailrace.api.watch_live import live_router
 from tailrace.api.watch_sse import describe_sse, sse_router
 from tailrace.api.webhooks import Inbox, webhooks_router
 from tailrace.artifacts.keeping import Keeper
 from tailrace.artifacts.reading import Reader
 from tailrace.artifacts.retention import ArtifactRetention
-from tailrace.domain.errors import Invalid
 from tailrace.ingest.desk import Desk
 from tailrace.live.hub import Describe
 from tailrace.live.topics import TopicHub
@@ -47,9 +55,10 @@ from tailrace.logs.proof import Prover
 from tailrace.logs.retention import Retention
 from tailrace.logs.sealer import Sealer
 from tailrace.logs.search import LogSearch
+from tailrace.notify.sender import Sender
 from tailrace.sources.base import Source
-from tailrace.sources.github import GitHub
-from tailrace.store.projects import list_projects
+from tailrace.sources.registry import Sources
+from tailrace.store.projects import get_hook, list_projects
 from tailrace.store.sealing import SealingKey
 from tailrace.triggers.inbox_retention import InboxRetention
 
@@ -85,6 +94,7 @@ class Parts:
     retention: Retention
     prover: Prover
     artifacts: ArtifactParts
+    sender: Sender
     inbox_retention: InboxRetention
 
 
@@ -109,22 +119,22 @@ def create_app(parts: Parts, lifespan: Lifespan) -> App:
         max_body_size=MAX_BODY_BYTES,
     )
     handle_problems(app)
-    inbox = Inbox(desk.store, desk.bus, parts.key, parts.deliveries)
-    github = GitHub()
-    sources: dict[str, Source] = {github.name: github}
+    sources = Sources()
+    inbox = Inbox(desk.store, desk.bus, parts.key, parts.deliveries, sources)
 
-    async def find_source(name: str, _project: int) -> Source:
-        if name not in sources:
-            raise Invalid(f"source {name!r}: expected {', '.join(sources)}")
-        return sources[name]
+    async def find_source(name: str, project: int) -> Source:
+        return sources.source(name, await desk.store.read(get_hook, project))
 
     replays = Replays(desk.store, desk.bus, find_source, parts.deliveries)
     for router in (
         sessions_router(desk.store, parts.url),
         projects_router(desk.store, parts.key),
+        plan_checks_router(desk.store, desk.lease_ms),
         plans_router(desk.store),
+        plan_versions_router(desk.store),
         secrets_router(desk.store, parts.key),
         runs_router(parts.runs, desk.store),
+        variables_router(desk.store),
         logs_router(desk.reader, parts.describe),
         search_router(desk.reader, parts.describe, desk.store, parts.search),
         archive_router(
@@ -132,13 +142,20 @@ def create_app(parts: Parts, lifespan: Lifespan) -> App:
         ),
         sse_router(desk.hub),
         live_router(desk.hub, parts.topics),
+        approvals_router(desk.store, desk.bus),
+        environments_router(desk.store),
         pauses_router(desk.store, desk.bus),
         protected_router(desk.store, desk.bus),
         agents_router(desk.store, desk.bus, desk.lease_ms),
+        channels_router(desk.store, parts.key, parts.sender),
+        rules_router(desk.store),
+        notifications_router(desk.store, desk.bus),
+        badges_router(desk.store, parts.key, parts.url),
         triggers_router(desk.store, desk.bus),
         cron_router(desk.store),
         deliveries_router(desk.store, replays),
-        webhooks_router(inbox, sources),
+        hooks_router(desk.store),
+        webhooks_router(inbox, sources.names),
         artifacts_router(desk.store, kept.reader, kept.retention, parts.key),
         agent_router(parts.sockets),
         agent_artifacts_router(desk.store, kept.keeper, kept.reader, parts.key),

@@ -24,6 +24,9 @@ SESSION_COOKIE = "tailrace_session"
 SESSION_LIFE_MS = 30 * 24 * 3600 * 1000
 CODE_LIFE_MS = 10 * 60 * 1000
 
+BADGES = "/api/badges/"
+"""Below it a request may have a key in its address instead of a token: READMEs show badges to everybody."""
+
 OPEN_BODY_BYTES = 64 * 1024
 """The most that someone who has not said who they are may send, but for webhooks."""
 
@@ -32,7 +35,11 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-_OPEN_API = {("POST", "/api/sessions"), ("POST", "/api/agents/register")}
+_OPEN_API = {
+    ("POST", "/api/sessions"),
+    ("POST", "/api/agents/register"),
+    ("GET", "/api/plan-schema.json"),  # editors have no token
+}
 _SAFE = {"GET", "HEAD", "OPTIONS"}
 _SIGN_IN = (
     "call with `Authorization: Bearer TOKEN`, or sign in with the link that `tailrace login-link` prints"
@@ -76,6 +83,8 @@ class Gate:
 
     def _guarded(self, scope: Scope) -> bool:
         path = scope["path"]
+        if path.startswith(BADGES) and scope.get("method") in _SAFE and b"key=" in scope["query_string"]:
+            return False  # the route looks at the key
         if (scope.get("method"), path) in _OPEN_API:
             return False
         return path.startswith("/api/") or path in ("/api", "/metrics")

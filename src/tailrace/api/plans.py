@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field, field_validator
+from sqlalchemy import Connection
 
 from tailrace.api.lists import Cursor, Limit, Page, page
 from tailrace.api.numbers import RowId
 from tailrace.api.projects import Name
 from tailrace.domain.model import PlanView
-from tailrace.domain.plan import parse_plan
+from tailrace.domain.plan import Plan, parse_plan
 from tailrace.store import Store
-from tailrace.store.plans import change_plan, create_plan, get_plan, list_plans, remove_plan
+from tailrace.store.plans import change_plan, create_plan, get_plan, list_plans, remove_plan, restore_plan
+from tailrace.store.schedules import follow_schedule
 
 Definition = Annotated[str, Field(max_length=1024 * 1024)]
 
@@ -49,31 +51,51 @@ def plans_router(store: Store) -> APIRouter:
 
     @router.get("/api/plans")
     async def show_all(
-        project: Annotated[RowId | None, Query()] = None, limit: Limit = 100, cursor: Cursor = None
+        project: Annotated[RowId | None, Query()] = None,
+        limit: Limit = 100,
+        cursor: Cursor = None,
+        removed: bool = False,
     ) -> Page[PlanView]:
-        found = await store.read(list_plans, project, cursor or 0, limit + 1)
+        found = await store.read(list_plans, project, cursor or 0, limit + 1, removed=removed)
         return page(found, limit, [plan.id for plan in found])
 
     @router.post("/api/plans", status_code=201)
-    async def create(wish: PlanWish) -> PlanView:
-        if wish.definition is not None:
-            parse_plan(wish.definition, "definition")
-        return await store.write(
-            create_plan, wish.project, wish.name, definition=wish.definition, path=wish.path
-        )
+    async def create(wish: PlanWish, request: Request) -> PlanView:
+        plan = None if wish.definition is None else parse_plan(wish.definition, "definition")
+        return await store.write(_create, wish, plan, request.state.name)
 
     @router.get("/api/plans/{id}")
     async def show(id: RowId) -> PlanView:
         return await store.read(get_plan, id)
 
     @router.put("/api/plans/{id}")
-    async def change(id: RowId, wish: PlanChange) -> PlanView:
-        if wish.definition is not None:
-            parse_plan(wish.definition, "definition")
-        return await store.write(change_plan, id, name=wish.name, definition=wish.definition)
+    async def change(id: RowId, wish: PlanChange, request: Request) -> PlanView:
+        plan = None if wish.definition is None else parse_plan(wish.definition, "definition")
+        return await store.write(_change, id, wish, plan, request.state.name)
 
     @router.delete("/api/plans/{id}", status_code=204)
     async def remove(id: RowId) -> None:
         await store.write(remove_plan, id)
 
+    @router.post("/api/plans/{id}/restore")
+    async def restore(id: RowId) -> PlanView:
+        """A removed plan, with its triggers, is back; 409 when it is not removed or its name is taken."""
+        return await store.write(restore_plan, id)
+
     return router
+
+
+def _create(connection: Connection, wish: PlanWish, plan: Plan | None, author: str) -> PlanView:
+    made = create_plan(
+        connection, wish.project, wish.name, definition=wish.definition, path=wish.path, author=author
+    )
+    if plan is not None:
+        follow_schedule(connection, made.id, plan.on)
+    return made
+
+
+def _change(connection: Connection, id: int, wish: PlanChange, plan: Plan | None, author: str) -> PlanView:
+    changed = change_plan(connection, id, name=wish.name, definition=wish.definition, author=author)
+    if plan is not None:
+        follow_schedule(connection, id, plan.on)
+    return changed

@@ -18,6 +18,7 @@ from tailrace.store.projects import (
     get_project,
     list_projects,
     remove_project,
+    restore_project,
     set_webhook_secret,
 )
 from tailrace.store.sealing import SealingKey
@@ -52,8 +53,8 @@ def projects_router(store: Store, key: SealingKey) -> APIRouter:
     router = APIRouter(tags=["projects"])
 
     @router.get("/api/projects")
-    async def show_all(limit: Limit = 100, cursor: Cursor = None) -> Page[Project]:
-        found = await store.read(list_projects, cursor or 0, limit + 1)
+    async def show_all(limit: Limit = 100, cursor: Cursor = None, removed: bool = False) -> Page[Project]:
+        found = await store.read(list_projects, cursor or 0, limit + 1, removed=removed)
         return page(found, limit, [project.id for project in found])
 
     @router.post("/api/projects", status_code=201)
@@ -80,6 +81,11 @@ def projects_router(store: Store, key: SealingKey) -> APIRouter:
     @router.delete("/api/projects/{id}", status_code=204)
     async def remove(id: RowId) -> None:
         await store.write(remove_project, id)
+
+    @router.post("/api/projects/{id}/restore")
+    async def restore(id: RowId) -> Project:
+        """A removed project, with its plans, is back; 409 when it is not removed or its name is taken."""
+        return await store.write(restore_project, id)
 
     async def keep_secret(project_id: int, secret: str | None) -> Project:
         sealed = None if secret is None else key.seal(secret, webhook_secret_row(project_id))

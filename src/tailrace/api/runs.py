@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Literal
+from contextlib import suppress
+from typing import Annotated, Literal, NamedTuple
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from sqlalchemy import Connection
 
 from tailrace.api.lists import Cursor, Limit, Page, page
 from tailrace.api.numbers import RowId
+from tailrace.api.parameters import Parameters, seal_parameters
 from tailrace.dispatch.why import explain, what_holds
-from tailrace.domain.errors import Invalid
+from tailrace.domain.errors import Invalid, MoveRefused
 from tailrace.domain.model import JobView, RunSummary, RunView
 from tailrace.domain.states import AttemptState, JobState, LogState, RunState
 from tailrace.live.bus import Bus
@@ -23,8 +25,10 @@ from tailrace.store import Store
 from tailrace.store.aborts import abort_run
 from tailrace.store.agents import list_agents
 from tailrace.store.jobs import get_job
+from tailrace.store.projects import get_project
 from tailrace.store.reopening import retry_failed, retry_job
-from tailrace.store.runs import RunFilter, get_run, list_runs
+from tailrace.store.runs import RunFilter, get_run, list_runs, runs_of_branch
+from tailrace.store.sealing import SealingKey
 from tailrace.triggers.manual import start_again, start_manual
 
 MAX_VARIABLES = 200
@@ -37,6 +41,7 @@ class RunWish(BaseModel):
     plan: RowId
     revision: Annotated[str, Field(pattern=r"^[^-\s~^:?*\[\\][^\s~^:?*\[\\]{0,255}$")] | None = None
     variables: Annotated[dict[str, str], Field(max_length=MAX_VARIABLES)] = {}
+    parameters: Parameters = {}
 
     @field_validator("variables")
     @classmethod
@@ -54,10 +59,38 @@ class RunWish(BaseModel):
 
 
 class RerunWish(BaseModel):
-    """`all` jobs in a new run, or those that `failed` or were aborted, once more in this one."""
+    """`all` jobs in a new run, or those that `failed` or were aborted, once more in this one.
+
+    A new run has the same version of the plan and the same revision, or the `newest`.
+    """
 
     model_config = ConfigDict(extra="forbid")
     jobs: Literal["all", "failed"] = "all"
+    plan: Literal["same", "newest"] = "same"
+    revision: Literal["same", "newest"] = "same"
+
+    @model_validator(mode="after")
+    def _is_one(self) -> RerunWish:
+        if self.jobs == "failed" and "newest" in (self.plan, self.revision):
+            raise ValueError(
+                "what failed is tried again in its own run, whose plan and revision stay: leave out"
+                ' "plan" and "revision", or "jobs"'
+            )
+        return self
+
+
+class AbortWish(BaseModel):
+    """All runs of a project's branch."""
+
+    model_config = ConfigDict(extra="forbid")
+    project: RowId
+    branch: Annotated[str, Field(min_length=1, max_length=1000)]
+
+
+class Aborted(BaseModel):
+    """The runs that were told to end."""
+
+    runs: list[int]
 
 
 class Runs:
@@ -70,34 +103,49 @@ class Runs:
         bus: Bus,
         lease_ms: int,
         stalled: Callable[[int, str | None], str | None],
+        key: SealingKey,
     ) -> None:
-        """`stalled` gives an attempt's `stalled` as it is now, from what the store has."""
+        """`stalled` gives an attempt's `stalled` as it is now, from what the store has; `key` seals values of parameters."""
         self._store = store
         self._logs = logs
         self._bus = bus
         self._lease_ms = lease_ms
         self._stalled = stalled
+        self._key = key
 
     async def show(self, id: int) -> RunView:
         """A run with its jobs, the sizes of logs that still grow, and why jobs wait. Raises NotFound."""
-        run, whys = await self._store.read(_run_with_whys, id, self._lease_ms)
-        return run.model_copy(update={"jobs": await self._complete(run.jobs, whys)})
+        run, waits = await self._store.read(_run_with_waits, id, self._lease_ms)
+        jobs = await self._complete(run.jobs, waits)
+        return run.model_copy(update={"jobs": jobs, "approval": waits.approvals.get(None)})
 
     async def show_job(self, id: int) -> JobView:
         """A job likewise. Raises NotFound."""
-        (job,) = await self._complete(*await self._store.read(_job_with_why, id, self._lease_ms))
+        (job,) = await self._complete(*await self._store.read(_job_with_waits, id, self._lease_ms))
         return job
 
     async def start(self, wish: RunWish, by: str) -> RunView:
         """A run that a person asked for."""
         id = await self._store.write(
-            start_manual, wish.plan, revision=wish.revision, variables=wish.variables, by=by
+            start_manual,
+            wish.plan,
+            revision=wish.revision,
+            variables=wish.variables,
+            parameters=seal_parameters(wish.parameters, self._key),
+            by=by,
         )
         return await self._begun(id)
 
-    async def start_again(self, id: int, by: str) -> RunView:
-        """The same once more."""
-        return await self._begun(await self._store.write(start_again, id, by=by))
+    async def start_again(self, id: int, by: str, wish: RerunWish) -> RunView:
+        """The same once more, or with what is newest."""
+        made = await self._store.write(
+            start_again,
+            id,
+            by=by,
+            newest_plan=wish.plan == "newest",
+            newest_revision=wish.revision == "newest",
+        )
+        return await self._begun(made)
 
     async def retry_failed(self, id: int) -> RunView:
         """Another attempt at each job that failed or was aborted. Raises NotFound, MoveRefused, Conflict."""
@@ -111,10 +159,23 @@ class Runs:
 
     async def abort(self, id: int, by: str) -> RunView:
         """End a run before its time. Raises NotFound, or MoveRefused when it has ended."""
+        await self._abort(id, by)
+        return await self.show(id)
+
+    async def abort_branch(self, wish: AbortWish, by: str) -> Aborted:
+        """End all runs of a branch, each by itself. Raises NotFound for the project."""
+        await self._store.read(get_project, wish.project)
+        aborted: list[int] = []
+        for id in await self._store.read(runs_of_branch, wish.project, wish.branch):
+            with suppress(MoveRefused):  # it ended by itself meanwhile
+                await self._abort(id, by)
+                aborted.append(id)
+        return Aborted(runs=aborted)
+
+    async def _abort(self, id: int, by: str) -> None:
         for agent in await self._store.write(abort_run, id, by):
             self._bus.publish(agent_scope(agent))
         wake_run(self._bus, id)
-        return await self.show(id)
 
     async def _begun(self, id: int) -> RunView:
         self._bus.publish(QUEUE)
@@ -122,9 +183,14 @@ class Runs:
         wake_run(self._bus, id)
         return await self.show(id)
 
-    async def _complete(self, jobs: Sequence[JobView], whys: Mapping[int, str]) -> tuple[JobView, ...]:
+    async def _complete(self, jobs: Sequence[JobView], waits: _Waits) -> tuple[JobView, ...]:
         shown = [await self._with_open_logs(job) for job in jobs]
-        return tuple(job.model_copy(update={"why": whys[job.id]}) if job.id in whys else job for job in shown)
+        return tuple(
+            job.model_copy(update={"why": waits.whys[job.id], "approval": waits.approvals.get(job.id)})
+            if job.id in waits.whys
+            else job
+            for job in shown
+        )
 
     async def _with_open_logs(self, job: JobView) -> JobView:
         open_logs = [
@@ -147,25 +213,32 @@ class Runs:
         return job.model_copy(update={"attempts": attempts})
 
 
-def _run_with_whys(connection: Connection, id: int, lease_ms: int) -> tuple[RunView, Mapping[int, str]]:
+class _Waits(NamedTuple):
+    """What jobs wait for, in words, by id; and the approvals that are asked for, by the job's id, None for the whole run."""
+
+    whys: Mapping[int, str]
+    approvals: Mapping[int | None, int]
+
+
+def _run_with_waits(connection: Connection, id: int, lease_ms: int) -> tuple[RunView, _Waits]:
     run = get_run(connection, id)
-    return run, _whys(connection, run.jobs, lease_ms)
+    return run, _waits(connection, run.jobs, lease_ms)
 
 
-def _job_with_why(connection: Connection, id: int, lease_ms: int) -> tuple[tuple[JobView], Mapping[int, str]]:
+def _job_with_waits(connection: Connection, id: int, lease_ms: int) -> tuple[tuple[JobView], _Waits]:
     job = get_job(connection, id)
-    return (job,), _whys(connection, (job,), lease_ms)
+    return (job,), _waits(connection, (job,), lease_ms)
 
 
-def _whys(connection: Connection, jobs: Sequence[JobView], lease_ms: int) -> Mapping[int, str]:
-    """Of jobs of one run, by id, what those wait for that do; asked once for all."""
+def _waits(connection: Connection, jobs: Sequence[JobView], lease_ms: int) -> _Waits:
+    """Of jobs of one run; asked once for all."""
     waiting = [job for job in jobs if job.state in (JobState.WAITING, JobState.PENDING)]
     if not waiting:
-        return {}
+        return _Waits({}, {})
     held = what_holds(connection, waiting[0].run)
     agents = list_agents(connection, lease_ms)
     words = {job.id: explain(job, agents, held) for job in waiting}
-    return {id: why for id, why in words.items() if why is not None}
+    return _Waits({id: why for id, why in words.items() if why is not None}, held.approvals)
 
 
 def runs_router(runs: Runs, store: Store) -> APIRouter:
@@ -190,6 +263,11 @@ def runs_router(runs: Runs, store: Store) -> APIRouter:
     async def start(wish: RunWish, request: Request) -> RunView:
         return await runs.start(wish, request.state.name)
 
+    @router.post("/api/runs/abort")
+    async def abort_branch(wish: AbortWish, request: Request) -> Aborted:
+        """All that have not ended."""
+        return await runs.abort_branch(wish, request.state.name)
+
     @router.get("/api/runs/{id}")
     async def show(id: RowId) -> RunView:
         return await runs.show(id)
@@ -203,8 +281,9 @@ def runs_router(runs: Runs, store: Store) -> APIRouter:
         id: RowId, request: Request, response: Response, wish: RerunWish | None = None
     ) -> RunView:
         """201 and a new run; or 200 and this one, which goes on with what failed."""
-        if wish is None or wish.jobs == "all":
-            return await runs.start_again(id, request.state.name)
+        wish = wish or RerunWish()
+        if wish.jobs == "all":
+            return await runs.start_again(id, request.state.name, wish)
         response.status_code = 200
         return await runs.retry_failed(id)
 

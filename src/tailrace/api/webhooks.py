@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import re
 import secrets
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import structlog
@@ -20,9 +21,11 @@ from starlette.responses import JSONResponse, Response
 from tailrace.api.problems import problem
 from tailrace.api.projects import webhook_secret_row
 from tailrace.domain.errors import Invalid, NoRoom, Unauthorised
+from tailrace.domain.events import Event
 from tailrace.live.bus import Bus
 from tailrace.live.scopes import PLANNING, QUEUE, wake_run
 from tailrace.sources.base import Ignored, Source
+from tailrace.sources.registry import Sources
 from tailrace.store import Store
 from tailrace.store.deliveries import NewDelivery, add_refusal
 from tailrace.store.projects import WebhookTarget, find_webhook_target
@@ -37,7 +40,8 @@ REFUSED = (
     "this webhook was refused: there is no such project, it has no webhook secret, or the signature does not match."
     " Who runs the server finds the cause at /api/refusals"
 )
-_SECRET_HEADERS = {"authorization", "cookie", "proxy-authorization", "x-gitlab-token"}
+_TELLING = re.compile(r"auth|cookie|credential|passw|secret|token|api-?key")
+"""Of the names of headers that hold a secret, also where a sender put it by mistake."""
 _log = structlog.get_logger("webhooks")
 
 
@@ -53,20 +57,24 @@ class DeliveryAnswer(BaseModel):
 class Inbox:
     """Takes webhooks in: nothing is kept of a sender who does not know the secret but the headers."""
 
-    def __init__(self, store: Store, bus: Bus, key: SealingKey, folder: Path) -> None:
+    def __init__(self, store: Store, bus: Bus, key: SealingKey, folder: Path, sources: Sources) -> None:
         self._store = store
+        self._sources = sources
         self._bus = bus
         self._key = key
         self._folder = folder
 
     async def verify(
-        self, source: Source, project: str, headers: Mapping[str, str], body: bytes
-    ) -> WebhookTarget:
-        """The project that the webhook is for; raises Unauthorised, after keeping the headers of the refused.
+        self, name: str, project: str, headers: Mapping[str, str], body: bytes
+    ) -> tuple[WebhookTarget, Source]:
+        """The project that the webhook is for, and the source as it wants it; `name` is the source's.
+
+        Raises Unauthorised, after keeping the headers of the refused.
 
         A stranger learns nothing of which projects there are: the cause is in the refusal, for who runs the server.
         """
         target = await self._store.read(find_webhook_target, project)
+        source = self._sources.source(name, target.hook if target else None)
         try:
             if target is None:
                 raise Unauthorised(
@@ -79,9 +87,11 @@ class Inbox:
             source.verify(self._secret(target.id, target.sealed), headers, body)
         except Unauthorised as error:
             _log.warning("a webhook was refused", project=project, source=source.name, why=str(error))
-            await self._store.write(add_refusal, project[:200], source.name, str(error), _kept(headers))
+            await self._store.write(
+                add_refusal, project[:200], source.name, str(error), _kept(source, headers)
+            )
             raise Unauthorised(REFUSED) from None
-        return target
+        return target, source
 
     def _secret(self, project_id: int, sealed: bytes) -> bytes:
         try:
@@ -98,7 +108,7 @@ class Inbox:
         file = await asyncio.to_thread(self._write, packed) if len(packed) > INLINE_BYTES else None
         event, state, detail = None, "accepted", None
         try:
-            found = source.read(headers, body)
+            found = await _read(source, headers, body)
             if isinstance(found, Ignored):
                 state, detail = "ignored", found.why
             else:
@@ -110,7 +120,7 @@ class Inbox:
             source=source.name,
             key=source.delivery_key(headers),
             event=source.event_name(headers),
-            headers=_kept(headers),
+            headers=_kept(source, headers),
             body=None if file else packed,
             body_file=file.name if file else None,
             state=state,
@@ -148,24 +158,24 @@ class Inbox:
         return path
 
 
-def webhooks_router(inbox: Inbox, sources: Mapping[str, Source]) -> APIRouter:
+def webhooks_router(inbox: Inbox, names: Sequence[str]) -> APIRouter:
     """One route for each source: `POST /hooks/{source}/{project}`, where the project is its name or id."""
     router = APIRouter(tags=["webhooks"])
 
-    for source in sources.values():
+    for name in names:
         router.add_api_route(
-            f"/hooks/{source.name}/{{project}}",
-            _receiver(inbox, source),
+            f"/hooks/{name}/{{project}}",
+            _receiver(inbox, name),
             methods=["POST"],
-            name=f"receive_{source.name}",
+            name=f"receive_{name}",
             status_code=202,
             response_model=DeliveryAnswer,
-            summary=f"A webhook of {source.name}: signed, kept, answered, run",
+            summary=f"A webhook of {name}: signed, kept, answered, run",
         )
     return router
 
 
-def _receiver(inbox: Inbox, source: Source):
+def _receiver(inbox: Inbox, name: str):
     async def receive(project: str, request: Request) -> Response:
         try:
             body = await read_body(request)
@@ -176,7 +186,7 @@ def _receiver(inbox: Inbox, source: Source):
                 413, f"the body is larger than {MAX_BODY_BYTES} bytes, the most that a webhook may have"
             )
         headers = {name.lower(): value for name, value in request.headers.items()}
-        target = await inbox.verify(source, project, headers, body)
+        target, source = await inbox.verify(name, project, headers, body)
         accepted = await inbox.take(source, target, headers, body)
         if accepted.state == "invalid":
             return problem(400, f"{accepted.detail} (kept as delivery {accepted.delivery})")
@@ -213,5 +223,17 @@ def _remove(file: Path | None) -> None:
         file.unlink(missing_ok=True)
 
 
-def _kept(headers: Mapping[str, str]) -> dict[str, str]:
-    return {name: value[:2000] for name, value in headers.items() if name.lower() not in _SECRET_HEADERS}
+async def _read(source: Source, headers: Mapping[str, str], body: bytes) -> Event | Ignored:
+    """What happened; a large body is read beside the loop, which others wait for."""
+    if len(body) <= INLINE_BYTES:
+        return source.read(headers, body)
+    return await asyncio.to_thread(source.read, headers, body)
+
+
+def _kept(source: Source, headers: Mapping[str, str]) -> dict[str, str]:
+    """The headers without those that may hold a secret."""
+    return {
+        name: value[:2000]
+        for name, value in headers.items()
+        if name.lower() not in source.secret_headers and _TELLING.search(name.lower()) is None
+    }

@@ -77,7 +77,7 @@ def exec_plan(
         raise CallFailed(f"--capacity {capacity}: expected 1 or more")
     path, plan = _read_plan(plan_file)
     jobs = _chosen(plan, job, with_needs=needs)
-    variables = dict(map(_variable, var))
+    variables = _with_parameters(plan, dict(map(_variable, var)))
     hide_memory()
     secrets = read_secrets(secret, secret_file)
     for warning in secrets.warnings:
@@ -177,10 +177,15 @@ def _nearest() -> Path:
 
 def _chosen(plan: Plan, names: tuple[str, ...], *, with_needs: bool) -> dict[str, JobSpec]:
     """The jobs that are to run, in the plan's order."""
+    # The name of a matrix stands for all of its jobs.
+    wanted = set[str]() if names else set(plan.jobs)
     for name in names:
-        if name not in plan.jobs:
+        fits = [
+            job for job in plan.jobs if job == name or (plan.jobs[job].matrix and job.startswith(f"{name} ("))
+        ]
+        if not fits:
             raise CallFailed(f"--job {name}: the plan has no such job; it has {', '.join(plan.jobs)}")
-    wanted = set(names or plan.jobs)
+        wanted.update(fits)
     more = set(wanted) if with_needs else set[str]()
     while more:
         more = {needed for name in more for needed in plan.jobs[name].needs} - wanted
@@ -193,6 +198,14 @@ def _variable(text: str) -> tuple[str, str]:
     if not equals or not is_name(name):
         raise CallFailed(f"--var {text!r}: expected NAME=VALUE; NAME: {NAME_RULE}")
     return name, value
+
+
+def _with_parameters(plan: Plan, variables: dict[str, str]) -> dict[str, str]:
+    """The run's variables, those that answer the plan's parameters checked, and defaults for the others."""
+    from tailrace.domain.parameters import resolve
+
+    texts = {name: one for name, one in plan.parameters.items() if one.kind != "secret"}
+    return {**variables, **resolve(texts, variables, asked=True).texts}
 
 
 def _check_secrets(jobs: Mapping[str, JobSpec], secrets: Mapping[str, str]) -> None:

@@ -48,14 +48,19 @@ class ExecViewer:
         for name, end in ends.items():
             took = f" in {end.took_s:.1f} s" if end.took_s is not None else ""
             why = f": {end.detail}" if end.detail else ""
+            why += " (allowed)" if _is_allowed(end) else ""
             print(f"{name:<{width}}  {end.state}{took}{why}", file=sys.stderr)
 
 
 def exit_status(ends: Mapping[str, JobEnd]) -> int:
     """What stands for how the jobs ended: 0 passed, 130 aborted, else the exit code of one that failed, or 1."""
-    states = {end.state for end in ends.values()}
+    states = {end.state for end in ends.values() if not _is_allowed(end)}
     if JobState.ABORTED in states:
         return 130
     if JobState.FAILED in states:
-        return next((end.exit_code for end in ends.values() if end.exit_code), 1)
+        return next((end.exit_code for end in ends.values() if end.exit_code and not _is_allowed(end)), 1)
     return 0
+
+
+def _is_allowed(end: JobEnd) -> bool:
+    return end.allowed and end.state is JobState.FAILED

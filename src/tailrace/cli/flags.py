@@ -110,6 +110,12 @@ class ServerFlags:
             help="The most bytes of any job's log (with KiB, MiB or GiB): no plan's `limit` is higher."
         ),
     ] = None
+    allow_private_targets: Annotated[
+        str | None,
+        Parameter(
+            help="Private hosts to which messages and commit statuses may go: names, addresses, networks, separated by commas.",
+        ),
+    ] = None
     log_level: Annotated[str | None, Parameter(help=LOG_LEVEL.format("server"))] = None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json as json_module
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -32,35 +33,73 @@ def add_plan(
     """
     client = connect(flags)
     body: dict[str, object] = {"project": find_project(client, project)["id"], "name": name}
-    body |= {"path": path} if file is None else {"definition": _read(file)}
+    body |= {"path": path} if file is None else {"definition": read_definition(file)}
     print(client.post("/api/plans", body)["id"])
     return 0
 
 
-def list_plans(*, json: bool = False, flags: ClientFlags = NO_CLIENT_FLAGS) -> int:
-    """List the plans."""
-    found = connect(flags).get("/api/plans", limit=500)["items"]
+def list_plans(*, removed: bool = False, json: bool = False, flags: ClientFlags = NO_CLIENT_FLAGS) -> int:
+    """List the plans.
+
+    Parameters
+    ----------
+    removed:
+        Those that were removed, which can be restored.
+    """
+    found = connect(flags).get("/api/plans", limit=500, removed=removed)["items"]
     columns = {"ID": "id", "PROJECT": "project_name", "NAME": "name", "VERSION": "version", "PATH": "path"}
     show(found, as_json=json, columns=columns)
     return 0
 
 
-def check_plan(file: Annotated[str, Parameter(allow_leading_hyphen=True)] = ".tailrace.yml") -> int:
+def check_plan(
+    file: Annotated[str, Parameter(allow_leading_hyphen=True)] = ".tailrace.yml",
+    *,
+    agents: bool = False,
+    json: bool = False,
+    flags: ClientFlags = NO_CLIENT_FLAGS,
+) -> int:
     """Check a plan file: every fault with its line and column; exit status 1 when there is any.
 
     Parameters
     ----------
     file:
         The plan file; `-` reads standard input.
+    agents:
+        Ask the server too, and warn of jobs that none of its agents could execute.
+    json:
+        Print one object: `file`, `ok`, `jobs`, and `errors` and `warnings`, each with `line`, `column` and `message`.
     """
-    from tailrace.domain.plan import PlanInvalid, parse_plan
+    from tailrace.domain.plan import check
 
-    try:
-        plan = parse_plan(_read(file), file)
-    except PlanInvalid as error:
+    checked = check.check_plan(_read(file), file)
+    warnings = checked.warnings
+    if agents:
+        found = connect(flags).get("/api/agents", limit=500)["items"]
+        warnings += check.warnings_of_labels(checked, file, [one["labels"] for one in found])
+    jobs = list(checked.plan.jobs) if checked.plan else []
+    if json:
+        said: dict[str, object] = {"file": file, "ok": not checked.errors, "jobs": jobs}
+        for key, places in (("errors", checked.errors), ("warnings", warnings)):
+            said[key] = [{"line": at.line, "column": at.column, "message": at.message} for at in places]
+        print(json_module.dumps(said, indent=2, ensure_ascii=False))
+        return 1 if checked.errors else 0
+    for error in checked.errors:
         print(error, file=sys.stderr)
+    for warning in warnings:
+        place = f"{warning.file}:{warning.line}:{warning.column}"
+        print(f"{place}: warning: {warning.message}", file=sys.stderr)
+    if checked.errors:
         return 1
-    print(f"{file}: {len(plan.jobs)} jobs, no fault")
+    print(f"{file}: {len(jobs)} jobs, no fault")
+    return 0
+
+
+def show_schema() -> int:
+    """Print the JSON Schema of plan files, for editors."""
+    from tailrace.domain.plan.schema import plan_schema
+
+    print(json_module.dumps(plan_schema(), indent=2))
     return 0
 
 
@@ -78,10 +117,15 @@ def find_plan(client: Client, name: str) -> dict[str, object]:
     raise CallFailed(f"there is no plan {name!r}: `tailrace plan list` shows them")
 
 
-def _read(file: str) -> str:
+def read_definition(file: str) -> str:
+    """The text of a plan file, `-` for standard input; raises CallFailed."""
+    return _read(file).decode(errors="replace")
+
+
+def _read(file: str) -> bytes:
     if file == "-":
-        return sys.stdin.read()
+        return sys.stdin.buffer.read()
     try:
-        return Path(file).read_text()
+        return Path(file).read_bytes()
     except OSError as error:
         raise CallFailed(f"{file}: {error.strerror}") from None

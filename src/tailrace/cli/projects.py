@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json as json_module
 import sys
 from typing import Annotated
 
@@ -36,9 +37,15 @@ def add_project(
     return 0
 
 
-def list_projects(*, json: bool = False, flags: ClientFlags = NO_CLIENT_FLAGS) -> int:
-    """List the projects."""
-    found = connect(flags).get("/api/projects", limit=500)["items"]
+def list_projects(*, removed: bool = False, json: bool = False, flags: ClientFlags = NO_CLIENT_FLAGS) -> int:
+    """List the projects.
+
+    Parameters
+    ----------
+    removed:
+        Those that were removed, which can be restored.
+    """
+    found = connect(flags).get("/api/projects", limit=500, removed=removed)["items"]
     show(found, as_json=json, columns={"ID": "id", "NAME": "name", "REPOSITORY": "repository"})
     return 0
 
@@ -47,6 +54,54 @@ def remove_project(name: str, *, flags: ClientFlags = NO_CLIENT_FLAGS) -> int:
     """Remove a project, by name or id; its runs and logs stay."""
     client = connect(flags)
     client.call("DELETE", f"/api/projects/{find_project(client, name)['id']}")
+    return 0
+
+
+def edit_project(
+    project: str,
+    *,
+    name: str | None = None,
+    repository: str | None = None,
+    webhook_secret: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None,
+    json: bool = False,
+    flags: ClientFlags = NO_CLIENT_FLAGS,
+) -> int:
+    """Change a project, by name or id; what is not given stays.
+
+    Parameters
+    ----------
+    name:
+        Letters, digits, `_`, `.` and `-`.
+    repository:
+        What git clones: an address or an absolute path.
+    webhook_secret:
+        What webhooks are signed with; `-` reads it from standard input, an empty one takes it away.
+    """
+    client = connect(flags)
+    secret = sys.stdin.readline().strip() if webhook_secret == "-" else webhook_secret
+    body: dict[str, object] = {
+        k: v for k, v in {"name": name, "repository": repository}.items() if v is not None
+    }
+    if secret is not None:
+        body["webhook_secret"] = secret or None
+    if not body:
+        raise CallFailed("nothing to change: give --name, --repository or --webhook-secret")
+    changed = client.call("PATCH", f"/api/projects/{find_project(client, project)['id']}", body=body)
+    print(json_module.dumps(changed, indent=2, ensure_ascii=False) if json else changed["id"])
+    return 0
+
+
+def restore_project(name: str, *, json: bool = False, flags: ClientFlags = NO_CLIENT_FLAGS) -> int:
+    """Bring a removed project back, by name or id, with its plans."""
+    client = connect(flags)
+    found = client.get("/api/projects", limit=500, removed=True)["items"]
+    fits = [one for one in found if str(one["id"]) == name] or [one for one in found if one["name"] == name]
+    if len(fits) != 1:
+        which = ", ".join(str(one["id"]) for one in fits)
+        why = f"could be {which}: say which" if fits else "is none that was removed"
+        raise CallFailed(f"{name!r} {why}: `tailrace project list --removed` shows them")
+    restored = client.post(f"/api/projects/{fits[0]['id']}/restore")
+    print(json_module.dumps(restored, indent=2, ensure_ascii=False) if json else restored["id"])
     return 0
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json as json_module
-from typing import Annotated, Any
+import os
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -12,6 +13,7 @@ from tailrace.cli.client import CallFailed, Client, connect, show
 from tailrace.cli.flags import NO_CLIENT_FLAGS, ClientFlags
 from tailrace.cli.log_targets import find_target
 from tailrace.cli.plans import find_plan
+from tailrace.cli.projects import find_project
 
 
 def run(
@@ -19,6 +21,8 @@ def run(
     *,
     revision: str | None = None,
     var: Annotated[tuple[str, ...], Parameter(name=["--var"])] = (),
+    param: Annotated[tuple[str, ...], Parameter(name=["--param", "-p"])] = (),
+    secret_param: Annotated[tuple[str, ...], Parameter(name=["--secret-param"])] = (),
     follow: Annotated[bool, Parameter(name=["--follow", "-f"], negative="")] = False,
     json: bool = False,
     flags: ClientFlags = NO_CLIENT_FLAGS,
@@ -36,11 +40,24 @@ def run(
         A commit, branch or tag; the default branch when left out.
     var:
         NAME=VALUE, may be given more than once.
+    param:
+        NAME=VALUE of a parameter of the plan, may be given more than once.
+    secret_param:
+        The name of a parameter whose value is taken from this command's environment; may be given more than once.
     follow:
         Show the output live.
     """
     client = connect(flags)
-    body: dict[str, object] = {"plan": find_plan(client, plan)["id"], "variables": dict(map(_variable, var))}
+    body: dict[str, object] = {
+        "plan": find_plan(client, plan)["id"],
+        "variables": dict(_pair("--var", one) for one in var),
+    }
+    parameters = {
+        **dict(_pair("--param", one) for one in param),
+        **dict(map(_from_environment, secret_param)),
+    }
+    if parameters:
+        body["parameters"] = parameters
     if revision is not None:
         body["revision"] = revision
     return _begun(client, client.post("/api/runs", body), follow=follow, json=json)
@@ -69,9 +86,31 @@ def runs(
     return 0
 
 
-def abort(run: int, *, flags: ClientFlags = NO_CLIENT_FLAGS) -> int:
-    """Abort a run; once more: the steps of `finally` end too."""
-    connect(flags).post(f"/api/runs/{run}/abort")
+def abort(
+    run: int | None = None,
+    *,
+    project: str | None = None,
+    branch: str | None = None,
+    flags: ClientFlags = NO_CLIENT_FLAGS,
+) -> int:
+    """Abort a run; once more: the steps of `finally` end too. Or all runs of a branch, and print their ids.
+
+    Parameters
+    ----------
+    project:
+        With --branch, instead of a run: its name or id.
+    branch:
+        All of its runs that have not ended.
+    """
+    client = connect(flags)
+    if run is not None and project is None and branch is None:
+        client.post(f"/api/runs/{run}/abort")
+        return 0
+    if run is not None or project is None or branch is None:
+        raise CallFailed("name a run, or --project and --branch")
+    wish = {"project": find_project(client, project)["id"], "branch": branch}
+    for aborted in client.post("/api/runs/abort", wish)["runs"]:
+        print(aborted)
     return 0
 
 
@@ -79,6 +118,8 @@ def rerun(
     run: int,
     *,
     failed: bool = False,
+    plan: Literal["same", "newest"] = "same",
+    revision: Literal["same", "newest"] = "same",
     follow: Annotated[bool, Parameter(name=["--follow", "-f"], negative="")] = False,
     json: bool = False,
     flags: ClientFlags = NO_CLIENT_FLAGS,
@@ -89,13 +130,18 @@ def rerun(
     ----------
     failed:
         Another attempt at each job that failed or was aborted, in the same run; what passed is not done again.
+    plan:
+        Whether a plan that is kept in the server is as it was for the run, or as it is now.
+    revision:
+        The same commit, or the newest of the run's branch, tag or pull request.
     follow:
         Show the output live; the exit status is as with `tailrace run --follow`.
     """
     if failed and follow:
         raise CallFailed(f"--follow begins with the first attempts: follow with `tailrace logs {run} -f`")
     client = connect(flags)
-    begun = client.post(f"/api/runs/{run}/rerun", {"jobs": "failed" if failed else "all"})
+    wish = {"jobs": "failed" if failed else "all", "plan": plan, "revision": revision}
+    begun = client.post(f"/api/runs/{run}/rerun", wish)
     return _begun(client, begun, follow=follow, json=json)
 
 
@@ -128,8 +174,15 @@ def _begun(client: Client, run: dict[str, Any], *, follow: bool, json: bool) -> 
     return interrupt.run(follow_run(client, run["id"]))
 
 
-def _variable(text: str) -> tuple[str, str]:
+def _pair(flag: str, text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not equals:
-        raise CallFailed(f"--var {text!r}: expected NAME=VALUE")
+        raise CallFailed(f"{flag} {text!r}: expected NAME=VALUE")
+    return name, value
+
+
+def _from_environment(name: str) -> tuple[str, str]:
+    value = os.environ.get(name)
+    if value is None:
+        raise CallFailed(f"--secret-param {name}: the environment has no variable of that name")
     return name, value

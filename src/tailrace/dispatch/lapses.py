@@ -1,5 +1,5 @@
-"""Notices agents that stay away: a lease that has run out goes back to the queue or ends its attempt; and attempts that
-none took in time."""
+"""Notices agents that stay away: a lease that has run out goes back to the queue or ends its attempt; attempts that
+none took in time; and jobs whose next attempt is due."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from tailrace.live.scopes import AGENTS, LAPSED, SEALING, agent_scope, wake_ende
 from tailrace.logs.base import LogReader, end_of
 from tailrace.store import Store
 from tailrace.store.agents import list_agents
+from tailrace.store.delays import find_due, queue_due
 from tailrace.store.jobs import get_job
 from tailrace.store.leases import Lapsed, end_lapsed, find_lapsed
 from tailrace.store.servers import stamp_server
@@ -83,6 +84,9 @@ class LapseKeeper:
             await self.end(lapsed)
         for late in await self._store.read(find_late):
             await self.give_up(late)
+        for due in await self._store.read(find_due):
+            if await self._store.write(queue_due, due):
+                wake_ended(self._bus, due.run_id, True)
         now = time.monotonic()
         left = await self._store.read(find_left_logs, self._away_ms)
         self._left = {one.log_id: self._left.get(one.log_id, now) for one in left}

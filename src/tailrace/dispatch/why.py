@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from tailrace.domain.model import AgentView, JobView
+from tailrace.domain.model import AgentView, JobView, iso_time
 from tailrace.domain.states import AgentMode, AttemptState, JobState
 from tailrace.domain.trust import Origin, Protected, open_to
+from tailrace.store.asking import open_approvals
 from tailrace.store.pauses import QUEUE, Pause, list_pauses
 from tailrace.store.protected import who_may
 from tailrace.store.runs import summaries
@@ -17,13 +18,15 @@ from tailrace.store.turns import Turn, turn_of
 
 
 class Held(NamedTuple):
-    """What may keep a job back that its agents cannot tell of: its run's turn, pauses that concern it, and trust."""
+    """What may keep a job back that its agents cannot tell of: its run's turn, pauses that concern it, trust, and approvals that
+    are asked for (ids, by the job's id; None: for the whole run)."""
 
     turn: Turn | None
     pauses: Sequence[Pause]
     origin: Origin
     project: str
     protected: Protected
+    approvals: Mapping[int | None, int] = {}
 
 
 def what_holds(connection: Connection, run_id: int) -> Held:
@@ -32,11 +35,22 @@ def what_holds(connection: Connection, run_id: int) -> Held:
     scopes = (QUEUE, f"project/{run.project}")
     pauses = [one for one in list_pauses(connection) if one.scope in scopes]
     origin = Origin(run.project, run.from_fork)
-    return Held(turn_of(connection, run_id), pauses, origin, run.project_name, who_may(connection))
+    return Held(
+        turn_of(connection, run_id),
+        pauses,
+        origin,
+        run.project_name,
+        who_may(connection),
+        open_approvals(connection, run_id),
+    )
 
 
 def explain(job: JobView, agents: Sequence[AgentView], held: Held) -> str | None:
     """What a waiting or pending job waits for; None for any other."""
+    if job.state is JobState.WAITING and None in held.approvals:
+        return f"its commit comes from a fork: it waits for approval {held.approvals[None]}"
+    if job.state is JobState.WAITING and job.id in held.approvals:
+        return f"waits for approval {held.approvals[job.id]} to use environment {job.environment}"
     if job.state is JobState.WAITING and held.turn is not None:
         runs = ", ".join(str(run) for run in held.turn.holders)
         return f"waits for its turn in concurrency group {held.turn.group!r}, held by run {runs}"
@@ -44,6 +58,8 @@ def explain(job: JobView, agents: Sequence[AgentView], held: Held) -> str | None
         return f"waits for {', '.join(job.needs)}"
     if job.state is not JobState.PENDING:
         return None
+    if job.retry_at is not None:
+        return f"attempt {len(job.attempts) + 1} follows at {iso_time(job.retry_at)}, after the delay of its retry"
     if job.attempts and job.attempts[-1].state is AttemptState.LEASED:
         return f"agent {job.agent} is starting it"
     for pause in held.pauses:

@@ -5,6 +5,7 @@ TailraceError
 ├── Conflict            the request contradicts what is stored (a name that is taken)
 ├── Invalid             the input is wrong; says where and what is allowed
 ├── Unauthorised        no token, session or signature that we know
+├── Forbidden           we know who asks, and they may not
 ├── Crowded             as many as there may be are here already; later there is room
 ├── MoveRefused         a state machine does not allow this move from this state
 ├── LeaseLost           an agent speaks for an attempt that it no longer holds
@@ -53,6 +54,10 @@ class Invalid(TailraceError):
 
 class Unauthorised(TailraceError):
     """No token, session or signature that we know."""
+
+
+class Forbidden(TailraceError):
+    """We know who asks, and they may not."""
 
 
 class Crowded(TailraceError):

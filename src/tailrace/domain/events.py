@@ -25,7 +25,8 @@ class Event(BaseModel):
 
     `ref` is the full name (refs/heads/main, refs/tags/v1, refs/pull/7/head); `branch` is the branch's or tag's short
     name (of a pull request: its head branch); `revision` is 40 or 64 hexadecimal digits, or None where the newest is meant;
-    `deleted` says that the branch or tag is gone and there is nothing to run; `action` is the forge's own word (opened, …).
+    `deleted` says that the branch or tag is gone and there is nothing to run; `action` is GitHub's word
+    whatever the forge: opened, synchronize (new commits), reopened, edited, closed, merged, ….
 
     `before` is the revision that the ref had until then. `message` is the whole message of the commit. `changed` are the paths,
     from the repository's root, that the event touched; None where its sender does not say, or does not say all.

@@ -30,6 +30,7 @@ class Lease(BaseModel):
     folder, and marks every process of the attempt (environment `TAILRACE_COOKIE`). `log` is the log's id. `repository` is what git
     clones; `revision` is what it checks out. `event` is what the run came from. `variables` holds the run's own variables, over the
     job's. `needs` holds the jobs of which the job names something. `grace_s` is the time between SIGTERM and SIGKILL.
+    `from_fork`: its commit is a stranger's, it gets no secrets.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -49,6 +50,7 @@ class Lease(BaseModel):
     job: JobSpec
     variables: dict[str, str] = {}
     needs: dict[str, Need] = {}
+    from_fork: bool = False
     grace_s: float = 10.0
 
     @property

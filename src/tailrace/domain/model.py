@@ -40,6 +40,7 @@ class Project(Model):
     repository: str
     has_webhook_secret: bool
     created_at: Time
+    removed_at: Time | None = None
 
 
 class SecretView(Model):
@@ -66,6 +67,24 @@ class PlanView(Model):
     version: int | None
     definition: str | None
     created_at: Time
+    removed_at: Time | None = None
+
+
+class PlanVersionView(Model):
+    """A version of a plan: never changed; `author` wrote it (in a repository: the commit with which it was seen first)."""
+
+    id: int
+    plan: int
+    number: int
+    author: str | None
+    sha256: str
+    created_at: Time
+
+
+class PlanVersionText(PlanVersionView):
+    """With its text."""
+
+    definition: str
 
 
 class RunTrigger(Model):
@@ -144,7 +163,11 @@ class AttemptView(Model):
 
 
 class JobView(Model):
-    """A job of a run; `why` says what it waits for, while it waits; `artifacts` is how many files it kept."""
+    """A job of a run; `why` says what it waits for, while it waits; `artifacts` is how many files it kept.
+
+    `retry_at` is when its next attempt is queued, where that is later. With `allow_failure` its run passes although it failed.
+    `environment` is where it deploys to, `approval` the id of the approval that it waits for.
+    """
 
     id: int
     run: int
@@ -153,6 +176,10 @@ class JobView(Model):
     reason: str | None
     detail: str | None
     why: str | None = None
+    retry_at: Time | None = None
+    allow_failure: bool = False
+    environment: str | None = None
+    approval: int | None = None
     needs: tuple[str, ...]
     labels: tuple[str, ...]
     agent: str | None
@@ -181,8 +208,9 @@ class ArtifactView(Model):
 
 
 class RunView(RunSummary):
-    """A run with its jobs."""
+    """A run with its jobs; `approval` is the id of the one that all of it waits for."""
 
+    approval: int | None = None
     variables: dict[str, str]
     jobs: tuple[JobView, ...]
 

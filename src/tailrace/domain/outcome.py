@@ -26,11 +26,14 @@ class Reason(StrEnum):
     RUNNER_DIED = "runner_died"
     ABORTED_BY = "aborted_by"
     SUPERSEDED_BY = "superseded_by"
+    REJECTED = "rejected"  # a person was asked for an approval, and said no
+    ENVIRONMENT_REFUSED = "environment_refused"
     SETUP_FAILED = "setup_failed"
     OUTPUT_INVALID = "output_invalid"  # what a step wrote for other steps and jobs cannot be read
     NEEDS_FAILED = "needs_failed"
     CONDITION_NOT_MET = "condition_not_met"
     PLAN_INVALID = "plan_invalid"
+    PARAMETERS_INVALID = "parameters_invalid"
     SOURCE_UNREACHABLE = "source_unreachable"
     ARTIFACTS_MISSING = "artifacts.missing"  # no file that the step means, or no artifact
     ARTIFACTS_UNREADABLE = "artifacts.unreadable"  # a file that cannot be kept as it is
@@ -39,6 +42,7 @@ class Reason(StrEnum):
     ARTIFACTS_DAMAGED = (
         "artifacts.damaged"  # bytes that are not those that were announced, however often they came
     )
+    FILTERED = "filtered"  # the plan's `on` does not ask for the event: the run is skipped
     PLAN_MISSING = "plan_missing"  # the repository has no plan file at that revision: the run is skipped
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from tailrace.domain.conditions import parse_condition
+from tailrace.domain.matrix import together
 from tailrace.domain.outcome import Reason
 from tailrace.domain.references import Lookup, Reference
 from tailrace.domain.states import JOB_ENDED, JobState
@@ -14,12 +15,14 @@ from tailrace.domain.states import JOB_ENDED, JobState
 
 @dataclass(frozen=True)
 class JobProgress:
-    """What progress needs to know of a job; `condition` is its `if`."""
+    """What progress needs to know of a job; `condition` is its `if`, the others as in its spec."""
 
     name: str
     needs: tuple[str, ...]
     state: JobState
     condition: str = ""
+    matrices: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
+    allow_failure: bool = False
 
 
 class Skipped(NamedTuple):
@@ -71,6 +74,7 @@ class _Decision:
         self._values = values
         self._needs = {job.name: job.needs for job in jobs}
         self._states = {job.name: job.state for job in jobs}
+        self._allowed = {job.name for job in jobs if job.allow_failure}
         self._ready: list[str] = []
         self._skip: list[tuple[str, str]] = []
         self._unmet: list[tuple[str, str]] = []
@@ -91,7 +95,7 @@ class _Decision:
         condition = parse_condition(job.condition)
         needed = [self._states[need] for need in job.needs]
         if condition.wants_success:
-            broken = next((need for need in job.needs if _broken(self._states[need])), None)
+            broken = next((need for need in job.needs if _broken(self._counted(need))), None)
             if broken is not None:  # nothing that happens later can mend it
                 self._states[job.name] = JobState.SKIPPED
                 self._skip.append((job.name, broken))
@@ -108,7 +112,7 @@ class _Decision:
 
     def _status(self, job: JobProgress) -> set[str]:
         status: set[str] = set()
-        if all(self._states[need] is JobState.PASSED for need in job.needs):
+        if all(self._counted(need) is JobState.PASSED for need in job.needs):
             status.add("success")
         if any(self._went(need, JobState.FAILED) for need in job.needs):
             status.add("failure")
@@ -121,18 +125,23 @@ class _Decision:
         seen, look = {name}, [name]
         while look:
             one = look.pop()
-            if self._states[one] is state:
+            if self._counted(one) is state:
                 return True
             if self._states[one] is JobState.SKIPPED:
                 look += [need for need in self._needs[one] if need not in seen]
                 seen |= set(self._needs[one])
         return False
 
+    def _counted(self, name: str) -> JobState:
+        return counted(self._states[name], allow_failure=name in self._allowed)
+
     def _lookup(self, job: JobProgress) -> Lookup:
         values: list[Lookup] = []
 
         def value(reference: Reference) -> str:
             match reference:
+                case ("needs", need, "outcome") if need in job.matrices:
+                    return together(self._states[one].value for one in job.matrices[need])
                 case ("needs", need, "outcome"):
                     return self._states[need].value if need in self._states else ""
                 case _:
@@ -141,6 +150,11 @@ class _Decision:
                     return values[0](reference)
 
         return value
+
+
+def counted(state: JobState, *, allow_failure: bool) -> JobState:
+    """What a job's state is to those that need it, and to its run: a failure that is allowed is as good as a pass."""
+    return JobState.PASSED if allow_failure and state is JobState.FAILED else state
 
 
 def _broken(state: JobState) -> bool:

@@ -19,6 +19,7 @@ OF_RUN = ("branch", "event", "plan", "project", "ref", "revision")
 FORMS = (
     *OF_RUN,
     "variables.NAME",
+    "matrix.NAME",
     "needs.JOB.outcome",
     "needs.JOB.outputs.KEY",
     "steps.ID.outcome",
@@ -62,19 +63,31 @@ def fill(text: str, value: Lookup) -> str:
 
 
 def fault_of(
-    reference: Reference, needs: Mapping[str, Collection[str]] | None, steps: Collection[str] | None
+    reference: Reference,
+    needs: Mapping[str, Collection[str]] | None,
+    steps: Collection[str] | None,
+    axes: Collection[str] = (),
+    matrices: Mapping[str, Collection[str]] | None = None,
 ) -> str | None:
     """Why a name cannot stand where it does, or None.
 
     `needs` are the jobs that may be named, each with its outputs; `steps` the ids of the steps that have gone before. None: none
-    of that kind can stand here.
+    of that kind can stand here. `axes` are the values of the job's own matrix, `matrices` those that it needs, with their jobs.
     """
+    matrices = matrices or {}
     shown = shown_reference(reference)
     match reference:
         case (word,) if word in OF_RUN:
             return None
         case ("variables", _):
             return None
+        case ("matrix", axis) if axes:
+            return None if axis in axes else f"{shown} names nothing: the job's matrix has {', '.join(axes)}"
+        case ("needs", job, *rest) if job in matrices and rest == ["outcome"]:
+            return None
+        case ("needs", job, "outputs", key) if job in matrices:
+            one = shown_reference(("needs", next(iter(matrices[job])), "outputs", key))
+            return f"{shown} names an output of {len(matrices[job])} jobs: name one of them, as {one}"
         case ("needs", job, *rest) if needs is not None:
             if job not in needs:
                 return f"{shown} names job {job!r}, which is not among the job's needs"
@@ -90,7 +103,11 @@ def fault_of(
                 return None
         case _:
             pass
-    absent = (("needs",) if needs is None else ()) + (("steps",) if steps is None else ())
+    absent = (
+        *(("needs",) if needs is None else ()),
+        *(("steps",) if steps is None else ()),
+        *(() if axes else ("matrix",)),
+    )
     allowed = [form for form in FORMS if not form.startswith(absent)]
     return f"{shown} is not known here; allowed: {', '.join(allowed)}"
 

@@ -28,13 +28,13 @@ class AttemptState(StrEnum):
 
 
 class JobState(StrEnum):
-    WAITING = "waiting"  # for the jobs it needs
-    PENDING = "pending"  # its newest attempt is pending or leased
+    WAITING = "waiting"  # for the jobs it needs, its run's turn, or an approval
+    PENDING = "pending"  # its newest attempt is pending or leased, or its next one waits for its time
     RUNNING = "running"  # its newest attempt is running
     PASSED = "passed"
     FAILED = "failed"
     ABORTED = "aborted"
-    SKIPPED = "skipped"  # it will never run: a job that it needs did not pass, or its condition does not hold
+    SKIPPED = "skipped"  # it will never run: what it needs did not pass, its condition does not hold, its environment refuses it
 
 
 class RunState(StrEnum):
@@ -62,6 +62,15 @@ class LogState(StrEnum):
     SEALED = "sealed"  # whole, compressed, in the archive
     TRUNCATED = "truncated"  # its writer was lost: it ends where the last byte arrived
     REMOVED = "removed"  # retention took it
+
+
+class NotificationState(StrEnum):
+    PENDING = "pending"  # to be sent, or to be tried again
+    SENT = "sent"  # its receiver took it
+    FAILED = "failed"  # its receiver refused it for good, or did not answer however often it was tried
+    UNSURE = (
+        "unsure"  # it may have arrived: whoever sent it heard no answer, and to send it again might be twice
+    )
 
 
 class AgentMode(StrEnum):
@@ -102,7 +111,7 @@ class Machine(Generic[S]):
         return frozenset(set(self.moves.values()) - leaving)
 
 
-_A, _J, _R, _L = AttemptState, JobState, RunState, LogState
+_A, _J, _R, _L, _N = AttemptState, JobState, RunState, LogState, NotificationState
 
 ATTEMPT: Machine[AttemptState] = Machine(
     "attempt",
@@ -156,6 +165,7 @@ RUN: Machine[RunState] = Machine(
         (_R.RUNNING, "pass"): _R.PASSED,
         (_R.RUNNING, "fail"): _R.FAILED,
         (_R.RUNNING, "abort"): _R.ABORTED,
+        (_R.PASSED, REOPEN): _R.PENDING,
         (_R.FAILED, REOPEN): _R.PENDING,
         (_R.ABORTED, REOPEN): _R.PENDING,
     },
@@ -173,9 +183,23 @@ LOG: Machine[LogState] = Machine(
     },
 )
 
+NOTIFICATION: Machine[NotificationState] = Machine(
+    "notification",
+    _N.PENDING,
+    {
+        (_N.PENDING, "send"): _N.SENT,
+        (_N.PENDING, "fail"): _N.FAILED,
+        (_N.PENDING, "doubt"): _N.UNSURE,
+        (_N.SENT, REOPEN): _N.PENDING,
+        (_N.FAILED, REOPEN): _N.PENDING,
+        (_N.UNSURE, REOPEN): _N.PENDING,
+    },
+)
+
 ATTEMPT_ENDED = ATTEMPT.final()
 JOB_ENDED = JOB.final()
 RUN_ENDED = RUN.final()
+NOTIFICATION_ENDED = NOTIFICATION.final()
 
 
 def derive_run_state(jobs: Iterable[JobState]) -> RunState:

@@ -13,10 +13,12 @@ from tailrace.store.secrets import SealedSecret
 
 
 def open_secrets(key: SealingKey, lease: Lease, sealed: Sequence[SealedSecret]) -> JobSecrets:
-    """What the lease's job wants, or why it cannot have it.
-
-    A run of a fork's pull request must not get any: such runs wait and have no leases; when they have, refuse here.
-    """
+    """What the lease's job wants, or why it cannot have it."""
+    if lease.from_fork and lease.job.secrets:
+        return JobSecrets(
+            refused=f"job {lease.job.name} wants secrets ({', '.join(sorted(lease.job.secrets))}), and a run from a fork"
+            " gets none, also when it was approved: somebody may run the branch from the repository itself"
+        )
     missing = sorted({*lease.job.secrets} - {secret.name for secret in sealed})
     if missing:
         return JobSecrets(

@@ -20,6 +20,7 @@ from tailrace.runner.family import Family
 from tailrace.runner.folder import AttemptFolder, RunnerLock
 from tailrace.runner.group import Group
 from tailrace.runner.handover import split_access
+from tailrace.runner.leaf import Leaf
 from tailrace.runner.limit import LogLimit
 from tailrace.runner.masking import Masker
 from tailrace.runner.record import Record
@@ -32,13 +33,15 @@ async def carry(
     lock: RunnerLock | None = None,
     secrets: Mapping[str, str] | None = None,
     groups: ControlGroups = NO_CONTROL_GROUPS,
+    born_in: Leaf | None = None,
 ) -> Outcome:
     """Execute the folder's lease; returns when its end is on disk and its processes are gone.
 
     Needs a process of its own: it adopts, reaps and in the end kills every descendant of this process. `lock` is the folder's
     lock where the caller holds it, who then also releases it. `secrets` are those that the lease's job wants, with the access to
-    the server (`handover.with_access`) where its steps move artifacts. `groups` is where the attempt gets its control group.
-    Where the workspace belongs to another user, the job's processes run as that one.
+    the server (`handover.with_access`) where its steps move artifacts. `groups` is where the attempt gets its control group, and
+    `born_in` the one in which this process is already. Where the workspace belongs to another user, the job's processes run as
+    that one.
 
     Raises Conflict when another runner carries the attempt or did, Invalid for a folder without a lease and for secrets that
     cannot be masked: these leave no `Finished`, see `tailrace.runner.recover`.
@@ -54,7 +57,7 @@ async def carry(
         secrets, access = split_access(secrets or {})
         masker = Masker(secrets.values())
         limit = LogLimit(lease.job.log, stop.fill_log)
-        with Record.begin(folder, masker, limit) as record, _group(groups, folder, lease) as group:
+        with Record.begin(folder, masker, limit) as record, _group(groups, folder, lease, born_in) as group:
             user = folder.user
             account = None if user is None else Account.numbered(user)
             family = Family(lease.cookie, os.getpid(), group, user)
@@ -75,9 +78,11 @@ async def carry(
 
 
 @contextmanager
-def _group(groups: ControlGroups, folder: AttemptFolder, lease: Lease) -> Generator[Group]:
+def _group(
+    groups: ControlGroups, folder: AttemptFolder, lease: Lease, born_in: Leaf | None
+) -> Generator[Group]:
     """The attempt's control group, while it is carried."""
-    group = Group.make(groups, folder, lease.job.limits)
+    group = Group.make(groups, folder, lease.job.limits, born_in)
     try:
         yield group
     except BaseException:

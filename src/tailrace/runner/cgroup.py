@@ -107,6 +107,14 @@ class ControlGroups:
                     leaf.kill()
                     leaf.remove()
 
+    def birthplace(self, name: str) -> Leaf | None:
+        """A new group in which a process can be born (version 2 only); None where this machine has no such."""
+        for branch in self.branches:
+            if branch.version == 2:
+                with suppress(OSError):
+                    return Leaf(branch.make(name), branch.home)
+        return None
+
     def leave(self) -> None:
         """Remove the agent's own folders, where no attempt is left."""
         for branch in self.branches:

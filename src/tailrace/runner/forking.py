@@ -23,6 +23,7 @@ from tailrace.domain.errors import TailraceError
 from tailrace.domain.lease import Lease
 from tailrace.domain.plan import JobSpec, RunStep
 from tailrace.prctl import adopt_orphans, hide_memory
+from tailrace.runner.births import Births
 from tailrace.runner.carry import carry
 from tailrace.runner.cgroup import ControlGroups
 from tailrace.runner.edition import this_edition
@@ -52,12 +53,14 @@ def run(agent_folder: Path, service: Service | None = None, *, follows: bool = F
 
     with ControlGroups.of_agent(agent_folder, lives) as groups:
         _rehearse(agent_folder, groups)  # first: a loop that closes resets the signals that it used
-        forked = _serve(agent_folder / "warm.sock", edition, service, follows)
+        forked = _serve(agent_folder / "warm.sock", edition, groups, service, follows)
         if forked is not None:
             _become_runner(forked, groups)
 
 
-def _serve(path: Path, edition: str, service: Service | None, follows: bool) -> Forked | None:
+def _serve(
+    path: Path, edition: str, groups: ControlGroups, service: Service | None, follows: bool
+) -> Forked | None:
     """Fork runners; in a forked child: what it is to do."""
     for number in (signal.SIGHUP, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)  # its end is when nobody needs it, not when a terminal closes
@@ -66,7 +69,7 @@ def _serve(path: Path, edition: str, service: Service | None, follows: bool) -> 
     gc.disable()
     gc.freeze()
     with ExitStack() as stack:
-        forked = Parent(path, stack, edition, service, follows=follows).serve()
+        forked = Parent(path, stack, edition, Births(groups), service, follows=follows).serve()
         signal.set_wakeup_fd(-1)
     return forked
 
@@ -106,7 +109,7 @@ def _become_runner(forked: Forked, groups: ControlGroups) -> NoReturn:
         hide_memory()
         if forked.secrets is not None:
             secrets = take_from_pipe(forked.secrets)
-        asyncio.run(carry(forked.folder, forked.lock, secrets, groups))
+        asyncio.run(carry(forked.folder, forked.lock, secrets, groups, forked.leaf))
         status = 0
     except BaseException as error:
         _confess(error, secrets)

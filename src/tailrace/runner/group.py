@@ -30,12 +30,13 @@ class Strain(NamedTuple):
 
 
 class Door:
-    """The way into a group and back, for this process and those that it starts.
+    """The way into a group and back, for this process and those that it starts; `inside`: this process is in the group.
 
     Both ends are opened once and by this process: the kernel asks who opened them, and a job's own user may not.
     """
 
-    def __init__(self, leaf: Leaf) -> None:
+    def __init__(self, leaf: Leaf, *, inside: bool = False) -> None:
+        self.inside = inside
         self._in = os.open(leaf.path / "cgroup.procs", os.O_WRONLY | os.O_CLOEXEC)
         try:
             self._out = os.open(leaf.home / "cgroup.procs", os.O_WRONLY | os.O_CLOEXEC)
@@ -45,11 +46,18 @@ class Door:
 
     def enter(self) -> None:
         """The calling process goes in."""
-        os.write(self._in, b"0")
+        if not self.inside:
+            os.write(self._in, b"0")
 
     def leave(self) -> None:
-        """The calling process goes home."""
-        os.write(self._out, b"0")
+        """The calling process goes home, unless the group is where it lives."""
+        if not self.inside:
+            os.write(self._out, b"0")
+
+    def move_out(self) -> None:
+        """The calling process goes home for good."""
+        self.inside = False
+        self.leave()
 
     def close(self) -> None:
         """Nobody goes in any more."""
@@ -73,12 +81,18 @@ class Group:
         self._leaves = leaves
         self._doors = doors
         self._by_child = held != NO_LIMITS
+        self._bearer = os.getppid()
         self.held = held
         self.lacking = lacking
 
     @classmethod
-    def make(cls, groups: ControlGroups, folder: AttemptFolder, limits: LimitsSpec) -> Self:
-        """Make them, and note where, so that whoever finishes a dead runner's attempt finds them."""
+    def make(
+        cls, groups: ControlGroups, folder: AttemptFolder, limits: LimitsSpec, born_in: Leaf | None = None
+    ) -> Self:
+        """Make them, and note where, so that whoever finishes a dead runner's attempt finds them.
+
+        `born_in` is the one in which this process began its life; whoever bore it there removes it.
+        """
         wanted = {"memory": limits.memory, "pids": limits.processes, "cpu": limits.cpu}
         wanted = {controller: value for controller, value in wanted.items() if value is not None}
         used = [
@@ -97,9 +111,12 @@ class Group:
             places = {}
         for branch, place in places.items():
             leaf = Leaf(place, branch.home)
+            inside = leaf == born_in
             try:
                 branch.make(place.name)
-                doors.append(Door(leaf))
+                doors.append(Door(leaf, inside=inside))
+                if inside and branch.controllers & wanted.keys():
+                    doors[-1].move_out()  # it would be among those that a limit hits
             except OSError as error:
                 causes |= dict.fromkeys(branch.controllers, f"{place} cannot be used: {error.strerror}")
                 leaf.remove()
@@ -155,20 +172,27 @@ class Group:
                 door.leave()
 
     def members(self) -> set[int]:
-        """The process ids of all that are in it."""
-        return {pid for leaf in self._leaves for pid in leaf.members()}
+        """The process ids of all that are in it, but this one."""
+        return {pid for leaf in self._leaves for pid in leaf.members()} - {os.getpid()}
 
     def kill(self) -> None:
         """SIGKILL to all of them."""
+        self._move_out()
         for leaf in self._leaves:
             leaf.kill()
 
     def remove(self) -> list[Path]:
-        """Remove them; returns those in which something lives on. Nothing can be started in them any more."""
+        """Remove them; returns those in which something lives on. Nothing can be started in them any more.
+
+        One in which this process still is goes with it: whoever bore it there removes that, unless it is dead.
+        """
+        if os.getppid() != self._bearer:
+            self._move_out()
+        home = {leaf for leaf, door in zip(self._leaves, self._doors, strict=False) if door.inside}
         for door in self._doors:
             door.close()
         self._doors = ()
-        return [leaf.path for leaf in self._leaves if not leaf.remove()]
+        return [leaf.path for leaf in self._leaves if leaf not in home and not leaf.remove()]
 
     def strain(self) -> Strain:
         """What the kernel has refused so far."""
@@ -183,6 +207,12 @@ class Group:
         """Whether the attempt has ever had all the memory that it may have."""
         limit = self.held.memory
         return limit is not None and any(leaf.most_memory() > limit - _BATCH for leaf in self._leaves)
+
+    def _move_out(self) -> None:
+        for door in self._doors:
+            if door.inside:
+                with suppress(OSError):
+                    door.move_out()
 
     def _enter(self) -> None:
         for door in self._doors:

@@ -47,16 +47,16 @@ class Leaf:
                 with suppress(ProcessLookupError, PermissionError):
                     os.kill(pid, signal.SIGKILL)
 
-    def remove(self) -> bool:
+    def remove(self, patience_s: float = REMOVE_PATIENCE_S) -> bool:
         """Remove it with what a job made below it; False when something in it lives on."""
-        deadline = time.monotonic() + REMOVE_PATIENCE_S
+        deadline = time.monotonic() + patience_s
         while True:
             for folder, _, _ in os.walk(self.path, topdown=False):
                 with suppress(OSError):
                     Path(folder).rmdir()
             if not self.path.exists():
                 return True
-            if time.monotonic() > deadline:
+            if time.monotonic() >= deadline:
                 return False
             time.sleep(0.002)
 

@@ -22,8 +22,10 @@ from types import FrameType
 from typing import cast
 
 from tailrace.domain.errors import TailraceError
+from tailrace.runner.births import Births
 from tailrace.runner.family import children_of
 from tailrace.runner.folder import AttemptFolder, RunnerLock
+from tailrace.runner.leaf import Leaf
 from tailrace.runner.service import END, HAS_PLACE, Service, start_successor
 from tailrace.runner.sockets import listen
 
@@ -34,11 +36,15 @@ _MAX_LINE = 64 * 1024
 
 @dataclass(frozen=True)
 class Forked:
-    """What a forked child is to do; `secrets` is the pipe that holds the job's, None where it wants none."""
+    """What a forked child is to do; `secrets` is the pipe that holds the job's, None where it wants none.
+
+    `leaf` is the control group in which it began, None where it has none yet.
+    """
 
     folder: AttemptFolder
     lock: RunnerLock
     secrets: int | None
+    leaf: Leaf | None
 
 
 class Agent:
@@ -85,6 +91,7 @@ class Parent:
         path: Path,
         stack: ExitStack,
         edition: str,
+        births: Births,
         service: Service | None = None,
         *,
         follows: bool = False,
@@ -93,6 +100,7 @@ class Parent:
         self._follows = follows
         self._stack = stack
         self._edition = edition
+        self._births = births
         self._service = service
         self._stays = service is not None  # until another has its place
         self._after: socket.socket | None = None  # the line to that one
@@ -217,7 +225,7 @@ class Parent:
             agent.answer(error=str(error))
             return None
         try:
-            pid = os.fork()
+            pid, leaf = self._births.fork(folder.path.name)
         except OSError as error:
             lock.release()
             agent.answer(error=f"cannot fork: {error}")
@@ -226,7 +234,7 @@ class Parent:
             for other in self._agents.values():
                 self._stack.enter_context(other.connection)
                 other.close_passed()
-            return Forked(folder, lock, secrets)
+            return Forked(folder, lock, secrets, leaf)
         lock.release()
         self._runners.add(pid)
         if self._ending:  # it was told while it forked
@@ -309,7 +317,9 @@ class Parent:
             while pid := os.waitpid(-1, os.WNOHANG)[0]:
                 self._runners.discard(pid)
                 self._successors.discard(pid)
+                self._births.ended(pid)
                 reaped = True
+        self._births.remove()
         if reaped:
             self._end_orphans()
 

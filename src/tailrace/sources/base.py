@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from tailrace.domain.events import Event
+
+_KEY = re.compile(r"[\x21-\x7e]{1,128}")
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,11 @@ class Source(Protocol):
         """The word in the hook's URL."""
         ...
 
+    @property
+    def secret_headers(self) -> frozenset[str]:
+        """The headers that hold the secret itself, in lower case: they are never kept."""
+        ...
+
     def verify(self, secret: bytes, headers: Mapping[str, str], body: bytes) -> None:
         """Raise Unauthorised unless the sender of this raw body knows the secret; takes constant time."""
         ...
@@ -69,3 +77,9 @@ def header(headers: Mapping[str, str], name: str) -> str | None:
         lowered = name.lower()
         value = next((found for key, found in headers.items() if key.lower() == lowered), None)
     return None if value is None else value.strip()
+
+
+def key_of(headers: Mapping[str, str], *names: str) -> str | None:
+    """The first of these headers that can be the key of a delivery."""
+    values = (header(headers, name) for name in names)
+    return next((value for value in values if value is not None and _KEY.fullmatch(value)), None)

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import re
 from collections.abc import Mapping
-from urllib.parse import parse_qs
 
 from tailrace.domain.errors import Invalid, Unauthorised
 from tailrace.domain.events import Event, EventKind
-from tailrace.sources.base import Ignored, header
+from tailrace.sources.base import Ignored, header, key_of
+from tailrace.sources.fields import known, paths_of
+from tailrace.sources.forms import json_text
 from tailrace.sources.github_payloads import OTHER_EVENTS, Ping, PullRequestChange, Push
+from tailrace.sources.github_workflows import JobChange, RunChange, job_event, run_event
 from tailrace.sources.names import is_null, short_name
 from tailrace.sources.payload import Payload, first_line, read_payload, shown
+from tailrace.sources.signatures import require_secret, verify_hmac
 
-_SIGNATURE = re.compile(r"sha256=([0-9a-fA-F]{64})")
-_KEY = re.compile(r"[\x21-\x7e]{1,128}")
+MOST_COMMITS = 2048
+_SIGNATURE = "X-Hub-Signature-256"
+_UNDERSTOOD = "push, pull_request, workflow_run, workflow_job and ping"
 _WORD = re.compile(r"[a-z0-9_]{1,64}")
 
 
@@ -28,26 +30,18 @@ class GitHub:
         """The word in the hook's URL."""
         return "github"
 
+    @property
+    def secret_headers(self) -> frozenset[str]:
+        """None: bodies are signed."""
+        return frozenset()
+
     def verify(self, secret: bytes, headers: Mapping[str, str], body: bytes) -> None:
         """Raise Unauthorised unless X-Hub-Signature-256 is the HMAC-SHA256 of this raw body under the secret."""
-        if not secret:
-            raise Unauthorised(
-                "this project has no webhook secret: give it the one that the webhook has in GitHub"
-            )
-        given = header(headers, "X-Hub-Signature-256")
+        require_secret(secret, "GitHub")
+        given = header(headers, _SIGNATURE)
         if given is None:
-            raise Unauthorised(
-                "X-Hub-Signature-256 is missing: give the webhook in GitHub the project's secret"
-            )
-        match = _SIGNATURE.fullmatch(given)
-        if match is None:
-            raise Unauthorised("X-Hub-Signature-256 is malformed: expected sha256= and 64 hexadecimal digits")
-        right = hmac.digest(secret, body, hashlib.sha256)
-        if not hmac.compare_digest(right, bytes.fromhex(match[1])):
-            raise Unauthorised(
-                "X-Hub-Signature-256 does not match this body: the secret in GitHub is not the project's,"
-                " or the body was changed on its way"
-            )
+            raise Unauthorised(f"{_SIGNATURE} is missing: give the webhook in GitHub the project's secret")
+        verify_hmac(secret, given, body, _SIGNATURE, prefix="sha256=")
 
     def event_name(self, headers: Mapping[str, str]) -> str | None:
         """X-GitHub-Event, when it is a word."""
@@ -55,25 +49,27 @@ class GitHub:
 
     def delivery_key(self, headers: Mapping[str, str]) -> str | None:
         """X-GitHub-Delivery: the same when GitHub, or a person there, sends a delivery again."""
-        return _only(_KEY, header(headers, "X-GitHub-Delivery"))
+        return key_of(headers, "X-GitHub-Delivery")
 
     def read(self, headers: Mapping[str, str], body: bytes) -> Event | Ignored:
         """What happened. Raises Invalid with the place in the payload, what was found and what is allowed."""
         name = header(headers, "X-GitHub-Event")
-        text = _json_text(header(headers, "Content-Type"), body)
+        text = json_text(header(headers, "Content-Type"), body)
         match name:
             case "push":
                 return _push(read_payload(Push, text))
             case "pull_request":
                 return _pull_request(read_payload(PullRequestChange, text))
+            case "workflow_run":
+                return run_event(read_payload(RunChange, text))
+            case "workflow_job":
+                return job_event(read_payload(JobChange, text))
             case "ping":
                 return Event(kind=EventKind.PING, title=first_line(read_payload(Ping, text).zen))
             case _:
                 read_payload(Payload, text)
         if name in OTHER_EVENTS:
-            return Ignored(
-                f"GitHub's event {name} starts nothing: push, pull_request and ping are understood"
-            )
+            return Ignored(f"GitHub's event {name} starts nothing: {_UNDERSTOOD} are understood")
         raise Invalid(
             "X-GitHub-Event: expected push, pull_request, ping or another event of GitHub's,"
             f" found {'nothing' if name is None else shown(name)}"
@@ -86,21 +82,44 @@ def _push(push: Push) -> Event | Ignored:
         return Ignored(f"{push.ref} is neither a branch nor a tag")
     kind = EventKind.TAG if push.ref.startswith("refs/tags/") else EventKind.PUSH
     pusher = first_line(push.pusher.name) if push.pusher else None
+    default = push.repository.default_branch if push.repository else None
+    # Of an annotated tag, `before` and `after` are tag objects and no commits.
+    before = None if kind is EventKind.TAG else known(push.before)
     if push.deleted or is_null(push.after):
-        return Event(kind=kind, ref=push.ref, branch=branch, author=pusher, deleted=True, action="deleted")
+        return Event(
+            kind=kind,
+            ref=push.ref,
+            branch=branch,
+            author=pusher,
+            deleted=True,
+            action="deleted",
+            before=before,
+            default_branch=default,
+        )
     head = push.head_commit
     author = first_line(head.author.name) if head and head.author else None
     return Event(
         kind=kind,
         ref=push.ref,
         branch=branch,
-        # Of an annotated tag, `after` is the tag object; the head commit is what it points at.
+        # The head commit is what an annotated tag points at.
         revision=head.id if head else push.after,
         title=first_line(head.message) if head else None,
         author=author or pusher,
         action="created" if push.created else "forced" if push.forced else None,
         url=(head.url if head else None) or push.compare,
+        before=before,
+        message=head.message if head else None,
+        changed=_changed(push) if before is not None else None,
+        default_branch=default,
     )
+
+
+def _changed(push: Push) -> tuple[str, ...] | None:
+    # GitHub lists no more commits than these; and a push that was forced took commits away, whose files it does not say.
+    if push.forced or len(push.commits) >= MOST_COMMITS:
+        return None
+    return paths_of(push.commits)
 
 
 def _pull_request(change: PullRequestChange) -> Event:
@@ -113,33 +132,15 @@ def _pull_request(change: PullRequestChange) -> Event:
         revision=head.sha,
         title=first_line(request.title),
         author=first_line(request.user.login) if request.user else None,
-        action=change.action,
+        action="merged" if change.action == "closed" and request.merged else change.action,
         pull_request=change.number,
         base=base.ref,
         # A fork that was deleted meanwhile is null: whose code that is nobody can say any more.
         from_fork=head.repo is None or head.repo.full_name != base.repo.full_name,
         url=request.html_url,
+        before=known(change.before),
+        default_branch=change.repository.default_branch if change.repository else None,
     )
-
-
-def _json_text(content_type: str | None, body: bytes) -> bytes:
-    media = (content_type or "application/json").partition(";")[0].strip().lower()
-    if media == "application/json":
-        return body
-    if media != "application/x-www-form-urlencoded":
-        raise Invalid(
-            "Content-Type: expected application/json or application/x-www-form-urlencoded,"
-            f" found {shown(content_type)}"
-        )
-    try:
-        fields = parse_qs(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=100)
-        return fields["payload"][0].encode()
-    except KeyError:
-        raise Invalid(
-            "the form has no field `payload`; with Content-Type application/json the body is JSON"
-        ) from None
-    except ValueError as wrong:  # not UTF-8, or too many fields
-        raise Invalid(f"the form cannot be read: {wrong}") from None
 
 
 def _only(pattern: re.Pattern[str], value: str | None) -> str | None:

@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pydantic import Field
 
-from pydantic import AfterValidator, Field
-
-from tailrace.sources.names import is_hash, is_ref_name
+from tailrace.sources.fields import (
+    A_BOOLEAN,
+    A_BRANCH,
+    A_HASH,
+    A_LINK,
+    A_NUMBER,
+    A_PERSON,
+    A_REF,
+    A_STRING,
+    COMMITS,
+    PATHS,
+    FullRef,
+    Hash,
+    Many,
+    Paths,
+    RefName,
+    WebAddress,
+)
 from tailrace.sources.payload import Payload
 
 # Every event that a repository's or organisation's webhook can be asked to send, besides those that are read.
@@ -22,79 +37,60 @@ OTHER_EVENTS = frozenset(
     pull_request_review_thread registry_package release repository repository_advisory repository_dispatch
     repository_import repository_ruleset repository_vulnerability_alert secret_scanning_alert
     secret_scanning_alert_location secret_scanning_scan security_advisory security_and_analysis sponsorship star
-    status sub_issues team team_add watch workflow_dispatch workflow_job workflow_run
+    status sub_issues team team_add watch workflow_dispatch
     """.split()  # noqa: SIM905
 )
-
-
-def _hash(value: str) -> str:
-    value = value.lower()
-    if not is_hash(value):
-        raise ValueError
-    return value
-
-
-def _full_ref(value: str) -> str:
-    if not value.startswith("refs/") or not is_ref_name(value):
-        raise ValueError
-    return value
-
-
-def _ref_name(value: str) -> str:
-    if not is_ref_name(value):
-        raise ValueError
-    return value
-
-
-def _web_address(value: str) -> str:
-    # It becomes a link in the page.
-    if not value.startswith(("https://", "http://")) or len(value) > 2000 or not value.isprintable():
-        raise ValueError
-    return value
-
-
-Hash = Annotated[str, AfterValidator(_hash)]
-FullRef = Annotated[str, AfterValidator(_full_ref)]
-RefName = Annotated[str, AfterValidator(_ref_name)]
-WebAddress = Annotated[str, AfterValidator(_web_address)]
-
-_A_HASH = "40 hexadecimal digits (64 with SHA-256)"
-_A_LINK = "an http or https address"
-_A_PERSON = "an object with a name, or null"
 
 
 class Person(Payload):
     """Who wrote a commit, or pushed."""
 
-    name: str = Field(description="a string")
+    name: str = Field(description=A_STRING)
 
 
 class HeadCommit(Payload):
     """The commit that a branch or tag points at after a push."""
 
-    id: Hash = Field(description=_A_HASH)
-    message: str = Field(description="a string")
-    author: Person | None = Field(None, description=_A_PERSON)
-    url: WebAddress | None = Field(None, description=_A_LINK)
+    id: Hash = Field(description=A_HASH)
+    message: str = Field(description=A_STRING)
+    author: Person | None = Field(None, description=A_PERSON)
+    url: WebAddress | None = Field(None, description=A_LINK)
+
+
+class Commit(Payload):
+    """A commit of a push, as far as its files go."""
+
+    added: Paths | None = Field(None, description=PATHS)
+    removed: Paths | None = Field(None, description=PATHS)
+    modified: Paths | None = Field(None, description=PATHS)
+
+
+class Home(Payload):
+    """The repository whose webhook it is."""
+
+    default_branch: str | None = Field(None, description="a branch's name, or null")
 
 
 class Push(Payload):
     """A branch or tag that moved, began or ended."""
 
-    ref: FullRef = Field(description="a full ref such as refs/heads/main")
-    after: Hash = Field(description=_A_HASH)
-    created: bool = Field(False, description="true or false")
-    deleted: bool = Field(False, description="true or false")
-    forced: bool = Field(False, description="true or false")
+    ref: FullRef = Field(description=A_REF)
+    before: Hash | None = Field(None, description=A_HASH)
+    after: Hash = Field(description=A_HASH)
+    created: bool = Field(False, description=A_BOOLEAN)
+    deleted: bool = Field(False, description=A_BOOLEAN)
+    forced: bool = Field(False, description=A_BOOLEAN)
     head_commit: HeadCommit | None = Field(None, description="a commit, or null")
-    pusher: Person | None = Field(None, description=_A_PERSON)
-    compare: WebAddress | None = Field(None, description=_A_LINK)
+    pusher: Person | None = Field(None, description=A_PERSON)
+    compare: WebAddress | None = Field(None, description=A_LINK)
+    commits: Many[Commit] = Field((), description=COMMITS)
+    repository: Home | None = Field(None, description="a repository")
 
 
 class User(Payload):
     """An account."""
 
-    login: str = Field(description="a string")
+    login: str = Field(description=A_STRING)
 
 
 class Repository(Payload):
@@ -106,37 +102,41 @@ class Repository(Payload):
 class Head(Payload):
     """The side of a pull request that is to be merged; its repository is null when the fork is gone."""
 
-    ref: RefName = Field(description="a branch's name")
-    sha: Hash = Field(description=_A_HASH)
+    ref: RefName = Field(description=A_BRANCH)
+    sha: Hash = Field(description=A_HASH)
     repo: Repository | None = Field(description="a repository, or null")
 
 
 class Base(Payload):
     """The side of a pull request that it is to be merged into."""
 
-    ref: RefName = Field(description="a branch's name")
+    ref: RefName = Field(description=A_BRANCH)
     repo: Repository = Field(description="a repository")
 
 
 class PullRequest(Payload):
     """A pull request as it is now."""
 
-    title: str = Field(description="a string")
+    title: str = Field(description=A_STRING)
     user: User | None = Field(None, description="an object with a login, or null")
     head: Head = Field(description="an object with ref, sha and repo")
     base: Base = Field(description="an object with ref and repo")
-    html_url: WebAddress | None = Field(None, description=_A_LINK)
+    html_url: WebAddress | None = Field(None, description=A_LINK)
+    merged: bool | None = Field(None, description=A_BOOLEAN)
 
 
 class PullRequestChange(Payload):
     """Something that was done to a pull request."""
 
     action: str = Field(pattern=r"^[a-z_]{1,64}$", description="a word such as opened")
-    number: int = Field(ge=1, lt=2**31, description="a positive number")
+    number: int = Field(ge=1, lt=2**31, description=A_NUMBER)
     pull_request: PullRequest = Field(description="a pull request")
+    # There when the action is synchronize.
+    before: Hash | None = Field(None, description=A_HASH)
+    repository: Home | None = Field(None, description="a repository")
 
 
 class Ping(Payload):
     """What GitHub sends when a webhook is made."""
 
-    zen: str = Field(description="a string")
+    zen: str = Field(description=A_STRING)

@@ -83,6 +83,28 @@ class Mirrors:
         """What git says of the mirror as it is, without network; None where it fails: not here, or damaged."""
         return await self._mirror(repository).ask(*arguments)
 
+    async def list_files(self, repository: str, revision: str, file: str, folder: str) -> tuple[str, ...]:
+        """`file`, where there is one, and the paths of the files in `folder`, but not below, at a revision (a full hash).
+
+        Raises Invalid, RevisionNotFound, SourceUnreachable.
+        """
+        if not is_hash(revision):
+            raise Invalid(f"revision {revision!r}: expected a full hash")
+        places = inner_path(file), f"{inner_path(folder)}/"
+        return await self._mirror(repository).list_files(revision, *places)
+
+    async def changed(
+        self, repository: str, revision: str, before: str | None, base: str | None
+    ) -> tuple[str, ...] | None:
+        """The paths in which a held revision differs from `before`, or from where it left the branch `base`.
+
+        None where that cannot be told, such as when `before` was pushed over and nobody has it any more. Nothing is fetched.
+        """
+        since = before if base is None else f"refs/heads/{base}"
+        if since is None or not is_hash(revision) or not (is_hash(since) or is_ref_name(since)):
+            return None
+        return await self._mirror(repository).changed(revision, since, base is not None)
+
     def _mirror(self, repository: str) -> Mirror:
         mirror = self._mirrors.get(repository)
         if mirror is None:
@@ -142,6 +164,26 @@ class Mirror:
         answer = await self._local(*arguments)
         return None if answer is None else answer.output
 
+    async def list_files(self, revision: str, *places: str) -> tuple[str, ...]:
+        """The paths of files at a full hash, in the order of git; a place that ends with / stands for the files in it."""
+        listed = await self._obtain(lambda: self._entries(revision, *places), revision, None)
+        entries = (entry.partition(b"\t") for entry in listed.split(b"\0") if entry)
+        return tuple(
+            path.decode(errors="replace")
+            for about, _, path in entries
+            if about.startswith((b"100644", b"100755"))
+        )
+
+    async def changed(self, revision: str, since: str, from_base: bool) -> tuple[str, ...] | None:
+        """The paths in which two commits differ; `from_base`: in which `revision` differs from what both come from."""
+        between = f"{since}...{revision}" if from_base else f"{since}..{revision}"
+        answer = await self._local(
+            "diff", "--name-only", "--no-renames", "--no-ext-diff", "-z", between, "--"
+        )
+        if answer is None:
+            return None
+        return tuple(name for name in answer.output.decode(errors="replace").split("\0") if name)
+
     # Looking: local, without lock; None is "not here", whether missing or damaged.
 
     async def _look(self, revision: str, ref: str | None) -> Commit | None:
@@ -166,6 +208,10 @@ class Mirror:
         return (
             None if answer is None or answer.output.partition(b"\t")[0].endswith(b" BAD") else answer.output
         )
+
+    async def _entries(self, revision: str, *places: str) -> bytes | None:
+        answer = await self._local("ls-tree", "-z", "--full-tree", revision, "--", *places)
+        return None if answer is None else answer.output
 
     async def _blob(self, blob: str) -> bytes | None:
         answer = await self._local("cat-file", "blob", blob)

@@ -17,6 +17,7 @@ from tailrace.domain.errors import Invalid
 P = TypeVar("P", bound="Payload")
 
 _SHOWN = 60  # characters of what was found
+_ENCODER = json.JSONEncoder(ensure_ascii=False, default=str)
 _POSITION = re.compile(r"(?P<what>.*?) at line (?P<line>\d+) column (?P<column>\d+)", re.DOTALL)
 
 
@@ -35,10 +36,12 @@ def read_payload(model: type[P], body: bytes) -> P:
     try:
         return model.model_validate_json(body)
     except ValidationError as refused:
-        errors = refused.errors(include_url=False)
+        # What was found is looked at only where it can be short.
+        large = any(error["type"] == "too_long" for error in refused.errors(include_input=False))
+        errors = refused.errors(include_url=False, include_input=not large)
     if errors[0]["type"] == "json_invalid":
         raise _not_json(str(errors[0]["ctx"]["error"]) if "ctx" in errors[0] else errors[0]["msg"])
-    places = tuple(_place(model, error["loc"], error["type"], error["input"]) for error in errors)
+    places = tuple(_place(model, error["loc"], error["type"], error.get("input")) for error in errors)
     first = places[0]
     more = f" (and {len(places) - 1} more)" if len(places) > 1 else ""
     raise Invalid(f"{first['path']}: {first['message']}{more}", tuple(dict[str, object](p) for p in places))
@@ -46,7 +49,11 @@ def read_payload(model: type[P], body: bytes) -> P:
 
 def shown(value: object) -> str:
     """A value as JSON, cut to what fits into a message."""
-    text = json.dumps(value, ensure_ascii=False, default=str)
+    text = ""
+    for piece in _ENCODER.iterencode(value):  # no further than it is shown: it may be large
+        text += piece
+        if len(text) > _SHOWN:
+            break
     text = text.encode("utf-8", "backslashreplace").decode()
     return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
 
@@ -71,7 +78,7 @@ def _not_json(complaint: str) -> Invalid:
 
 
 def _place(model: type[BaseModel], loc: tuple[int | str, ...], kind: str, found: object) -> dict[str, str]:
-    what = "nothing" if kind == "missing" else shown(found)
+    what = {"missing": "nothing", "too_long": "more"}.get(kind) or shown(found)
     path = ".".join(str(part) for part in loc) or "payload"
     return {"path": path, "message": f"expected {_expected(model, loc)}, found {what}"}
 

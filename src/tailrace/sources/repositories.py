@@ -41,3 +41,25 @@ class Repositories:
         if is_subversion(repository):
             return await self._svn.read_file(repository, revision, path, ref)
         return await self._git.read_file(repository, revision, path)
+
+    async def list_files(
+        self, repository: str, revision: str, ref: str | None, file: str, folder: str
+    ) -> tuple[str, ...]:
+        """`file`, where there is one, and the paths of the files in `folder`, but not below, at what `resolve` found.
+
+        Raises Invalid, RevisionNotFound, SourceUnreachable.
+        """
+        if is_subversion(repository):
+            return await self._svn.list_files(repository, revision, ref, file, folder)
+        return await self._git.list_files(repository, revision, file, folder)
+
+    async def changed(
+        self, repository: str, revision: str, before: str | None, base: str | None
+    ) -> tuple[str, ...] | None:
+        """The paths in which what `resolve` found differs from `before`, or from where it left the branch `base`.
+
+        None where that cannot be told: of Subversion's never.
+        """
+        if is_subversion(repository):
+            return None
+        return await self._git.changed(repository, revision, before, base)

@@ -100,6 +100,27 @@ class Subversion:
         """What svn answers in XML; raises SourceUnreachable, also for what the repository has not got."""
         return _parse(self._good(repository, await self._svn(repository, *arguments)))
 
+    async def list_files(
+        self, repository: str, revision: str, ref: str | None, file: str, folder: str
+    ) -> tuple[str, ...]:
+        """`file`, where there is one, and the paths of the files in `folder`, but not below, at what `resolve` found.
+
+        Raises Invalid, RevisionNotFound, SourceUnreachable.
+        """
+        check_address(repository)
+        number = read_revision(revision).number
+        if number is None:
+            raise Invalid(f"revision {revision!r}: expected a number")
+        found: list[str] = []
+        for path, depth in ((inner_path(file), "empty"), (inner_path(folder), "files")):
+            place = target(split_svn_login(repository)[0], f"{ref}/{path}" if ref else path, number)
+            listed = await self._svn(repository, "list", "--xml", "--depth", depth, place)
+            if listed.status != 0 and is_absent(listed.complaint):
+                continue
+            names = _parse(self._good(repository, listed)).findall(".//entry[@kind='file']/name")
+            found += [path if depth == "empty" else f"{path}/{name.text}" for name in names]
+        return tuple(found)
+
     async def _find(
         self, repository: str, folders: tuple[str, ...], number: int | None, shown: str, or_itself: bool
     ) -> _Found:

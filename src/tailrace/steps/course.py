@@ -104,4 +104,5 @@ def _values(lease: Lease) -> RunValues:
         "project": lease.project,
         "ref": lease.ref,
     }
-    return RunValues(own, {**lease.job.variables, **lease.variables}, lease.needs)
+    job = lease.job
+    return RunValues(own, {**job.variables, **lease.variables}, lease.needs, job.matrix, job.matrices)

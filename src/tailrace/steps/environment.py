@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tailrace.domain.lease import Lease
+from tailrace.domain.matrix import variable_of
 from tailrace.steps.command import Machine, Place
 
 COOKIE = "TAILRACE_COOKIE"
@@ -48,5 +49,6 @@ def environment(
         "TAILRACE_BRANCH": lease.branch or "",
         "TAILRACE_EVENT": lease.event,
         "TAILRACE_WORKSPACE": str(place.workspace),
+        **{variable_of(name): value for name, value in lease.job.matrix.items()},
         COOKIE: lease.cookie,
     }

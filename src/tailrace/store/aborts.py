@@ -9,14 +9,18 @@ from sqlalchemy import Connection, case, func, select, update
 from tailrace.domain.errors import MoveRefused
 from tailrace.domain.outcome import Reason
 from tailrace.domain.states import ATTEMPT, JOB, LOG, RUN, RUN_ENDED, JobState, RunState
+from tailrace.store.asking import withdraw
 from tailrace.store.clock import read_clock
 from tailrace.store.jobs import advance_run, lock_run
 from tailrace.store.moves import move, move_all
+from tailrace.store.outbox import note_end
 from tailrace.store.tables import attempt as attempts
-from tailrace.store.tables import attempt_held, attempt_pending
+from tailrace.store.tables import attempt_held, attempt_pending, job_delayed
 from tailrace.store.tables import job as jobs
 from tailrace.store.tables import log as logs
 from tailrace.store.tables import run as runs
+
+_VERBS = {Reason.SUPERSEDED_BY: "superseded", Reason.REJECTED: "rejected"}
 
 
 class ToAbort(NamedTuple):
@@ -30,20 +34,25 @@ class ToAbort(NamedTuple):
 def abort_run(connection: Connection, run_id: int, by: str, reason: Reason = Reason.ABORTED_BY) -> list[int]:
     """End what has not begun and ask for the end of what has; returns the agents that have to be told.
 
-    `reason` is `aborted_by` or `superseded_by`; asking again ends the steps of `finally`, superseding again does not. Raises
-    NotFound, and MoveRefused when the run has ended already.
+    `reason` is `aborted_by`, `superseded_by` or `rejected`; asking again ends the steps of `finally`, superseding again does
+    not. Raises NotFound, and MoveRefused when the run has ended already.
     """
     state = lock_run(connection, run_id)
     if state in RUN_ENDED:
         raise MoveRefused(f"run {run_id}", state, "abort")
     now = read_clock(connection)
-    detail = f"{'superseded' if reason is Reason.SUPERSEDED_BY else 'aborted'} by {by}"
+    detail = f"{_VERBS.get(reason, 'aborted')} by {by}"
     cause = {"reason": reason.value, "detail": detail, "finished_at": now}
     if state is RunState.PLANNING:
         move(connection, runs, RUN, run_id, "abort", **cause)
+        note_end(connection, run_id, RunState.ABORTED)
         return []
+    withdraw(connection, run_id)
     waiting = select(jobs.c.id).where(jobs.c.run_id == run_id, jobs.c.state == JobState.WAITING.value)
     move_all(connection, jobs, JOB, connection.execute(waiting).scalars(), "abort", **cause)
+    delayed = select(jobs.c.id).where(jobs.c.run_id == run_id, job_delayed)
+    later = list(connection.execute(delayed).scalars())
+    move_all(connection, jobs, JOB, later, "abort", retry_at=None, **cause)
     # Locked, because a lease does not take the run's row: what is being leased is no longer queued.
     queued = connection.execute(
         select(attempts.c.id, attempts.c.job_id, attempts.c.log_id)

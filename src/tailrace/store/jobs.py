@@ -12,10 +12,12 @@ from tailrace.domain.errors import NotFound
 from tailrace.domain.model import AttemptView, JobView, StepView
 from tailrace.domain.outcome import Reason
 from tailrace.domain.plan import JobSpec
-from tailrace.domain.progress import JobProgress, progress
+from tailrace.domain.progress import JobProgress, counted, progress
 from tailrace.domain.states import JOB, RUN, RUN_ENDED, JobState, LogState, RunState, derive_run_state
+from tailrace.store.asking import NO_GATE, at_gate, run_waits, withdraw
 from tailrace.store.clock import now_ms, read_clock
 from tailrace.store.moves import move, move_all
+from tailrace.store.outbox import note_end, note_progress
 from tailrace.store.outputs import values_for
 from tailrace.store.tables import agent as agents
 from tailrace.store.tables import artifact as artifacts
@@ -37,7 +39,7 @@ _RUN_VERBS = {
 
 
 # Statements of the way that every run takes are built once: building one takes several times as long as executing it.
-_RUN_STATE = select(runs.c.state).where(runs.c.id == bindparam("run")).with_for_update()
+_RUN_STATE = select(runs.c.state, runs.c.from_fork).where(runs.c.id == bindparam("run")).with_for_update()
 _JOBS_OF_RUN = (
     select(jobs.c.id, jobs.c.name, jobs.c.spec, jobs.c.state)
     .where(jobs.c.run_id == bindparam("run"))
@@ -55,10 +57,14 @@ def lock_run(connection: Connection, run_id: int) -> RunState:
 
     Raises NotFound.
     """
-    state = connection.execute(_RUN_STATE, {"run": run_id}).scalar()
-    if state is None:
+    return RunState(_locked(connection, run_id).state)
+
+
+def _locked(connection: Connection, run_id: int) -> Row[*tuple[object, ...]]:
+    row = connection.execute(_RUN_STATE, {"run": run_id}).one_or_none()
+    if row is None:
         raise NotFound("run", run_id)
-    return RunState(state)
+    return row
 
 
 def advance_run(connection: Connection, run_id: int) -> bool:
@@ -66,15 +72,25 @@ def advance_run(connection: Connection, run_id: int) -> bool:
 
     The caller holds the run's row (`lock_run`, or because it has just made it).
     """
-    before = lock_run(connection, run_id)
-    waits = before is RunState.PENDING and turn_of(connection, run_id) is not None
+    run = _locked(connection, run_id)
+    before = RunState(run.state)
+    waits = before is RunState.PENDING and (
+        turn_of(connection, run_id) is not None or (run.from_fork and run_waits(connection, run_id))
+    )
     rows = connection.execute(_JOBS_OF_RUN, {"run": run_id}).all()
     ids = {row.name: row.id for row in rows}
     states = {row.name: JobState(row.state) for row in rows}
     specs = {row.name: row.spec for row in rows}
     moves = progress(
         [
-            JobProgress(row.name, tuple(row.spec["needs"]), states[row.name], row.spec.get("condition", ""))
+            JobProgress(
+                row.name,
+                tuple(row.spec["needs"]),
+                states[row.name],
+                row.spec.get("condition", ""),
+                row.spec.get("matrices", {}),
+                row.spec.get("allow_failure", False),
+            )
             for row in rows
         ],
         lambda name: values_for(connection, run_id, specs[name]),
@@ -83,6 +99,11 @@ def advance_run(connection: Connection, run_id: int) -> bool:
         _skip(connection, ids[name], reason, detail)
         states[name] = JobState.SKIPPED
     ready = () if waits else moves.ready
+    wanting = {ids[name]: specs[name]["environment"] for name in ready if specs[name].get("environment")}
+    gate = at_gate(connection, run_id, wanting) if wanting else NO_GATE
+    for job_id, why in gate.refused.items():
+        _skip(connection, job_id, Reason.ENVIRONMENT_REFUSED, why)
+    ready = tuple(name for name in ready if ids[name] not in gate.waiting and ids[name] not in gate.refused)
     move_all(connection, jobs, JOB, [ids[name] for name in ready], "ready")
     for row in rows:
         if row.name in ready:
@@ -90,12 +111,20 @@ def advance_run(connection: Connection, run_id: int) -> bool:
             number = (connection.execute(_TRIES, {"job": row.id}).scalar() or 0) + 1
             wait_s = row.spec.get("start_timeout_s")
             queue_attempt(connection, run_id, row.id, row.spec["labels"], number, start_timeout_s=wait_s)
-    now = derive_run_state(states.values())
+    if gate.refused:  # which may decide about others
+        return advance_run(connection, run_id) or bool(ready)
+    now = derive_run_state(
+        counted(state, allow_failure=specs[name].get("allow_failure", False))
+        for name, state in states.items()
+    )
     if waits and now is RunState.RUNNING:  # some jobs passed before it was let go on
         now = RunState.PENDING
     _follow(connection, run_id, before, now)
+    note_progress(connection, run_id)
     queued = bool(ready)
     if now in RUN_ENDED and now is not before:
+        if run.from_fork or any(spec.get("environment") for spec in specs.values()):
+            withdraw(connection, run_id)
         for next_id in next_in_turn(connection, run_id):
             queued |= advance_run(connection, next_id)
     return queued
@@ -116,6 +145,10 @@ def end_job(
         spec = JobSpec.model_validate(connection.execute(_SPEC, {"job": attempt.job_id}).scalar_one())
         retry = spec.retry
         if retry is not None and attempt.number <= retry.max and cause["reason"] in retry.on:
+            if retry.delay_s:
+                at = read_clock(connection) + retry.delay_s * 1000
+                move(connection, jobs, JOB, attempt.job_id, "retry", retry_at=at)
+                return False
             move(connection, jobs, JOB, attempt.job_id, "retry")
             queue_attempt(
                 connection,
@@ -125,6 +158,7 @@ def end_job(
                 attempt.number + 1,
                 spec.start_timeout_s,
             )
+            note_progress(connection, attempt.run_id)
             return True
     move(connection, jobs, JOB, attempt.job_id, verb, **cause)
     return advance_run(connection, attempt.run_id)
@@ -137,17 +171,20 @@ def _follow(connection: Connection, run_id: int, before: RunState, now: RunState
         {"started_at": now_ms()} if now is RunState.RUNNING else {"finished_at": now_ms()}
     )
     if now in (RunState.FAILED, RunState.ABORTED):
-        cause = connection.execute(
-            select(jobs.c.name, jobs.c.reason, jobs.c.detail)
+        ended = connection.execute(
+            select(jobs.c.name, jobs.c.reason, jobs.c.detail, jobs.c.spec)
             .where(jobs.c.run_id == run_id, jobs.c.state == now.value)
             .order_by(jobs.c.finished_at, jobs.c.id)
-            .limit(1)
-        ).one()
+        ).all()
+        allowed = now is RunState.FAILED
+        cause = next(row for row in ended if not (allowed and row.spec.get("allow_failure", False)))
         values |= {
             "reason": cause.reason,
             "detail": f"job {cause.name}: {cause.detail or cause.reason or now.value}",
         }
     move(connection, runs, RUN, run_id, _RUN_VERBS[now], **values)
+    if now in RUN_ENDED:
+        note_end(connection, run_id, now)
 
 
 def queue_attempt(
@@ -257,6 +294,9 @@ def _jobs(connection: Connection, showing: _Showing, id: int) -> tuple[JobView, 
                 state=row.state,
                 reason=row.reason,
                 detail=row.detail,
+                retry_at=row.retry_at,
+                allow_failure=row.spec.get("allow_failure", False),
+                environment=row.spec.get("environment"),
                 needs=tuple(row.spec["needs"]),
                 labels=tuple(row.spec["labels"]),
                 agent=own[-1].agent if own else None,

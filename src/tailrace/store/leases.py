@@ -100,6 +100,7 @@ _LEASES = (
         runs.c.branch,
         runs.c.trigger_event,
         runs.c.variables,
+        runs.c.from_fork,
         jobs.c.spec,
     )
     .join(jobs, jobs.c.id == attempts.c.job_id)
@@ -209,6 +210,7 @@ def read_leases(connection: Connection, ids: Sequence[int]) -> list[Lease]:
             event=row.trigger_event,
             job=spec,
             variables=row.variables,
+            from_fork=row.from_fork,
             needs=read_needs(connection, row.run_id, spec),
         )
         for row, spec in zip(rows, specs, strict=True)

@@ -56,4 +56,5 @@ def values_for(connection: Connection, run_id: int, spec: Mapping[str, Any]) -> 
     """What the names in the condition of a job (its stored spec) stand for, but for the outcomes of jobs."""
     run = connection.execute(_RUN, {"run": run_id}).mappings().one()
     needs = read_given(connection, run_id, spec["needs"]) if spec["needs"] else {}
-    return RunValues(dict(run), {**spec["variables"], **run["variables"]}, needs).value
+    variables = {**spec["variables"], **run["variables"]}
+    return RunValues(dict(run), variables, needs, spec.get("matrix", {}), spec.get("matrices", {})).value

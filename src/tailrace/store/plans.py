@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Select, bindparam, insert, select, update
 
 from tailrace.domain.errors import Conflict, Invalid, NotFound
 from tailrace.domain.model import PlanView
-from tailrace.store.clock import now_ms
+from tailrace.store.clock import now_ms, read_clock
 from tailrace.store.projects import get_project
 from tailrace.store.tables import plan as plans
 from tailrace.store.tables import plan_version as versions
@@ -19,7 +19,7 @@ from tailrace.store.tables import trigger as triggers
 REPOSITORY_PLAN = ".tailrace.yml"
 
 
-def _plans() -> Select[*tuple[object, ...]]:
+def _all_plans() -> Select[*tuple[object, ...]]:
     newest = (versions.c.plan_id == plans.c.id) & (versions.c.number == plans.c.version_count)
     return (
         select(
@@ -32,8 +32,11 @@ def _plans() -> Select[*tuple[object, ...]]:
         )
         .join(projects, projects.c.id == plans.c.project_id)
         .outerjoin(versions, newest)
-        .where(plans.c.removed_at.is_(None), projects.c.removed_at.is_(None))
     )
+
+
+def _plans() -> Select[*tuple[object, ...]]:
+    return _all_plans().where(plans.c.removed_at.is_(None), projects.c.removed_at.is_(None))
 
 
 # What every run asks is built once: building a statement takes longer than executing it.
@@ -58,8 +61,10 @@ def create_plan(
     *,
     definition: str | None = None,
     path: str | None = None,
+    author: str | None = None,
+    found: bool = False,
 ) -> PlanView:
-    """A new plan with a webhook trigger; exactly one of `definition` and `path` is given.
+    """A new plan with a webhook trigger; exactly one of `definition` and `path` is given. `found`: nobody asked for it.
 
     Raises NotFound for an unknown project and Conflict when the name is taken.
     """
@@ -73,7 +78,7 @@ def create_plan(
         raise Conflict(f"this project has a plan {name!r} already: choose another name, or change that plan")
     plan_id = connection.execute(
         insert(plans)
-        .values(project_id=project_id, name=name, path=path, created_at=now_ms())
+        .values(project_id=project_id, name=name, path=path, found=found, created_at=now_ms())
         .returning(plans.c.id)
     ).scalar_one()
     connection.execute(
@@ -82,22 +87,27 @@ def create_plan(
         )
     )
     if definition is not None:
-        add_version(connection, plan_id, definition)
+        add_version(connection, plan_id, definition, author)
     return get_plan(connection, plan_id)
 
 
-def add_version(connection: Connection, plan_id: int, definition: str) -> int:
+def add_version(connection: Connection, plan_id: int, definition: str, author: str | None = None) -> int:
     """The id of the plan's version with this definition: the one that has it already, or a new one."""
     connection.execute(select(plans.c.id).where(plans.c.id == plan_id).with_for_update())
     same = select(versions.c.id).where(
         versions.c.plan_id == plan_id, versions.c.sha256 == _sha256(definition)
     )
     found = connection.execute(same.order_by(versions.c.id.desc()).limit(1)).scalar()
-    return _append_version(connection, plan_id, definition) if found is None else found
+    return _append_version(connection, plan_id, definition, author) if found is None else found
 
 
 def change_plan(
-    connection: Connection, id: int, *, name: str | None = None, definition: str | None = None
+    connection: Connection,
+    id: int,
+    *,
+    name: str | None = None,
+    definition: str | None = None,
+    author: str | None = None,
 ) -> PlanView:
     """Rename a plan or give it a new version; raises NotFound, Conflict, or Invalid for a plan of the repository."""
     plan = get_plan(connection, id)
@@ -113,11 +123,11 @@ def change_plan(
             raise Invalid(f"plan {plan.name!r} is kept in the repository at {plan.path}: change it there")
         if definition != plan.definition:
             # Going back to an earlier text is an edit too: the newest version is the one in force.
-            _append_version(connection, id, definition)
+            _append_version(connection, id, definition, author)
     return get_plan(connection, id)
 
 
-def _append_version(connection: Connection, plan_id: int, definition: str) -> int:
+def _append_version(connection: Connection, plan_id: int, definition: str, author: str | None) -> int:
     number = connection.execute(
         update(plans)
         .where(plans.c.id == plan_id)
@@ -131,6 +141,7 @@ def _append_version(connection: Connection, plan_id: int, definition: str) -> in
             number=number,
             definition=definition,
             sha256=_sha256(definition),
+            author=author,
             created_at=now_ms(),
         )
         .returning(versions.c.id)
@@ -144,8 +155,37 @@ def _sha256(definition: str) -> str:
 def remove_plan(connection: Connection, id: int) -> None:
     """Mark a plan and its triggers as removed; its runs stay. Raises NotFound."""
     get_plan(connection, id)
-    connection.execute(update(plans).where(plans.c.id == id).values(removed_at=now_ms()))
-    connection.execute(update(triggers).where(triggers.c.plan_id == id).values(removed_at=now_ms()))
+    now = read_clock(connection)
+    # Who removes a plan does not want it found again.
+    connection.execute(update(plans).where(plans.c.id == id).values(removed_at=now, found=False))
+    theirs = triggers.c.plan_id == id, triggers.c.removed_at.is_(None)
+    connection.execute(update(triggers).where(*theirs).values(removed_at=now))
+
+
+def restore_plan(connection: Connection, id: int) -> PlanView:
+    """Bring a removed plan back, with the triggers that were removed with it.
+
+    Raises NotFound, and Conflict when it is not removed, its project is, or another has its name now.
+    """
+    found = _list(connection, _all_plans().where(plans.c.id == id))
+    if not found:
+        raise NotFound("plan", id)
+    plan = found[0]
+    if plan.removed_at is None:
+        raise Conflict(f"plan {plan.name!r} is not removed")
+    connection.execute(select(projects.c.id).where(projects.c.id == plan.project).with_for_update())
+    gone = select(projects.c.removed_at).where(projects.c.id == plan.project)
+    if connection.execute(gone).scalar() is not None:
+        raise Conflict(f"project {plan.project_name!r} is removed: restore it first")
+    taken = select(plans.c.id).where(
+        plans.c.project_id == plan.project, plans.c.name == plan.name, plans.c.removed_at.is_(None)
+    )
+    if connection.execute(taken).first():
+        raise Conflict(f"another plan is called {plan.name!r} now: rename that one first")
+    together = triggers.c.plan_id == id, triggers.c.removed_at == plan.removed_at
+    connection.execute(update(triggers).where(*together).values(removed_at=None))
+    connection.execute(update(plans).where(plans.c.id == id).values(removed_at=None))
+    return get_plan(connection, id)
 
 
 def get_plan(connection: Connection, id: int) -> PlanView:
@@ -157,10 +197,16 @@ def get_plan(connection: Connection, id: int) -> PlanView:
 
 
 def list_plans(
-    connection: Connection, project_id: int | None = None, after: int = 0, limit: int = 100
+    connection: Connection,
+    project_id: int | None = None,
+    after: int = 0,
+    limit: int = 100,
+    *,
+    removed: bool = False,
 ) -> list[PlanView]:
-    """Plans with ids above `after`, oldest first."""
-    query = _plans().where(plans.c.id > after).order_by(plans.c.id).limit(limit)
+    """Plans with ids above `after`, oldest first; or those that are `removed`."""
+    which = _all_plans().where(plans.c.removed_at.is_not(None)) if removed else _plans()
+    query = which.where(plans.c.id > after).order_by(plans.c.id).limit(limit)
     if project_id is not None:
         query = query.where(plans.c.project_id == project_id)
     return _list(connection, query)
@@ -201,7 +247,7 @@ def webhook_plans(connection: Connection, project_id: int) -> list[PlanSource]:
         connection.execute(select(projects.c.id).where(projects.c.id == project_id).with_for_update())
         ids = _webhook_triggers(connection, project_id)
     if not ids and not _ever_had_a_plan(connection, project_id):
-        ids = [(create_plan(connection, project_id, "default", path=REPOSITORY_PLAN).id, True)]
+        ids = [(create_plan(connection, project_id, "default", path=REPOSITORY_PLAN, found=True).id, True)]
     return [plan_source(connection, plan_id) for plan_id, enabled in ids if enabled]
 
 
@@ -234,6 +280,7 @@ def _list(connection: Connection, query: Select[*tuple[object, ...]]) -> list[Pl
             version=row.number,
             definition=row.definition,
             created_at=row.created_at,
+            removed_at=row.removed_at,
         )
         for row in connection.execute(query)
     ]

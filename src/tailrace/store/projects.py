@@ -8,16 +8,18 @@ from typing import NamedTuple
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from tailrace.domain.errors import Conflict, NotFound
+from tailrace.domain.hooks import GenericHook
 from tailrace.domain.model import Project
 from tailrace.store.clock import now_ms, read_clock
 from tailrace.store.tables import project as projects
 
 
 class WebhookTarget(NamedTuple):
-    """A project as a webhook sees it; `sealed` is its secret, encrypted, or None."""
+    """A project as a webhook sees it; `sealed` is its secret, encrypted, or None; `hook` how generic ones are read."""
 
     id: int
     sealed: bytes | None
+    hook: GenericHook | None = None
 
 
 def create_project(connection: Connection, name: str, repository: str) -> Project:
@@ -54,10 +56,45 @@ def set_webhook_secret(connection: Connection, id: int, sealed: bytes | None) ->
     connection.execute(update(projects).where(projects.c.id == id).values(webhook_secret=sealed))
 
 
+def set_hook(connection: Connection, id: int, hook: GenericHook | None) -> None:
+    """Keep how a project's generic webhooks are read; None: by the usual names. Raises NotFound."""
+    get_project(connection, id)
+    kept = None if hook is None else hook.model_dump(mode="json", exclude_defaults=True)
+    connection.execute(update(projects).where(projects.c.id == id).values(hook=kept))
+
+
+def get_hook(connection: Connection, id: int) -> GenericHook | None:
+    """How a project's generic webhooks are read; None: by the usual names. Raises NotFound."""
+    get_project(connection, id)
+    return hook_of(connection.execute(select(projects.c.hook).where(projects.c.id == id)).scalar())
+
+
+def hook_of(kept: object) -> GenericHook | None:
+    """The column `hook` as a value."""
+    return None if kept is None else GenericHook.model_validate(kept)
+
+
 def remove_project(connection: Connection, id: int) -> None:
     """Mark a project as removed; its runs and logs stay. Raises NotFound."""
     get_project(connection, id)
     connection.execute(update(projects).where(projects.c.id == id).values(removed_at=read_clock(connection)))
+
+
+def restore_project(connection: Connection, id: int) -> Project:
+    """Bring a removed project back, with its plans, secrets and runs.
+
+    Raises NotFound, and Conflict when it is not removed or another has its name now.
+    """
+    row = connection.execute(select(projects).where(projects.c.id == id)).first()
+    if row is None:
+        raise NotFound("project", id)
+    if row.removed_at is None:
+        raise Conflict(f"project {row.name!r} is not removed")
+    taken = select(projects.c.id).where(projects.c.name == row.name, projects.c.removed_at.is_(None))
+    if connection.execute(taken).first():
+        raise Conflict(f"another project is called {row.name!r} now: rename that one first")
+    connection.execute(update(projects).where(projects.c.id == id).values(removed_at=None))
+    return get_project(connection, id)
 
 
 def get_project(connection: Connection, id: int) -> Project:
@@ -70,13 +107,13 @@ def get_project(connection: Connection, id: int) -> Project:
     return _project(row)
 
 
-def list_projects(connection: Connection, after: int = 0, limit: int = 100) -> list[Project]:
-    """Projects with ids above `after`, oldest first."""
+def list_projects(
+    connection: Connection, after: int = 0, limit: int = 100, *, removed: bool = False
+) -> list[Project]:
+    """Projects with ids above `after`, oldest first; or those that are `removed`."""
+    there = projects.c.removed_at.is_not(None) if removed else projects.c.removed_at.is_(None)
     rows = connection.execute(
-        select(projects)
-        .where(projects.c.removed_at.is_(None), projects.c.id > after)
-        .order_by(projects.c.id)
-        .limit(limit)
+        select(projects).where(there, projects.c.id > after).order_by(projects.c.id).limit(limit)
     )
     return [_project(row) for row in rows]
 
@@ -109,10 +146,12 @@ def find_webhook_target(connection: Connection, key: str) -> WebhookTarget | Non
         if by is None:
             continue
         row = connection.execute(
-            select(projects.c.id, projects.c.webhook_secret).where(by, projects.c.removed_at.is_(None))
+            select(projects.c.id, projects.c.webhook_secret, projects.c.hook).where(
+                by, projects.c.removed_at.is_(None)
+            )
         ).first()
         if row is not None:
-            return WebhookTarget(row.id, row.webhook_secret)
+            return WebhookTarget(row.id, row.webhook_secret, hook_of(row.hook))
     return None
 
 
@@ -123,4 +162,5 @@ def _project(row: Row[*tuple[object, ...]]) -> Project:
         repository=row.repository,
         has_webhook_secret=row.webhook_secret is not None,
         created_at=row.created_at,
+        removed_at=row.removed_at,
     )

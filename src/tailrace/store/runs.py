@@ -10,8 +10,9 @@ from sqlalchemy import Connection, Row, bindparam, insert, select, update
 from tailrace.domain.errors import NotFound
 from tailrace.domain.events import Event
 from tailrace.domain.model import RunSummary, RunTrigger, RunView
+from tailrace.domain.parameters import defaults
 from tailrace.domain.plan import Plan
-from tailrace.domain.states import RunState
+from tailrace.domain.states import RUN_ENDED, RunState
 from tailrace.store.clock import now_ms
 from tailrace.store.jobs import jobs_of_run
 from tailrace.store.new_jobs import create_jobs
@@ -103,13 +104,25 @@ def create_run(connection: Connection, new: NewRun) -> int:
             "title": event.title,
             "author": event.author,
             "from_fork": event.from_fork,
-            "variables": new.variables,
+            "variables": {**_unasked(new), **event.values, **new.variables},
+            "event": _asked(new),
             "state": RunState.PLANNING if new.planned is None else RunState.PENDING,
         },
     ).scalar_one()
     if new.planned is not None:
-        create_jobs(connection, run_id, new.planned)
+        create_jobs(connection, run_id, new.planned, from_fork=event.from_fork)
     return run_id
+
+
+def _unasked(new: NewRun) -> dict[str, str]:
+    return {} if new.planned is None else defaults(new.planned.parameters)
+
+
+def _asked(new: NewRun) -> dict[str, object] | None:
+    """The event as its plan's `on` will be asked about it; None where nobody asks."""
+    if new.planned is not None or new.trigger_kind == "manual":
+        return None
+    return new.event.model_dump(mode="json", exclude_defaults=True)
 
 
 def list_runs(connection: Connection, wanted: RunFilter) -> list[RunSummary]:
@@ -135,13 +148,33 @@ def get_run(connection: Connection, id: int) -> RunView:
     return RunView(**fields, variables=variables, jobs=jobs_of_run(connection, id))
 
 
+def plan_text_of(connection: Connection, id: int) -> str | None:
+    """The text of the plan version that a run names; None while it names none."""
+    found = select(versions.c.definition).join(runs, runs.c.plan_version_id == versions.c.id)
+    return connection.execute(found.where(runs.c.id == id)).scalar()
+
+
+def runs_of_branch(connection: Connection, project: int, branch: str) -> list[int]:
+    """The runs of this branch that have not ended, oldest first."""
+    rows = connection.execute(_UNDER_WAY)  # few, whatever the history
+    return sorted(row.id for row in rows if (row.project_id, row.branch) == (project, branch))
+
+
+_UNDER_WAY = select(runs.c.id, runs.c.project_id, runs.c.branch).where(
+    runs.c.state.in_([state.value for state in RunState if state not in RUN_ENDED])
+)
+
+
 _OF_EVENT = ("ref", "branch", "revision", "title", "author", "from_fork")
 
 
-def run_again(connection: Connection, id: int, by: str) -> NewRun:
+def run_again(
+    connection: Connection, id: int, by: str, *, newest_plan: bool = False, newest_revision: bool = False
+) -> NewRun:
     """What run `id` was made of, to make it anew: same plan version, revision and variables. Raises NotFound.
 
-    A plan of the repository is read again at the same revision, which gives the same version.
+    A plan of the repository is read again at the run's revision, which gives the same version. The newest revision is that of
+    the run's branch, tag or pull request, of the default branch where it has none; the newest version that of a plan kept here.
     """
     row = connection.execute(
         select(runs, plans.c.path).join(plans, plans.c.id == runs.c.plan_id).where(runs.c.id == id)
@@ -154,13 +187,15 @@ def run_again(connection: Connection, id: int, by: str) -> NewRun:
             **{name: getattr(row, name) for name in _OF_EVENT},
         }
     )
+    if newest_revision:
+        event = event.model_copy(update={"revision": None, "title": None, "author": None})
     return NewRun(
         plan_id=row.plan_id,
         project_id=row.project_id,
         event=event,
         trigger_kind="manual",
         trigger_by=by,
-        plan_version_id=None if row.path else row.plan_version_id,
+        plan_version_id=None if row.path or newest_plan else row.plan_version_id,
         variables=row.variables,
     )
 

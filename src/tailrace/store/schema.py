@@ -1,6 +1,21 @@
 """All tables together."""
 
-from tailrace.store import identity_tables, run_indexes, tables
+from tailrace.store import (
+    approval_tables,
+    identity_tables,
+    notification_tables,
+    run_indexes,
+    run_tables,
+    tables,
+)
 from tailrace.store.columns import metadata
 
-__all__ = ["identity_tables", "metadata", "run_indexes", "tables"]
+__all__ = [
+    "approval_tables",
+    "identity_tables",
+    "metadata",
+    "notification_tables",
+    "run_indexes",
+    "run_tables",
+    "tables",
+]

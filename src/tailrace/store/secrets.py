@@ -13,6 +13,7 @@ from tailrace.domain.lease import Lease
 from tailrace.domain.model import SecretView
 from tailrace.store.clock import read_clock
 from tailrace.store.projects import get_project
+from tailrace.store.run_secrets import secrets_of_attempts
 from tailrace.store.tables import attempt as attempts
 from tailrace.store.tables import project as projects
 from tailrace.store.tables import run as runs
@@ -82,8 +83,13 @@ def list_secrets(
 
 
 def sealed_secrets(connection: Connection, leases: Sequence[Lease]) -> dict[int, tuple[SealedSecret, ...]]:
-    """For each attempt whose job wants any: those of its secrets that there are."""
-    wanting = {lease.attempt: lease.job.secrets for lease in leases if lease.job.secrets}
+    """For each attempt whose job wants any: those of its secrets that there are; what its run was given wins.
+
+    Runs from forks get none.
+    """
+    wanting = {
+        lease.attempt: lease.job.secrets for lease in leases if lease.job.secrets and not lease.from_fork
+    }
     if not wanting:
         return {}
     names = {name for wanted in wanting.values() for name in wanted}
@@ -93,6 +99,8 @@ def sealed_secrets(connection: Connection, leases: Sequence[Lease]) -> dict[int,
         rows, key=lambda row: row.project_id is not None
     ):  # a project's own replaces the one for all
         found[row.id][row.name] = SealedSecret(row.name, secret_row(row.project_id, row.name), row.value)
+    for attempt, given in secrets_of_attempts(connection, list(wanting)).items():
+        found[attempt] |= {name: SealedSecret(name, one.row, one.value) for name, one in given.items()}
     return {
         attempt: tuple(found[attempt][name] for name in wanted if name in found[attempt])
         for attempt, wanted in wanting.items()

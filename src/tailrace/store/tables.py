@@ -41,6 +41,9 @@ project = Table(
     Column("name", String(100), nullable=False),
     Column("repository", Text, nullable=False),
     Column("webhook_secret", LargeBinary, comment="sealed"),
+    Column(
+        "hook", JSON(none_as_null=True), comment="how generic webhooks are read; null: by the usual names"
+    ),
     Column("run_count", BigInteger, nullable=False, server_default="0"),
     Column("created_at", Ms, nullable=False),
     Column("removed_at", Ms),
@@ -62,6 +65,9 @@ plan = Table(
     Column("name", String(100), nullable=False),
     Column("path", Text, comment="where the plan lives in the repository; null: its definition is kept here"),
     Column("version_count", Integer, nullable=False, server_default="0"),
+    Column(
+        "found", Boolean, nullable=False, server_default=false(), comment="in the repository, by an event"
+    ),
     Column("created_at", Ms, nullable=False),
     Column("removed_at", Ms),
     Index(
@@ -230,6 +236,11 @@ run = Table(
     Column("title", Text),
     Column("author", Text),
     Column("variables", JSON, nullable=False),
+    Column(
+        "event",
+        JSON(none_as_null=True),
+        comment="what its plan's `on` is asked about; null once that is done",
+    ),
     Column("priority", Integer, nullable=False, server_default="0"),
     Column("concurrency", Text, comment="the group in which it takes its turn"),
     Column("turns", Integer, comment="how many runs of its group may be under way at once"),
@@ -313,12 +324,19 @@ job = Table(
     Column("state", String(10), nullable=False),
     Column("reason", String(60)),
     Column("detail", Text),
+    Column("retry_at", Ms, comment="when its next attempt is queued; null: it is, or none"),
     Column("created_at", Ms, nullable=False),
     Column("started_at", Ms),
     Column("finished_at", Ms),
     CheckConstraint(among("state", JobState), name="state"),
     ends("finished_at", JOB_ENDED),
     UniqueConstraint("run_id", "name"),
+    Index(
+        "ix_job_retry_at",
+        "retry_at",
+        sqlite_where=text("retry_at IS NOT NULL"),
+        postgresql_where=text("retry_at IS NOT NULL"),
+    ),
     sqlite_autoincrement=True,
 )
 
@@ -572,6 +590,7 @@ artifact = Table(
 # The conditions of partial indexes: in these words, because SQLite uses none of them for a state that is a parameter.
 run_in_turn = run.c.concurrency.is_not(None) & run.c.finished_at.is_(None)
 run_planning = run.c.state == literal_column("'planning'")
+job_delayed = job.c.retry_at.is_not(None)
 attempt_pending = attempt.c.state == literal_column("'pending'")
 log_unsealed = log.c.sealed_at.is_(None)
 attempt_may_be_late = attempt_pending & attempt.c.start_by.is_not(None)

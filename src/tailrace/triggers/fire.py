@@ -91,11 +91,8 @@ def why_nothing_runs(event: Event) -> str | None:
         return "a ping: the webhook works"
     if event.deleted:
         return f"{event.ref} was deleted: there is nothing to run"
-    if event.kind is EventKind.PULL_REQUEST:
-        if same_action(event.action or "") not in PULL_REQUEST_ACTIONS:
-            return f"a pull request that was {event.action}: runs start when one is {', '.join(PULL_REQUEST_ACTIONS)}"
-        if event.from_fork:
-            return "a pull request from a fork: such runs need an approval, which is not supported yet"
+    if event.kind is EventKind.PULL_REQUEST and same_action(event.action or "") not in PULL_REQUEST_ACTIONS:
+        return f"a pull request that was {event.action}: runs start when one is {', '.join(PULL_REQUEST_ACTIONS)}"
     if event.kind in _SKIPPABLE and (found := _SKIP.search(event.message or event.title or "")):
         return f"the commit's message says {found[0]}"
     return None
@@ -158,7 +155,7 @@ def _start(
     source = plan_source(connection, trigger.plan)
     try:
         reason = _why_not_by_plan(source, event)
-        planned = planned_at_once(source, event.revision) if reason is None else None
+        planned = planned_at_once(source, event.revision, event) if reason is None else None
     except PlanInvalid as error:
         return None, f"its plan cannot be read: {error}"
     if reason is not None:
@@ -185,7 +182,7 @@ def _why_not_by_plan(source: PlanSource, event: Event) -> str | None:
 
 
 def _why_not_on(plan: Plan, event: Event) -> str | None:
-    return why_not(None, event)  # `on` of plans is not read yet
+    return why_not(plan.on, event)
 
 
 def _why_none(outcomes: Sequence[Outcome]) -> str:

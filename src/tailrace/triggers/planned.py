@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from tailrace.domain.events import Event
+from tailrace.domain.filters import lacks_paths
 from tailrace.domain.plan import Plan, parse_plan
 from tailrace.store.plans import PlanSource
 
@@ -17,8 +19,8 @@ def read_plan(definition: str, file: str) -> Plan:
     return parse_plan(definition, file)
 
 
-def planned_at_once(source: PlanSource, revision: str | None) -> Plan | None:
-    """A plan that is kept here, unless the commit that its jobs check out is still to be found."""
+def planned_at_once(source: PlanSource, revision: str | None, event: Event | None = None) -> Plan | None:
+    """A plan that is kept here, unless the commit that its jobs check out is still to be found, or the paths of `event`."""
     if source.definition is None:
         return None
     plan = read_plan(source.definition, f"plan {source.plan_id}")
@@ -26,4 +28,4 @@ def planned_at_once(source: PlanSource, revision: str | None) -> Plan | None:
         revision and _FULL_REVISION.fullmatch(revision)
     ):
         return None
-    return plan
+    return None if event is not None and lacks_paths(plan.on, event) else plan

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -10,10 +11,12 @@ from sqlalchemy import Connection, update
 
 from tailrace.dispatch.lapses import LapseKeeper
 from tailrace.domain.lease import Lease
-from tailrace.domain.plan import JobSpec
+from tailrace.domain.plan import JobSpec, Retry
 from tailrace.domain.spans import Span, Stream
+from tailrace.domain.states import AttemptState
 from tailrace.live.bus_memory import MemoryBus
 from tailrace.live.hub import LogHub, LogView
+from tailrace.live.scopes import QUEUE
 from tailrace.logs.tail_file import FileLogStore
 from tailrace.store import Store, open_store
 from tailrace.store.agents import agent_left
@@ -23,6 +26,7 @@ from tailrace.store.logs import find_log
 from tailrace.store.runs import get_run
 from tailrace.store.tables import agent as agents
 from tailrace.store.tables import attempt as attempts
+from tailrace.store.tables import job as jobs
 from tests.unit.store.world import a_job, a_run, an_agent, attempt_state, finish, lease, start, states
 
 LEASE_MS = 60_000
@@ -166,3 +170,31 @@ def _passes(connection: Connection, ms: int) -> None:
     """As if what was noted until now had been noted so much earlier, and no server had run since."""
     connection.execute(update(attempts).values(start_by=attempts.c.start_by - ms))
     connection.execute(update(servers).values(seen_at=servers.c.seen_at - ms))
+
+
+async def test_the_next_attempt_of_a_job_with_a_delay_is_queued_when_it_is_due(place: Place) -> None:
+    """By the round that finds it, which wakes the dispatcher."""
+    woken = asyncio.Event()
+    place.bus.subscribe(QUEUE, lambda _note: woken.set())
+    run = await place.store.write(_failed_with_a_delay, place.agent)
+    await place.keeper(60).look()
+    (job,) = (await place.store.read(get_run, run)).jobs
+    assert (job.state, len(job.attempts), woken.is_set()) == ("pending", 1, False)
+    await place.store.write(_due)
+    await place.keeper(60).look()
+    (job,) = (await place.store.read(get_run, run)).jobs
+    assert [attempt.state for attempt in job.attempts] == ["failed", "pending"]
+    await asyncio.wait_for(woken.wait(), 10)
+
+
+def _failed_with_a_delay(connection: Connection, agent: int) -> int:
+    retry = Retry(max=1, on=("exit_code",), delay_s=60)
+    run = a_run(connection, a_job("later").model_copy(update={"retry": retry}))
+    (held,) = lease(connection, agent)
+    start(connection, agent, held.attempt)
+    finish(connection, agent, held.attempt, AttemptState.FAILED)
+    return run
+
+
+def _due(connection: Connection) -> None:
+    connection.execute(update(jobs).where(jobs.c.retry_at.is_not(None)).values(retry_at=1))

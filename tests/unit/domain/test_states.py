@@ -69,7 +69,9 @@ def test_every_state_is_reached_and_only_ends_are_final(machine: Machine[Any], s
     leaving = {before for before, verb in machine.moves if verb != REOPEN}
     assert leaving == set(states) - machine.final()
     reopened = {before for before, verb in machine.moves if verb == REOPEN}
-    assert reopened <= machine.final() - {"passed"}, "what passed stays"
+    # A run can pass with a job that failed and may.
+    stays = set[str]() if machine is RUN else {"passed"}
+    assert reopened <= machine.final() - stays, "what passed stays"
 
 
 @each_machine

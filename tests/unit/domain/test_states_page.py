@@ -14,11 +14,13 @@ from tailrace.domain.states import (
     ATTEMPT,
     JOB,
     LOG,
+    NOTIFICATION,
     RUN,
     AttemptState,
     JobState,
     LogState,
     Machine,
+    NotificationState,
     RunState,
 )
 
@@ -29,6 +31,7 @@ MACHINES: list[tuple[Machine[Any], type[StrEnum]]] = [
     (JOB, JobState),
     (RUN, RunState),
     (LOG, LogState),
+    (NOTIFICATION, NotificationState),
 ]
 each_machine = pytest.mark.parametrize(
     ("machine", "states"), MACHINES, ids=[machine.name for machine, _ in MACHINES]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import struct
 import typing
 import zlib
@@ -23,6 +25,7 @@ from tailrace.domain.wire import (
     AGENT_MESSAGE,
     MAX_CHUNK_BYTES,
     MAX_CHUNK_SPANS,
+    PROTOCOL,
     SERVER_MESSAGE,
     Hello,
     Leased,
@@ -294,3 +297,18 @@ def test_an_unknown_stream_is_refused() -> None:
     frame = header + struct.pack("<I", zlib.crc32(header + record + b"x")) + record + b"x"
     with pytest.raises(Invalid, match="unknown stream"):
         unpack_chunk(frame)
+
+
+def test_other_messages_are_another_protocol() -> None:
+    """Who does not know a field refuses it, so a new one is for agents that say that they know it.
+
+    When this fails: raise PROTOCOL in tailrace.domain.wire, and OLDEST_PROTOCOL where old agents do not understand what is
+    sent; then put the new digest here.
+    """
+    fields = {
+        name: sorted(model.get("properties", {}))
+        for message in (AGENT_MESSAGE, SERVER_MESSAGE)
+        for name, model in message.json_schema()["$defs"].items()
+    }
+    digest = hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:16]
+    assert (PROTOCOL, digest) == (2, "b9a8fd331f76a19f")

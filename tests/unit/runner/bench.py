@@ -207,9 +207,16 @@ def kill(pid: int) -> None:
     os.kill(pid, signal.SIGKILL)
 
 
-def inside(attempt: Carried) -> set[int]:
-    """Who is in the attempt's groups, by the kernel's own files."""
+def parent_pid(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_bytes().rpartition(b") ")[2].split()[1])
+
+
+def inside(attempt: Carried, *, limited: bool = False) -> set[int]:
+    """Who is in the attempt's groups, or in those that can have limits, by the kernel's own files."""
     paths = attempt.folder.groups.read_text().splitlines()
+    if limited:
+        files = ("memory.max", "memory.limit_in_bytes", "pids.max", "cpu.max", "cpu.cfs_quota_us")
+        paths = [path for path in paths if any(Path(path, name).exists() for name in files)]
     return {int(pid) for path in paths for pid in Path(path, "cgroup.procs").read_text().split()}
 
 

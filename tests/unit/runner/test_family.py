@@ -13,7 +13,7 @@ from tailrace.runner.family import Family
 from tailrace.runner.group import Group
 from tailrace.runner.recover import finish_dead
 from tests.support.control_groups import left_of, need_limits
-from tests.unit.runner.bench import Bench, Carried, inside, kill, until
+from tests.unit.runner.bench import Bench, Carried, inside, kill, parent_pid, until
 
 DETACHED = ">/dev/null 2>&1 </dev/null"
 STRAYS = (
@@ -72,7 +72,7 @@ async def test_nothing_outlives_a_job(own: Bench, tmp_path: Path) -> None:
     go.touch()
     assert (await own.end(attempt)).outcome.state == "passed"
     assert sleeping(seconds) == []
-    assert left_of(own.folder) == []
+    await until(lambda: left_of(own.folder) == [])
 
 
 async def test_nothing_outlives_a_job_without_control_groups(own: Bench, tmp_path: Path) -> None:
@@ -96,7 +96,7 @@ async def test_nothing_outlives_a_runner_that_was_killed(own: Bench) -> None:
     await until(lambda: sleeping(seconds) == [])
     finish_dead(attempt.folder, 4711)
     assert attempt.processes == []
-    assert left_of(own.folder) == []
+    await until(lambda: left_of(own.folder) == [])
 
 
 async def test_nothing_outlives_runner_and_warm_parent(own: Bench) -> None:
@@ -110,7 +110,7 @@ async def test_nothing_outlives_runner_and_warm_parent(own: Bench) -> None:
     assert len(sleeping(seconds)) == SLEEPS
     finish_dead(attempt.folder, 4711)
     assert sleeping(seconds) == []
-    assert left_of(own.folder) == []
+    await until(lambda: left_of(own.folder) == [])
     await own.carry(own.attempt("true"))  # its warm parent removes the agent's own folder in the end
 
 
@@ -125,7 +125,7 @@ async def test_a_new_warm_parent_ends_what_dead_runners_left(own: Bench) -> None
     attempt.folder.remove()
     await own.carry(own.attempt("true"))
     assert sleeping(seconds) == []
-    assert left_of(own.folder) == []
+    await until(lambda: left_of(own.folder) == [])
 
 
 async def test_a_runner_that_lives_keeps_its_group(own: Bench) -> None:
@@ -163,7 +163,3 @@ async def test_a_family_ends_what_control_groups_do_not_hold(tmp_path: Path) -> 
     finally:
         shell.kill()
         shell.wait()
-
-
-def parent_pid(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/stat").read_bytes().rpartition(b") ")[2].split()[1])

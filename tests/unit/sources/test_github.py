@@ -18,6 +18,7 @@ from tailrace.sources.github import GitHub
 PAYLOADS = Path(__file__).parents[2] / "payloads" / "github"
 GITHUB: Source = GitHub()
 SECRET = b"a secret that is long enough"
+H0 = "1a2b3c4d5e6f708192a3b4c5d6e7f80910213243"
 H1, H2 = "3f1c9a0d5b7e42f68a9b0c1d2e3f405162738495", "9c2b7e61f0d34a5586d7e8f90a1b2c3d4e5f6071"
 PAGE = "https://github.com/millwright/waterwheel"
 
@@ -35,7 +36,8 @@ def signed(body: bytes, secret: bytes = SECRET) -> dict[str, str]:
 
 
 def read(name: str) -> Event | Ignored:
-    event = next(e for e in ("pull_request", "push", "ping", "issues") if name.startswith(e))
+    words = ("pull_request", "push", "ping", "issues", "workflow_run", "workflow_job")
+    event = next(e for e in words if name.startswith(e))
     return GITHUB.read(headers(event), payload(name))
 
 
@@ -100,6 +102,10 @@ class TestPush:
             title="Fit the new paddles",
             author="Mia Miller",
             url=f"{PAGE}/commit/{H1}",
+            before=H0,
+            message="Fit the new paddles\n\nThey are of oak and last longer.\n",
+            changed=("README.md", "paddles.py"),
+            default_branch="main",
         )
 
     def test_a_new_branch_with_slashes_and_letters_of_all_alphabets(self) -> None:
@@ -112,12 +118,30 @@ class TestPush:
             author="Mia Miller",
             action="created",
             url=f"{PAGE}/commit/{H2}",
+            message=json.loads(payload("push_new_branch"))["head_commit"]["message"],
+            default_branch="main",
         )
 
     def test_a_forced_push_says_so(self) -> None:
         event = read("push_forced")
         assert isinstance(event, Event)
         assert (event.action, event.revision) == ("forced", H2)
+        assert event.changed is None, "the files of commits that were taken away are not named"
+
+    def test_a_list_of_commits_that_was_cut_names_no_paths(self) -> None:
+        body = json.loads(payload("push_branch"))
+        (commit,) = body["commits"]
+        for count, paths in ((2047, ("README.md", "paddles.py")), (2048, None)):
+            event = GITHUB.read(headers("push"), json.dumps(body | {"commits": [commit] * count}).encode())
+            assert isinstance(event, Event)
+            assert event.changed == paths
+
+    def test_a_commit_that_does_not_say_its_files_names_no_paths(self) -> None:
+        body = json.loads(payload("push_branch"))
+        body["commits"].append({"id": H2})
+        event = GITHUB.read(headers("push"), json.dumps(body).encode())
+        assert isinstance(event, Event)
+        assert event.changed is None
 
     @pytest.mark.parametrize(("name", "tag"), [("push_tag", "v1.4.0"), ("push_annotated_tag", "v2.0.0")])
     def test_a_tag_means_the_commit_that_it_points_at(self, name: str, tag: str) -> None:
@@ -125,6 +149,7 @@ class TestPush:
         assert isinstance(event, Event)
         assert (event.kind, event.ref, event.branch) == (EventKind.TAG, f"refs/tags/{tag}", tag)
         assert (event.revision, event.title, event.deleted) == (H1, "Fit the new paddles", False)
+        assert event.before is None, "it would be a tag object where the tag is annotated"
 
     @pytest.mark.parametrize(
         ("name", "kind", "branch"),
@@ -163,13 +188,22 @@ class TestPullRequest:
             pull_request=12,
             base="main",
             url=f"{PAGE}/pull/12",
+            default_branch="main",
         )
 
-    @pytest.mark.parametrize("action", ["synchronize", "closed"])
-    def test_the_action_is_githubs_word(self, action: str) -> None:
-        event = read(f"pull_request_{action}")
+    @pytest.mark.parametrize(("name", "action"), [("synchronize", "synchronize"), ("closed", "merged")])
+    def test_the_action_is_githubs_word(self, name: str, action: str) -> None:
+        event = read(f"pull_request_{name}")
         assert isinstance(event, Event)
         assert (event.action, event.revision, event.from_fork) == (action, H2, False)
+        assert event.before == json.loads(payload(f"pull_request_{name}")).get("before")
+
+    def test_closed_without_merging_is_closed(self) -> None:
+        body = json.loads(payload("pull_request_closed"))
+        body["pull_request"]["merged"] = False
+        event = GITHUB.read(headers("pull_request"), json.dumps(body).encode())
+        assert isinstance(event, Event)
+        assert event.action == "closed"
 
     @pytest.mark.parametrize("name", ["from_fork", "fork_gone"])
     def test_code_from_a_fork_is_told_apart_even_when_the_fork_is_gone(self, name: str) -> None:
@@ -185,6 +219,71 @@ class TestPullRequest:
             Invalid, match=r"pull_request\.head\.repo: expected a repository, or null, found nothing"
         ):
             GITHUB.read(headers("pull_request"), json.dumps(found).encode())
+
+
+class TestWorkflow:
+    def test_a_workflow_that_ended(self) -> None:
+        assert read("workflow_run_completed") == Event(
+            kind=EventKind.WORKFLOW,
+            branch="main",
+            revision=H1,
+            title="test",
+            author="millwright",
+            action="completed",
+            url=f"{PAGE}/actions/runs/289782451",
+            message="Fit the new paddles\n\nThey are of oak and last longer.\n",
+            default_branch="main",
+            values={
+                "WORKFLOW": "test",
+                "WORKFLOW_EVENT": "push",
+                "WORKFLOW_RUN": "289782451",
+                "WORKFLOW_CONCLUSION": "success",
+            },
+        )
+
+    @pytest.mark.parametrize(
+        ("name", "action", "conclusion"),
+        [("requested", "requested", ""), ("failed", "completed", "failure")],
+    )
+    def test_how_it_went_is_a_value(self, name: str, action: str, conclusion: str) -> None:
+        event = read(f"workflow_run_{name}")
+        assert isinstance(event, Event)
+        assert (event.action, event.values["WORKFLOW_CONCLUSION"]) == (action, conclusion)
+
+    @pytest.mark.parametrize("name", ["from_fork", "fork_gone"])
+    def test_a_forks_commit_is_told_apart_even_when_the_fork_is_gone(self, name: str) -> None:
+        event = read(f"workflow_run_{name}")
+        assert isinstance(event, Event)
+        assert (event.from_fork, event.author, event.branch, event.ref) == (True, "passer-by", "main", None)
+
+    def test_a_run_that_does_not_say_whose_its_commit_is_is_invalid(self) -> None:
+        body = json.loads(payload("workflow_run_from_fork"))
+        del body["workflow_run"]["head_repository"]
+        with pytest.raises(Invalid, match=r"workflow_run\.head_repository: expected a repository, or null"):
+            GITHUB.read(headers("workflow_run"), json.dumps(body).encode())
+
+    def test_a_job_of_a_workflow(self) -> None:
+        """GitHub does not say in it whose the commit is: it counts as a stranger's."""
+        assert read("workflow_job_completed") == Event(
+            kind=EventKind.WORKFLOW,
+            branch="main",
+            revision=H1,
+            title="test / pytest (3.11)",
+            author="millwright",
+            action="completed",
+            from_fork=True,
+            url=f"{PAGE}/actions/runs/289782451/job/2832853555",
+            default_branch="main",
+            values={
+                "WORKFLOW": "test",
+                "WORKFLOW_JOB": "pytest (3.11)",
+                "WORKFLOW_RUN": "289782451",
+                "WORKFLOW_CONCLUSION": "success",
+            },
+        )
+        event = read("workflow_job_queued")
+        assert isinstance(event, Event)
+        assert event.action == "queued"
 
 
 class TestOtherEvents:

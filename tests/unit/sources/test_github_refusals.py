@@ -38,7 +38,8 @@ json_values = st.recursive(
 
 
 def read(name: str, body: bytes) -> Event | Ignored:
-    event = next(e for e in ("pull_request", "push", "ping") if name.startswith(e))
+    words = ("pull_request", "push", "ping", "workflow_run", "workflow_job")
+    event = next(e for e in words if name.startswith(e))
     return GITHUB.read({"X-GitHub-Event": event, "Content-Type": "application/json"}, body)
 
 
@@ -102,6 +103,9 @@ PLACES = {name: paths(json.loads(PAYLOADS[name])) for name in READ}
             None,
             r"base\.repo: expected a repository, found null",
         ),
+        ("push_branch", "commits", {}, r"commits: expected a list of at most 10000 commits, found \{\}"),
+        ("workflow_run_completed", "workflow_run.head_sha", "x", r"head_sha: expected 40 .*, found \"x\""),
+        ("workflow_job_completed", "action", None, "action: expected a word such as completed, found null"),
         ("ping", "zen", 1, "zen: expected a string, found 1"),
     ],
 )

@@ -182,3 +182,15 @@ async def test_a_machine_without_svn(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(SourceUnreachable, match="there is no svn on this machine's PATH: install subversion"):
         await Subversion(tmp_path).resolve("svn://127.0.0.1/r")
+
+
+async def test_files_are_listed_as_they_were(repository: SvnRepository, subversion: Subversion) -> None:
+    """One, and those in a folder, but not below; what is not there is left out."""
+
+    async def listed(revision: str, ref: str) -> tuple[str, ...]:
+        return await subversion.list_files(repository.address, revision, ref, ".tailrace.yml", ".tailrace")
+
+    assert await listed("2", "trunk") == (".tailrace.yml",)
+    repository.commit("More", {"trunk/.tailrace/a b@1.yml": "x", "trunk/.tailrace/deep/c.yml": "x"})
+    assert await listed("6", "trunk") == (".tailrace.yml", ".tailrace/a b@1.yml")
+    assert await listed("4", "branches/topic") == (".tailrace.yml",)

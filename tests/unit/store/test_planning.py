@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from tailrace.domain.outcome import Reason
+from tailrace.domain.parameters import Values
 from tailrace.domain.states import RunState
 from tailrace.store import Store
 from tailrace.store.aborts import abort_run
@@ -20,8 +22,20 @@ from tailrace.store.planning import (
     renew_claims,
 )
 from tailrace.store.plans import create_plan
-from tailrace.store.runs import get_run
-from tests.unit.store.world import PUSH, a_job, a_plan, a_planning_run, a_project, a_run, planned, states
+from tailrace.store.run_secrets import SealedValue, keep_run_secrets, run_secrets
+from tailrace.store.runs import create_run, get_run
+from tailrace.store.tables import run as runs
+from tests.unit.store.world import (
+    PUSH,
+    a_job,
+    a_plan,
+    a_planning_run,
+    a_project,
+    a_run,
+    new_run,
+    planned,
+    states,
+)
 
 RESOLVED = Resolved("c" * 40, "refs/heads/x", "x", "Title", "Eve")
 
@@ -74,6 +88,10 @@ def test_the_work_says_where_to_read(connection: Connection) -> None:
         None,
         "a" * 40,
         "refs/heads/main",
+        {},
+        False,
+        False,
+        PUSH,
     )
 
 
@@ -108,6 +126,39 @@ def test_a_run_that_was_aborted_meanwhile_is_not_planned(connection: Connection)
     assert abort_run(connection, run, "Ada") == []
     assert not plan_run(connection, work, "text", planned(a_job("a")), RESOLVED)
     assert get_run(connection, run).state is RunState.ABORTED
+
+
+def test_the_event_is_kept_until_the_plan_was_asked_about_it(connection: Connection) -> None:
+    """Nobody asks where a person wants the run; once it is planned or ended it takes no room."""
+    event = PUSH.model_copy(update={"changed": ("a.py",), "values": {"LEVEL": "high"}})
+    path = create_plan(connection, a_project(connection), "path", path="ci.yml").id
+    run, other = (a_planning_run(connection, plan_id=path, event=event) for _ in range(2))
+    wanted = create_run(connection, replace(new_run(connection, None, event=event), trigger_kind="manual"))
+    first, second, manual = claim(connection)
+    assert (first.event, second.event, manual.run_id, manual.event) == (event, event, wanted, None)
+    assert get_run(connection, run).variables == {"LEVEL": "high"}
+    plan_run(connection, first, "text", planned(a_job("a")), RESOLVED)
+    end_planning(connection, other, "skip", Reason.FILTERED, "not asked for")
+    kept = select(runs.c.id).where(runs.c.event.is_not(None))
+    assert connection.execute(kept.where(runs.c.id.in_([run, other]))).all() == []
+
+
+def test_of_what_was_given_only_secrets_stay_and_those_only_while_they_are_of_use(
+    connection: Connection,
+) -> None:
+    """The texts are variables then; a run that ends without a plan keeps nothing."""
+    given = {name: SealedValue(name.lower() * 32, b"sealed") for name in ("A", "B")}
+    path = create_plan(connection, a_project(connection), "path", path="ci.yml").id
+    first, second = (a_planning_run(connection, plan_id=path) for _ in range(2))
+    for run in (first, second):
+        keep_run_secrets(connection, run, given)
+    works = {work.run_id: work for work in claim(connection)}
+    values = Values({"A": "text"}, ("B",))
+    assert plan_run(connection, works[first], "text", planned(a_job("a")), RESOLVED, values)
+    assert list(run_secrets(connection, first)) == ["B"]
+    assert get_run(connection, first).variables == {"A": "text"}
+    assert end_planning(connection, second, "fail", Reason.PARAMETERS_INVALID, "no")
+    assert run_secrets(connection, second) == {}
 
 
 def test_planning_ends_with_a_reason(connection: Connection) -> None:

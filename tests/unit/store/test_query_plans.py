@@ -8,15 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, event, insert
+from sqlalchemy import Connection, event, insert, update
 
+from tailrace.domain.approvals import ApprovalState
 from tailrace.domain.facts import Finished, Started, StepBegan, StepEnded
 from tailrace.domain.outcome import Outcome
 from tailrace.domain.states import AttemptState, RunState, StepState
 from tailrace.domain.trust import Taker
 from tailrace.store.aborts import abort_run, attempts_to_abort
 from tailrace.store.agents import held_attempts, list_agents
+from tailrace.store.approvals import ApprovalFilter, list_approvals
 from tailrace.store.artifacts import list_artifacts
+from tailrace.store.asking import open_approvals
+from tailrace.store.delays import find_due, queue_due
 from tailrace.store.deliveries import DeliveryFilter, find_delivery, list_deliveries
 from tailrace.store.facts import apply_fact
 from tailrace.store.jobs import get_job, jobs_of_run
@@ -34,7 +38,7 @@ from tailrace.store.migrate import migrate
 from tailrace.store.planning import Resolved, claim_planning, end_planning, plan_run
 from tailrace.store.plans import add_version, webhook_plans
 from tailrace.store.retention import remove_log
-from tailrace.store.runs import RunFilter, create_run, get_run, list_runs, summaries
+from tailrace.store.runs import RunFilter, create_run, get_run, list_runs, runs_of_branch, summaries
 from tailrace.store.secrets import sealed_secrets, set_secret
 from tailrace.store.segments import (
     SegmentRow,
@@ -63,6 +67,8 @@ SMALL_INDEXES = {
     "ix_attempt_lease",
     "ix_attempt_start_by",
     "ix_run_planning",
+    "ix_job_retry_at",
+    "ix_approval_open",
     "ix_log_unsealed",
 }
 """They hold only the rows of the moment, whatever the history."""
@@ -72,6 +78,7 @@ FEW_ROWS = (
     "WHERE attempt.run_id IN",
     "WHERE attempt.job_id = ?",
     "WHERE run.delivery_id IN",
+    "WHERE approval.run_id = ?",
     "WHERE attempt.run_id = ?",
 )
 """What belongs to one run or to one page: to sort it costs the same however long the history is."""
@@ -266,6 +273,12 @@ def _lapse(connection: Connection) -> None:
         end_lapsed(connection, lapsed, 0)
 
 
+def _queue_due(connection: Connection) -> None:
+    connection.execute(update(job).where(job.c.id <= 5).values(retry_at=1))
+    for due in find_due(connection)[:5]:
+        queue_due(connection, due)
+
+
 def _give_up(connection: Connection) -> None:
     for late in find_late(connection)[:5]:
         give_up(connection, late, "no agent took it")
@@ -302,6 +315,7 @@ PER_JOB: dict[str, Callable[[World], Callable[[Connection], Any]]] = {
     "attempts_to_abort": lambda w: lambda c: attempts_to_abort(c, w.agent),
     "find_lapsed and end_lapsed": lambda w: _lapse,
     "find_late and give_up": lambda w: _give_up,
+    "find_due and queue_due": lambda w: _queue_due,
     "claim_planning and plan_run": lambda w: _plan,
     "started": lambda w: lambda c: apply_fact(c, w.agent, HELD, Started(time=AT)),
     "step began": lambda w: lambda c: apply_fact(c, w.agent, RUNNING, StepBegan(time=AT, step=1, name="s")),
@@ -403,6 +417,10 @@ PER_PAGE: dict[str, Callable[[World], Callable[[Connection], Any]]] = {
             ("branch", "state", "until"),
         )
     },
+    "list_approvals open": lambda w: lambda c: list_approvals(c, ApprovalFilter(ApprovalState.OPEN)),
+    "list_approvals of a run": lambda w: lambda c: list_approvals(c, ApprovalFilter(run=17)),
+    "open_approvals": lambda w: lambda c: open_approvals(c, 17),
+    "runs_of_branch": lambda w: lambda c: runs_of_branch(c, w.project, "branch-3"),
     "get_run": lambda w: lambda c: get_run(c, 17),
     "summaries": lambda w: lambda c: summaries(c, [3, 17, 5]),
     "jobs_of_run": lambda w: lambda c: jobs_of_run(c, 17),

@@ -21,12 +21,14 @@ from tailrace.store.agents import (
     register_agent,
     remove_agent,
 )
+from tailrace.store.approvals import ApprovalFilter, decide, list_approvals
 from tailrace.store.leases import Offer, lease_attempts
+from tailrace.store.plans import create_plan
 from tailrace.store.projects import change_project, create_project, remove_project
 from tailrace.store.protected import list_protected, protect_label, unprotect_label, who_may
 from tailrace.store.runs import create_run, run_again
 from tailrace.store.tables import run as runs
-from tests.unit.store.world import LEASE_MS, PUSH, a_job, a_plan, a_project, a_run, an_agent, new_run
+from tests.unit.store.world import LEASE_MS, PUSH, a_job, a_project, a_run, an_agent, new_run
 
 
 def leased(connection: Connection, agent: int) -> list[int]:
@@ -42,9 +44,14 @@ def come(connection: Connection, agent: int, *labels: str, projects: tuple[str, 
 
 
 def a_run_of(connection: Connection, project: int, *labels: str, from_fork: bool = False) -> int:
-    plan = a_plan(connection, project, secrets.token_hex(4))
+    """Approved, where it is from a fork."""
+    definition = "jobs: {a: {steps: [{run: make}]}}"
+    plan = create_plan(connection, project, secrets.token_hex(4), definition=definition).id
     event = PUSH.model_copy(update={"from_fork": from_fork})
-    return a_run(connection, a_job("a", labels=labels), plan_id=plan, event=event)
+    run = a_run(connection, a_job("a", labels=labels), plan_id=plan, event=event)
+    for asked in list_approvals(connection, ApprovalFilter(run=run)):
+        decide(connection, asked.id, approve=True, by="kim", why=None)
+    return run
 
 
 def test_people_say_whose_work_an_agent_takes(connection: Connection) -> None:

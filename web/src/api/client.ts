@@ -80,6 +80,10 @@ export class Api {
   retryFailed = (id: number): Promise<Run> => this.json("POST", `/api/runs/${id}/rerun`, { jobs: "failed" });
   retryJob = (id: number): Promise<Job> => this.json("POST", `/api/jobs/${id}/retry`);
 
+  /** Decide an approval; `why` may be empty. */
+  decide = (id: number, approve: boolean, why: string): Promise<unknown> =>
+    this.json("POST", `/api/approvals/${id}`, { approve, why: why || null });
+
   artifacts = (run: number): Promise<Artifact[]> => this.all(`/api/runs/${run}/artifacts`);
   /** Where a person downloads an artifact, sees it in place, and downloads all of a run. */
   artifactUrl = (id: number): string => `${this.base}/api/artifacts/${id}`;

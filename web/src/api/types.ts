@@ -85,6 +85,8 @@ export interface RunSummary {
 
 export interface Run extends RunSummary {
   variables: Record<string, string>;
+  /** The approval that all of it waits for, because it is from a fork. */
+  approval?: number | null;
   jobs: Job[];
 }
 
@@ -108,6 +110,13 @@ export interface Job {
   started_at: string | null;
   finished_at: string | null;
   attempts: Attempt[];
+  /** Where it deploys to, and the approval that it waits for; not told by older servers, nor the next. */
+  environment?: string | null;
+  approval?: number | null;
+  /** When its next attempt is queued, where that is later. */
+  retry_at?: string | null;
+  /** Its run passes although it failed. */
+  allow_failure?: boolean;
   /** How many files it kept; not told by older servers. */
   artifacts?: number;
 }

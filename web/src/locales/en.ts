@@ -53,6 +53,8 @@ const en = {
     runner_died: "Runner died",
     aborted_by: "Aborted",
     superseded_by: "Superseded",
+    rejected: "Rejected",
+    environment_refused: "Not for this environment",
     setup_failed: "Setup failed",
     needs_failed: "A needed job failed",
     output_invalid: "Outputs invalid",
@@ -127,6 +129,14 @@ const en = {
     missing: "There is no run {id}.",
     stateNow: "Run {number}: {state}",
     jobNow: "Job {job}: {state}",
+  },
+  approval: {
+    title: "Waiting for approval",
+    ofRun: "This run's commit comes from a fork: none of its jobs begins before somebody approves it.",
+    ofJob: "Job {job} waits for approval to use environment {environment}.",
+    why: "Why (others can read it)",
+    approve: "Approve",
+    reject: "Reject",
   },
   artifacts: {
     title: "Artifacts",

@@ -55,6 +55,8 @@ const zhCN: Messages = {
     runner_died: "执行进程意外退出",
     aborted_by: "已中止",
     superseded_by: "已被取代",
+    rejected: "审批未通过",
+    environment_refused: "环境不接受",
     setup_failed: "准备失败",
     needs_failed: "所依赖的作业失败",
     output_invalid: "产出值无效",
@@ -129,6 +131,14 @@ const zhCN: Messages = {
     missing: "没有运行 {id}。",
     stateNow: "运行 {number}：{state}",
     jobNow: "作业 {job}：{state}",
+  },
+  approval: {
+    title: "等待审批",
+    ofRun: "这次运行的提交来自复刻仓库：获得批准之前，其中的作业都不会开始。",
+    ofJob: "作业 {job} 正在等待批准，以使用环境 {environment}。",
+    why: "理由（其他人可见）",
+    approve: "批准",
+    reject: "拒绝",
   },
   artifacts: {
     title: "产物",

@@ -59,6 +59,8 @@ class Problems:
 
     def __init__(self) -> None:
         self._found: dict[tuple[Place, str], None] = {}
+        self._warnings: dict[tuple[Place, str], None] = {}
+        self._labels: dict[tuple[Place, str, tuple[str, ...]], None] = {}
 
     def __len__(self) -> int:
         return len(self._found)
@@ -66,6 +68,25 @@ class Problems:
     def add(self, place: Place, message: str) -> None:
         """Note a fault; one that an alias shows a second time counts once."""
         self._found[(place, message)] = None
+
+    def warn(self, place: Place, message: str) -> None:
+        """Note what is no fault, and still is hardly meant."""
+        self._warnings[(place, message)] = None
+
+    def note_labels(self, place: Place, job: str, labels: tuple[str, ...]) -> None:
+        """Note which labels a job asks for: whether any agent has them is known elsewhere."""
+        self._labels[(place, job, labels)] = None
+
+    @property
+    def labels(self) -> tuple[tuple[Place, str, tuple[str, ...]], ...]:
+        """The labels that jobs ask for, as they were noted."""
+        return tuple(self._labels)
+
+    def as_warnings(self, file: str) -> tuple[PlanError, ...]:
+        """Return the warnings in the order of the file."""
+        return tuple(
+            PlanError(file, place.line, place.column, message) for place, message in sorted(self._warnings)
+        )
 
     def as_errors(self, file: str) -> tuple[PlanError, ...]:
         """Return the faults in the order of the file."""

@@ -7,11 +7,14 @@ from collections.abc import Mapping as AnyMapping
 from dataclasses import dataclass
 
 from tailrace.domain.conditions import parse_condition
+from tailrace.domain.plan.allow_failure import read_allow_failure
 from tailrace.domain.plan.checkout import read_checkout
+from tailrace.domain.plan.environment import read_environment
 from tailrace.domain.plan.errors import Place, Problems, shown
 from tailrace.domain.plan.keys import JOB_KEYS, known_entries
 from tailrace.domain.plan.limits import read_limits
 from tailrace.domain.plan.log_limits import read_log
+from tailrace.domain.plan.matrix import Variant
 from tailrace.domain.plan.model import DEFAULT_TIMEOUT_S, JobSpec, LimitsSpec, LogSpec, WorkspaceMode
 from tailrace.domain.plan.nodes import Entry, Mapping, describe
 from tailrace.domain.plan.shells import read_shell, read_working_directory
@@ -32,11 +35,15 @@ _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/=+@-]{0,99}")
 
 @dataclass(frozen=True, slots=True)
 class ReadJob:
-    """A job with what can be checked only when all jobs are known: the places of its needs, the names that it uses."""
+    """A job with what can be checked only when all jobs are known: the places of its needs, the names that it uses.
+
+    `at` is the place of its condition, or its own.
+    """
 
     spec: JobSpec
     needs: AnyMapping[str, Place]
     uses: Uses
+    at: Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +57,11 @@ class OfPlan:
     workspace: WorkspaceMode
 
 
-def read_job(entry: Entry, plan: OfPlan, problems: Problems) -> ReadJob:
-    """Read a job of `plan`."""
+def read_job(
+    variant: Variant, plan: OfPlan, matrices: AnyMapping[str, tuple[str, ...]], problems: Problems
+) -> ReadJob:
+    """Read a job of `plan`; `matrices` are the entries that stand for several jobs, each with their names."""
+    entry = variant.entry
     subject = f"job {shown(entry.key)}"
     if not _JOB_NAME.fullmatch(entry.key):
         problems.add(
@@ -62,10 +72,12 @@ def read_job(entry: Entry, plan: OfPlan, problems: Problems) -> ReadJob:
     node = entry.value
     if not isinstance(node, Mapping):
         problems.add(entry.place, f'{subject} must be a mapping with "steps"; found {describe(node)}')
-        return ReadJob(JobSpec(name=entry.key), {}, Uses(problems))
+        return ReadJob(JobSpec(name=variant.name), {}, Uses(problems), entry.place)
     entries = known_entries(node, JOB_KEYS, subject, problems)
-    needs = _distinct(entries, "needs", subject, problems)
-    seconds = _seconds(entries, "timeout", subject, problems)
+    wanted = _distinct(entries, "needs", subject, problems)
+    matrices = {name: jobs for name, jobs in matrices.items() if name in wanted and name != entry.key}
+    needs = {name: place for need, place in wanted.items() for name in matrices.get(need, (need,))}
+    seconds = read_seconds(entries, "timeout", subject, problems)
     checkout, depth, submodules = read_checkout(entries.get("checkout"), subject, problems)
     mode = read_workspace(entries.get("workspace"), subject, plan.workspace, problems)
     if mode == "keep" and submodules != "none":
@@ -74,39 +86,46 @@ def read_job(entry: Entry, plan: OfPlan, problems: Problems) -> ReadJob:
             f"{subject} keeps its workspace and wants submodules: what it leaves in them would be trusted by git and svn; "
             "write workspace: clean, or leave submodules to a step",
         )
-    uses = Uses(problems)
+    uses = Uses(problems, variant.axes)
     reader = StepReader(subject, needs, uses, problems)
     steps = reader.steps(entry.place, entries.get("steps"))
     outputs = _outputs(entries.get("outputs"), subject, tuple(reader.ids), uses, problems)
     finally_steps, finally_timeout_s = reader.last_steps(entries.get("finally"))
     spec = JobSpec(
-        name=entry.key,
+        name=variant.name,
         needs=tuple(needs),
+        matrix=variant.values,
+        matrices=dict(matrices),
         condition=_condition(entries.get("if"), subject, needs, uses, problems),
-        labels=_labels(entries, subject, problems),
+        labels=read_labels(entries, subject, problems),
         variables={**plan.variables, **variables_of(entries, subject, problems)},
         timeout_s=DEFAULT_TIMEOUT_S if seconds is None else seconds,
-        start_timeout_s=_seconds(entries, "start_timeout", subject, problems),
+        start_timeout_s=read_seconds(entries, "start_timeout", subject, problems),
         checkout=checkout,
         depth=depth,
         submodules=submodules,
         workspace=mode,
         retry=read_retry(entries["retry"], subject, problems) if "retry" in entries else None,
+        allow_failure=read_allow_failure(entries.get("allow_failure"), subject, problems),
+        environment=read_environment(entries.get("environment"), subject, problems),
         secrets=_secrets(entries, subject, problems),
         log=read_log(entries.get("log"), subject, plan.log, problems),
         limits=read_limits(entries.get("limits"), subject, plan.limits, problems),
         shell=read_shell(entries.get("shell"), subject, problems) or plan.shell,
         working_directory=read_working_directory(entries.get("working_directory"), subject, problems),
-        idle_timeout_s=_seconds(entries, "idle_timeout", subject, problems),
+        idle_timeout_s=read_seconds(entries, "idle_timeout", subject, problems),
         outputs=outputs,
         steps=steps,
         finally_steps=finally_steps,
         finally_timeout_s=finally_timeout_s,
     )
-    return ReadJob(spec, needs, uses)
+    if spec.labels:
+        problems.note_labels(entries["labels"].place, entry.key, spec.labels)
+    return ReadJob(spec, needs, uses, (entries.get("if") or entry).place)
 
 
-def _seconds(entries: dict[str, Entry], key: str, subject: str, problems: Problems) -> int | None:
+def read_seconds(entries: AnyMapping[str, Entry], key: str, subject: str, problems: Problems) -> int | None:
+    """A duration of a job, or of what jobs have by default."""
     entry = entries.get(key)
     return read_duration(entry.value, f"{shown(key)} of {subject}", problems) if entry else None
 
@@ -160,7 +179,9 @@ def _outputs(
     return outputs
 
 
-def _distinct(entries: dict[str, Entry], key: str, subject: str, problems: Problems) -> dict[str, Place]:
+def _distinct(
+    entries: AnyMapping[str, Entry], key: str, subject: str, problems: Problems
+) -> dict[str, Place]:
     """Read the names under `key`, none of them twice, each with its place."""
     names: dict[str, Place] = {}
     entry = entries.get(key)
@@ -174,7 +195,8 @@ def _distinct(entries: dict[str, Entry], key: str, subject: str, problems: Probl
     return names
 
 
-def _labels(entries: dict[str, Entry], subject: str, problems: Problems) -> tuple[str, ...]:
+def read_labels(entries: AnyMapping[str, Entry], subject: str, problems: Problems) -> tuple[str, ...]:
+    """The labels of a job, or of what jobs have by default."""
     labels = _distinct(entries, "labels", subject, problems)
     for label, place in labels.items():
         if not _LABEL.fullmatch(label):

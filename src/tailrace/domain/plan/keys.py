@@ -29,21 +29,23 @@ def _words(text: str) -> frozenset[str]:
 
 PLAN_KEYS = Keys(
     level="the plan",
-    allowed=_in_order("concurrency jobs limits log max_parallel priority shell variables workspace"),
+    allowed=_in_order(
+        "concurrency defaults jobs limits log max_parallel on parameters priority shell variables workspace"
+    ),
     not_yet=_words(
-        """defaults encoding environment environments finally matrix
-        notify on output parameters retry secrets"""
+        """encoding environment environments finally matrix
+        notify output retry secrets"""
     ),
 )
 JOB_KEYS = Keys(
     level="a job",
     allowed=_in_order(
-        """checkout finally idle_timeout if labels limits log needs outputs retry secrets shell start_timeout steps
-        timeout variables working_directory workspace"""
+        """allow_failure checkout environment finally idle_timeout if labels limits log matrix needs outputs retry secrets shell
+        start_timeout steps timeout variables working_directory workspace"""
     ),
     not_yet=_words(
-        """allow_failure concurrency continue_on_error defaults encoding environment environments
-        matrix max_parallel output parameters priority pty user"""
+        """concurrency continue_on_error defaults encoding environments
+        max_parallel output parameters priority pty user"""
     ),
 )
 STEP_KEYS = Keys(
@@ -58,7 +60,7 @@ CHECKOUT_KEYS = Keys(level="a checkout", allowed=("depth", "submodules"), not_ye
 CONCURRENCY_KEYS = Keys(
     level="a concurrency group", allowed=("cancel_superseded", "group"), not_yet=_words("max_parallel")
 )
-RETRY_KEYS = Keys(level="a retry", allowed=("max", "on"), not_yet=_words("delay"))
+RETRY_KEYS = Keys(level="a retry", allowed=("delay", "max", "on"), not_yet=frozenset())
 FINALLY_KEYS = Keys(level='"finally"', allowed=("steps", "timeout"), not_yet=frozenset())
 LOG_KEYS = Keys(level='"log"', allowed=("limit", "when_full"), not_yet=frozenset())
 ARTIFACTS_KEYS = Keys(
@@ -67,8 +69,34 @@ ARTIFACTS_KEYS = Keys(
     not_yet=frozenset(),
 )
 LIMITS_KEYS = Keys(level='"limits"', allowed=("cpu", "memory", "processes"), not_yet=_words("disk"))
+DEFAULTS_KEYS = Keys(
+    level='"defaults"',
+    allowed=_in_order("checkout idle_timeout labels retry start_timeout timeout working_directory"),
+    not_yet=_words("allow_failure environment if secrets"),
+)
+ON_KEYS = Keys(
+    level='"on"',
+    allowed=_in_order("manual pull_request push schedule tag workflow"),
+    not_yet=frozenset(),
+)
+EVENT_KEYS = {
+    "push": Keys(level='"on.push"', allowed=("branches", "paths"), not_yet=frozenset()),
+    "tag": Keys(level='"on.tag"', allowed=("tags",), not_yet=frozenset()),
+    "pull_request": Keys(
+        level='"on.pull_request"', allowed=("actions", "branches", "paths"), not_yet=frozenset()
+    ),
+    "workflow": Keys(
+        level='"on.workflow"', allowed=("actions", "branches", "conclusions", "names"), not_yet=frozenset()
+    ),
+}
+PARAMETER_KEYS = Keys(
+    level="a parameter",
+    allowed=("choices", "default", "description", "max", "min", "type"),
+    not_yet=frozenset(),
+)
+SCHEDULE_KEYS = Keys(level='"on.schedule"', allowed=("branch", "cron", "zone"), not_yet=frozenset())
 _MANY_PROBLEMS = 100
-_LEVELS = (
+LEVELS = (
     PLAN_KEYS,
     JOB_KEYS,
     STEP_KEYS,
@@ -79,20 +107,28 @@ _LEVELS = (
     LOG_KEYS,
     ARTIFACTS_KEYS,
     LIMITS_KEYS,
+    ON_KEYS,
+    *EVENT_KEYS.values(),
+    SCHEDULE_KEYS,
+    PARAMETER_KEYS,
 )
 
 # What other systems call the same thing: too far apart for a comparison of letters.
 _ELSEWHERE = {
     "command": "run",
     "commands": "run",
+    "cron": "schedule",
     "depends_on": "needs",
     "env": "variables",
+    "merge_request": "pull_request",
     "runs-on": "labels",
     "script": "run",
     "tags": "labels",
     "timeout-minutes": "timeout",
     "vars": "variables",
     "when": "if",
+    "workflow_dispatch": "manual",
+    "workflow_run": "workflow",
 }
 
 
@@ -128,7 +164,7 @@ def _refusal(key: str, keys: Keys, subject: str, hint: str) -> str:
 
 def _hint(key: str, keys: Keys, problems: Problems) -> str:
     meant = _ELSEWHERE.get(key)
-    homes = [other.level for other in _LEVELS if key in other.allowed]
+    homes = [other.level for other in LEVELS if key in other.allowed]
     if homes and meant not in keys.allowed:
         return f"it belongs in {' or '.join(homes)}; "
     if meant not in keys.allowed:

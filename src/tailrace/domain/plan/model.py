@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from tailrace.domain.artifacts import MAX_KEEP_S
+from tailrace.domain.filters import On
+from tailrace.domain.parameters import Parameter
 
 DEFAULT_TIMEOUT_S = 3600
 MAX_TIMEOUT_S = 7 * 24 * 3600
@@ -98,10 +100,11 @@ StepSpec = Annotated[RunStep | ArtifactsStep | FetchStep, Field(discriminator="k
 
 
 class Retry(_Value):
-    """How many more attempts a job gets, and after which reasons its attempt ended."""
+    """How many more attempts a job gets, after which reasons its attempt ended, and how long (seconds) after it."""
 
     max: int = Field(ge=1, le=10)
     on: tuple[str, ...] = ("agent_lost",)
+    delay_s: int = Field(default=0, ge=0, le=MAX_TIMEOUT_S)
 
 
 class LogSpec(_Value):
@@ -140,12 +143,16 @@ class JobSpec(_Value):
     steps get. `condition` is its `if`, empty for the usual one. `outputs` are the texts that jobs which need it can name.
     `idle_timeout_s` is how long it may print nothing, `start_timeout_s` how long an attempt may wait for an agent
     (None: for ever). `finally_steps` come after the others, whatever became of them. `workspace`: each attempt begins with an
-    empty one, or (`keep`) with what the job's last one on that agent left.
+    empty one, or (`keep`) with what the job's last one on that agent left. `matrix` holds the values of its combination, where it
+    is one of a matrix; `matrices` are those among the jobs that it needs, each with its jobs. With `allow_failure` the run
+    goes on, and ends, as if it had passed when it failed. `environment` is where it deploys to: it may have to wait for a person.
     """
 
     name: str
     needs: tuple[str, ...] = ()
     condition: str = ""
+    matrix: dict[str, str] = {}
+    matrices: dict[str, tuple[str, ...]] = {}
     labels: tuple[str, ...] = ()
     variables: dict[str, str] = {}
     timeout_s: int = Field(default=DEFAULT_TIMEOUT_S, gt=0, le=MAX_TIMEOUT_S)
@@ -155,6 +162,8 @@ class JobSpec(_Value):
     submodules: Submodules = "none"
     workspace: WorkspaceMode = "clean"
     retry: Retry | None = None
+    allow_failure: bool = False
+    environment: str | None = None
     secrets: tuple[str, ...] = ()
     log: LogSpec = LogSpec()
     limits: LimitsSpec = NO_LIMITS
@@ -187,9 +196,13 @@ class Concurrency(_Value):
 class Plan(_Value):
     """A whole plan file; `jobs` keeps the file's order; each job already holds the plan's `variables`.
 
-    Runs with a larger `priority` are leased first. At most `max_parallel` runs of the plan are under way at once.
+    `on` says which events start runs; None: those of `tailrace.domain.filters.USUAL`. `parameters` are
+    what people are asked when they start one. Runs with a larger `priority` are leased
+    first. At most `max_parallel` runs of the plan are under way at once.
     """
 
+    on: On | None = None
+    parameters: dict[str, Parameter] = {}
     variables: dict[str, str] = {}
     priority: int = Field(default=0, ge=-1000, le=1000)
     concurrency: Concurrency | None = None

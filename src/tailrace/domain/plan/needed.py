@@ -16,6 +16,9 @@ def needed_values(job: JobSpec) -> dict[str, set[str]]:
         match reference:
             case ("needs", name, "outputs", key):
                 needed.setdefault(name, set()).add(key)
+            case ("needs", name, *_) if name in job.matrices:
+                for one in job.matrices[name]:
+                    needed.setdefault(one, set())
             case ("needs", name, *_):
                 needed.setdefault(name, set())
             case _:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from tailrace.domain.plan.defaults import read_defaults, with_defaults
 from tailrace.domain.plan.errors import Place, PlanInvalid, Problems, Unreadable, listed, plain, shown
 from tailrace.domain.plan.graph import find_cycles
 from tailrace.domain.plan.jobs import OfPlan, ReadJob, read_job, variables_of
 from tailrace.domain.plan.keys import PLAN_KEYS, did_you_mean, known_entries
 from tailrace.domain.plan.limits import read_limits
 from tailrace.domain.plan.log_limits import read_log
+from tailrace.domain.plan.matrix import Room, Variant, expand
 from tailrace.domain.plan.model import NO_LIMITS, LogSpec, Plan
 from tailrace.domain.plan.nodes import Entry, Mapping, Node, Scalar, describe, read_nodes
+from tailrace.domain.plan.on import read_on
+from tailrace.domain.plan.parameters import read_parameters
 from tailrace.domain.plan.shells import read_shell
 from tailrace.domain.plan.source import read_source
 from tailrace.domain.plan.steps import step_weight
 from tailrace.domain.plan.turns import read_concurrency
 from tailrace.domain.plan.values import read_whole
+from tailrace.domain.plan.warnings import warn_of_unreachable
 from tailrace.domain.plan.workspace import read_workspace
 
 MAX_JOBS = 500
@@ -31,16 +36,21 @@ def parse_plan(text: str | bytes, file: str = ".tailrace.yml") -> Plan:
     Raises PlanInvalid, and nothing else, with every fault that can be found at once: a text that is not YAML is
     one fault, for what follows it cannot be told.
     """
-    problems = Problems()
-    plan = Plan()
-    try:
-        root = read_nodes(read_source(text), problems)
-        plan = _read_plan(root, problems)
-    except Unreadable as fault:
-        problems.add(fault.place, fault.message)
+    plan, problems = read_text_of_plan(text)
     if problems:
         raise PlanInvalid(problems.as_errors(file))
     return plan
+
+
+def read_text_of_plan(text: str | bytes) -> tuple[Plan, Problems]:
+    """Read a plan file as far as it can be read, with what there is to say of it."""
+    problems = Problems()
+    try:
+        root = read_nodes(read_source(text), problems)
+        return _read_plan(root, problems), problems
+    except Unreadable as fault:
+        problems.add(fault.place, fault.message)
+        return Plan(), problems
 
 
 def _read_plan(root: Node | None, problems: Problems) -> Plan:
@@ -53,6 +63,8 @@ def _read_plan(root: Node | None, problems: Problems) -> Plan:
         problems.add(root.place, f'a plan is a mapping with "jobs"; found {describe(root)}')
         return Plan()
     entries = known_entries(root, PLAN_KEYS, "the plan", problems)
+    on = read_on(entries.get("on"), problems)
+    parameters = read_parameters(entries.get("parameters"), problems)
     variables = variables_of(entries, "the plan", problems)
     log = read_log(entries.get("log"), "the plan", LogSpec(), problems)
     limits = read_limits(entries.get("limits"), "the plan", NO_LIMITS, problems)
@@ -66,11 +78,18 @@ def _read_plan(root: Node | None, problems: Problems) -> Plan:
         problems.add(
             place, 'the plan has "concurrency" and "max_parallel": a run takes its turn in one way; keep one'
         )
+    defaults = read_defaults(entries.get("defaults"), problems)
     if "jobs" not in entries:
         problems.add(root.place, 'the plan has no "jobs"; it must name at least one job')
         return Plan()
-    jobs = _read_jobs(entries["jobs"], OfPlan(variables, log, limits, shell, workspace), problems)
+    jobs = _read_jobs(
+        with_defaults(entries["jobs"], defaults), OfPlan(variables, log, limits, shell, workspace), problems
+    )
+    if not problems:
+        warn_of_unreachable(jobs, on, problems)
     return Plan(
+        on=on,
+        parameters=parameters,
         variables=variables,
         priority=priority or 0,
         concurrency=group,
@@ -97,10 +116,23 @@ def _read_jobs(entry: Entry, plan: OfPlan, problems: Problems) -> dict[str, Read
             f"a plan may have at most {MAX_JOBS} jobs; found {len(node.entries)}",
         )
         return {}
-    jobs = {job.key: read_job(job, plan, problems) for job in node.entries}
+    room = Room()
+    variants = {job.key: expand(job, room, problems) for job in node.entries}
+    number = sum(map(len, variants.values()))
+    if number > MAX_JOBS:
+        problems.add(
+            entry.place, f"a plan may have at most {MAX_JOBS} jobs; its matrices make {number} of them"
+        )
+        return {}
+    matrices = {
+        name: tuple(one.name for one in found) for name, found in variants.items() if _is_matrix(found)
+    }
+    jobs = {one.name: read_job(one, plan, matrices, problems) for found in variants.values() for one in found}
     _check_needs(jobs, problems)
     for job in jobs.values():
-        job.uses.check({need: jobs[need].spec.outputs for need in job.needs if need in jobs})
+        job.uses.check(
+            {need: jobs[need].spec.outputs for need in job.needs if need in jobs}, job.spec.matrices
+        )
     if sum(map(_weight, jobs.values())) > MAX_PLAN_CHARACTERS:
         problems.add(
             entry.place,
@@ -108,6 +140,15 @@ def _read_jobs(entry: Entry, plan: OfPlan, problems: Problems) -> dict[str, Read
             "the plan's variables counted for each job",
         )
     return jobs
+
+
+def _entry_of(job: str) -> str:
+    """What stands for a job in the file: `test` for `test (3.11)`."""
+    return job.partition(" (")[0]
+
+
+def _is_matrix(variants: list[Variant]) -> bool:
+    return bool(variants[0].axes)
 
 
 def _weight(job: ReadJob) -> int:
@@ -119,12 +160,16 @@ def _weight(job: ReadJob) -> int:
 
 def _check_needs(jobs: dict[str, ReadJob], problems: Problems) -> None:
     for name, job in jobs.items():
-        subject = f"job {shown(name)}"
+        own = _entry_of(name)
+        subject = f"job {shown(own)}"
         for needed, place in job.needs.items():
-            if needed == name:
+            if needed in (name, own):
                 problems.add(place, f"{subject} needs itself")
             elif needed not in jobs:
-                choice = _choice(needed, [other for other in jobs if other != name], problems)
+                others = [other for other in jobs if _entry_of(other) != own]
+                if _entry_of(needed) == needed:
+                    others = list(dict.fromkeys(map(_entry_of, others)))
+                choice = _choice(needed, others, problems)
                 problems.add(
                     place, f"{subject} needs {shown(needed)}, which is not a job of this plan; {choice}"
                 )

@@ -9,7 +9,7 @@ from tailrace.domain.plan.errors import Problems, listed, shown
 from tailrace.domain.plan.keys import CONCURRENCY_KEYS, RETRY_KEYS, known_entries
 from tailrace.domain.plan.model import GROUP_VALUES, Concurrency, Retry
 from tailrace.domain.plan.nodes import Entry, Mapping, Scalar, describe
-from tailrace.domain.plan.values import read_boolean, read_names, read_text, read_whole
+from tailrace.domain.plan.values import read_boolean, read_duration, read_names, read_text, read_whole
 
 MAX_GROUP = 200
 RETRIED = tuple(
@@ -61,7 +61,7 @@ def read_concurrency(entry: Entry, problems: Problems) -> Concurrency | None:
 
 
 def read_retry(entry: Entry, subject: str, problems: Problems) -> Retry | None:
-    """Read a job's retries: a number, or a mapping with `max` and `on`."""
+    """Read a job's retries: a number, or a mapping with `max`, `on` and `delay`."""
     what = f'"retry" of {subject}'
     if isinstance(entry.value, Scalar):
         most = read_whole(entry.value, what, 1, 10, problems)
@@ -69,7 +69,7 @@ def read_retry(entry: Entry, subject: str, problems: Problems) -> Retry | None:
     if not isinstance(entry.value, Mapping):
         problems.add(
             entry.value.place,
-            f'{what} must be a number or a mapping with "max" and "on"; found {describe(entry.value)}',
+            f'{what} must be a number or a mapping with "max", "on" and "delay"; found {describe(entry.value)}',
         )
         return None
     entries = known_entries(entry.value, RETRY_KEYS, what, problems)
@@ -82,7 +82,10 @@ def read_retry(entry: Entry, subject: str, problems: Problems) -> Retry | None:
             on.append(name)
         else:
             problems.add(place, f'"on" in {what} names {shown(name)}; allowed: {listed(RETRIED)}')
-    return Retry(max=most or 1, on=tuple(on) or ("agent_lost",))
+    delay_s = None
+    if "delay" in entries:
+        delay_s = read_duration(entries["delay"].value, f'"delay" in {what}', problems)
+    return Retry(max=most or 1, on=tuple(on) or ("agent_lost",), delay_s=delay_s or 0)
 
 
 def resolve_group(group: str, values: dict[str, str]) -> str:

@@ -28,8 +28,10 @@ class Use:
 class Uses:
     """Collects the names that one job uses: whether they are known can be told when the whole plan was read."""
 
-    def __init__(self, problems: Problems) -> None:
+    def __init__(self, problems: Problems, axes: Collection[str] = ()) -> None:
+        """`axes` are the values of the job's matrix that it may name."""
         self._problems = problems
+        self._axes = axes
         self.found: list[Use] = []
 
     def condition(self, entry: Entry | None, subject: str, steps: Collection[str] | None) -> str:
@@ -60,10 +62,13 @@ class Uses:
             return
         self._note(references, place, subject, steps)
 
-    def check(self, needs: Mapping[str, Collection[str]]) -> None:
-        """Add a problem for each name that is not known; `needs` are the jobs needed, each with its outputs."""
+    def check(
+        self, needs: Mapping[str, Collection[str]], matrices: Mapping[str, Collection[str]] | None = None
+    ) -> None:
+        """Add a problem for each name that is not known; `needs` are the jobs needed, each with its outputs, `matrices` those
+        among them that are jobs of a matrix, under its name."""
         for use in self.found:
-            fault = fault_of(use.reference, needs, use.steps)
+            fault = fault_of(use.reference, needs, use.steps, self._axes, matrices)
             if fault is not None:
                 self._problems.add(use.place, f"{use.subject}: {_printable(fault)}")
         outputs = dict.fromkeys(use.reference for use in self.found if use.reference[0] == "needs")

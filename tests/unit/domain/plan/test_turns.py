@@ -53,6 +53,9 @@ def test_a_job_says_how_often_and_after_what_it_is_tried_again() -> None:
     assert parse_plan(job % "2").jobs["a"].retry == Retry(max=2, on=("agent_lost",))
     read = parse_plan(job % "{max: 3, on: [timeout, exit_code]}").jobs["a"].retry
     assert read == Retry(max=3, on=("timeout", "exit_code"))
+    read = parse_plan(job % "{max: 1, delay: 1m30s}").jobs["a"].retry
+    assert read == Retry(max=1, on=("agent_lost",), delay_s=90)
+    assert '"delay" in "retry" of job "a" must be a duration' in fault(job % "{delay: soon}")
     assert '"on" in "retry" of job "a" names "aborted_by"; allowed: agent_lost' in fault(
         job % "{on: aborted_by}"
     )

@@ -1,0 +1,85 @@
+"""The versions of a plan: who wrote them and when, how they differ; an earlier one put in force again."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import Connection
+
+from tailrace.api.lists import Cursor, Limit, Page, page
+from tailrace.api.numbers import RowId
+from tailrace.domain.difference import unified
+from tailrace.domain.errors import NotFound
+from tailrace.domain.model import PlanVersionText, PlanVersionView, PlanView
+from tailrace.domain.plan import Plan, parse_plan
+from tailrace.store import Store
+from tailrace.store.plan_versions import get_version, list_versions, restore_version
+from tailrace.store.plans import get_plan
+from tailrace.store.schedules import follow_schedule
+
+Number = Annotated[int, Query(ge=1, le=2**31 - 1, description="The number of a version.")]
+
+
+class PlanDifference(BaseModel):
+    """A unified diff from one version to another; empty where their texts are the same."""
+
+    model_config = ConfigDict(frozen=True, serialize_by_alias=True)
+    before: int = Field(alias="from")
+    after: int = Field(alias="to")
+    diff: str
+
+
+def plan_versions_router(store: Store) -> APIRouter:
+    """Routes for versions of plans."""
+    router = APIRouter(tags=["plans"])
+
+    @router.get("/api/plans/{id}/versions")
+    async def show_all(id: RowId, limit: Limit = 100, cursor: Cursor = None) -> Page[PlanVersionView]:
+        """Newest first; the cursor is a version's number."""
+        found = await store.read(list_versions, id, cursor, limit + 1)
+        return page(found, limit, [version.number for version in found])
+
+    @router.get("/api/plans/{id}/versions/{number}")
+    async def show(id: RowId, number: RowId) -> PlanVersionText:
+        return await store.read(get_version, id, number)
+
+    @router.get("/api/plans/{id}/diff")
+    async def difference(
+        id: RowId,
+        before: Annotated[Number | None, Query(alias="from")] = None,
+        after: Annotated[Number | None, Query(alias="to")] = None,
+    ) -> PlanDifference:
+        """From the version before `to` unless `from` says another; `to` is the newest unless it is given."""
+        old, new = await store.read(_two_versions, id, before, after)
+        names = (f"version {old.number}", f"version {new.number}")
+        diff = await asyncio.to_thread(unified, old.definition, new.definition, *names)
+        return PlanDifference.model_validate({"from": old.number, "to": new.number, "diff": diff})
+
+    @router.post("/api/plans/{id}/versions/{number}/restore")
+    async def restore(id: RowId, number: RowId, request: Request) -> PlanView:
+        """The text of that version is in force again, as a new version."""
+        plan = parse_plan((await store.read(get_version, id, number)).definition, f"version {number}")
+        return await store.write(_restore, id, number, plan, request.state.name)
+
+    return router
+
+
+def _restore(connection: Connection, id: int, number: int, plan: Plan, author: str) -> PlanView:
+    restored = restore_version(connection, id, number, author)
+    follow_schedule(connection, id, plan.on)
+    return restored
+
+
+def _two_versions(
+    connection: Connection, id: int, before: int | None, after: int | None
+) -> tuple[PlanVersionText, PlanVersionText]:
+    newest = after or get_plan(connection, id).version
+    if newest is None:
+        raise NotFound("version of plan", id)
+    new = get_version(connection, id, newest)
+    if before is None and newest == 1:
+        return new.model_copy(update={"number": 0, "definition": ""}), new
+    return get_version(connection, id, before or newest - 1), new

@@ -1,0 +1,68 @@
+"""`tailrace approvals …`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tailrace.cli.client import connect, show
+from tailrace.cli.flags import NO_CLIENT_FLAGS, ClientFlags
+
+COLUMNS = {
+    "ID": "id",
+    "STATE": "state",
+    "PROJECT": "project_name",
+    "RUN": "run",
+    "JOB": "job_name",
+    "ENVIRONMENT": "environment",
+    "BRANCH": "branch",
+    "TITLE": "title",
+    "AUTHOR": "author",
+    "BY": "by",
+}
+
+
+def list_approvals(
+    *, state: str = "open", limit: int = 50, json: bool = False, flags: ClientFlags = NO_CLIENT_FLAGS
+) -> int:
+    """List what waits for a person: jobs of an environment, and whole runs whose commit is from a fork.
+
+    Parameters
+    ----------
+    state:
+        open, approved, rejected, withdrawn, or all.
+    """
+    wanted = None if state == "all" else state
+    found: list[dict[str, Any]] = connect(flags).get("/api/approvals", state=wanted, limit=limit)["items"]
+    show(found, as_json=json, columns=COLUMNS)
+    return 0
+
+
+def approve(approval: int, *, why: str | None = None, flags: ClientFlags = NO_CLIENT_FLAGS) -> int:
+    """Let go on what waits for this approval.
+
+    Parameters
+    ----------
+    approval:
+        Its id, which `tailrace approvals` and the run show.
+    why:
+        What others may read of it.
+    """
+    return _decide(flags, approval, approve=True, why=why)
+
+
+def reject(approval: int, *, why: str | None = None, flags: ClientFlags = NO_CLIENT_FLAGS) -> int:
+    """End what waits for this approval: the job, or the whole run.
+
+    Parameters
+    ----------
+    approval:
+        Its id, which `tailrace approvals` and the run show.
+    why:
+        What others may read of it.
+    """
+    return _decide(flags, approval, approve=False, why=why)
+
+
+def _decide(flags: ClientFlags, approval: int, **decision: object) -> int:
+    connect(flags).post(f"/api/approvals/{approval}", decision)
+    return 0

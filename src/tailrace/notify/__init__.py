@@ -1,0 +1,1 @@
+"""Finished and waiting runs → people, other programs, commit statuses."""

@@ -1,0 +1,64 @@
+"""Carries one message, or the states of one run's jobs, by one channel."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+
+from tailrace.domain.channels import EmailSettings, ForgeSettings, MessageSettings
+from tailrace.domain.model import RunView
+from tailrace.notify import statuses
+from tailrace.notify.base import Message, Target, Undelivered
+from tailrace.notify.http import Http
+from tailrace.notify.kinds import KINDS
+from tailrace.notify.mail import Mailer
+
+
+class Post:
+    """Knows how each kind of channel is spoken to."""
+
+    def __init__(self, http: Http, mailer: Mailer) -> None:
+        self._http = http
+        self._mailer = mailer
+
+    async def send(self, settings: MessageSettings, secrets: Mapping[str, str], message: Message) -> None:
+        """Raises Undelivered."""
+        if isinstance(settings, EmailSettings):
+            await self._mailer.send(settings, secrets, message)
+            return
+        kind = KINDS[settings.kind]
+        request = kind.make(Target(settings, secrets, int(time.time() * 1000)), message)
+        kind.check(await self._http.post(request.url, request.body, request.headers))
+
+    async def tell(
+        self,
+        settings: ForgeSettings,
+        secrets: Mapping[str, str],
+        run: RunView,
+        server_url: str,
+        told: Mapping[str, str],
+        heard: Callable[[str, str], None],
+    ) -> None:
+        """Tell a forge of each job whose state it was not `told`; `heard` is called with each that it took.
+
+        Raises Undelivered at the first that it does not take.
+        """
+        if run.revision is None:
+            return
+        for status in statuses.statuses_of(run, server_url):
+            if told.get(status.name) == status.state:
+                continue
+            request = statuses.make(settings, secrets["token"], run.revision, status)
+            statuses.check(settings, await self._http.post(request.url, request.body, request.headers))
+            heard(status.name, status.state.value)
+
+    async def look(self, settings: ForgeSettings, secrets: Mapping[str, str]) -> None:
+        """Whether a forge knows repository and token; raises Undelivered."""
+        request = statuses.look(settings, secrets["token"])
+        answer = await self._http.get(request.url, request.headers)
+        if not 200 <= answer.status < 300:
+            raise Undelivered(
+                f"HTTP {answer.status}: {answer.words()}".rstrip(": ")
+                + f"; is there a repository {settings.repository}, and may the token see it?",
+                final=True,
+            )

@@ -1,0 +1,122 @@
+"""Commit statuses: a forge shows beside a commit how each job of its run stands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+from urllib.parse import quote
+
+from tailrace.domain.channels import ChannelKind, ForgeSettings
+from tailrace.domain.model import RunView
+from tailrace.domain.states import JobState, RunState
+from tailrace.notify.base import Answer, Request, Undelivered, check_status, encode, retry_after
+
+MOST_CHARACTERS = 140
+"""Of a description: GitHub's limit."""
+
+_STATES: Mapping[JobState, tuple[str, str]] = {
+    # Tailrace's, then GitHub's and Gitea's, GitLab's
+    JobState.WAITING: ("pending", "pending"),
+    JobState.PENDING: ("pending", "pending"),
+    JobState.RUNNING: ("pending", "running"),
+    JobState.PASSED: ("success", "success"),
+    JobState.FAILED: ("failure", "failed"),
+    JobState.ABORTED: ("error", "canceled"),
+    JobState.SKIPPED: ("success", "skipped"),
+}
+
+
+class Status(NamedTuple):
+    """How one job stands: `name` is unique among the run's, `url` where people see it."""
+
+    name: str
+    state: JobState
+    words: str
+    url: str
+
+
+def statuses_of(run: RunView, server_url: str) -> list[Status]:
+    """How each job of a run stands; of a run that ended before it had jobs, how it ended."""
+    url = f"{server_url}/runs/{run.id}"
+    if not run.jobs:
+        if run.state not in (RunState.FAILED, RunState.ABORTED):
+            return []
+        words = run.detail or run.reason or run.state.value
+        return [Status(f"tailrace/{run.plan_name}", JobState(run.state.value), _short(words), url)]
+    return [
+        Status(
+            f"tailrace/{run.plan_name}/{job.name}",
+            job.state,
+            _short(job.state.value + (f": {job.detail or job.reason}" if job.detail or job.reason else "")),
+            f"{url}/jobs/{job.id}",
+        )
+        for job in run.jobs
+    ]
+
+
+def _short(words: str) -> str:
+    line = " ".join(words.split())
+    return line if len(line) <= MOST_CHARACTERS else line[: MOST_CHARACTERS - 1] + "…"
+
+
+def make(settings: ForgeSettings, token: str, revision: str, status: Status) -> Request:
+    """The request that sets a commit's status."""
+    for_github, for_gitlab = _STATES[status.state]
+    if settings.kind is ChannelKind.GITLAB:
+        body = {
+            "state": for_gitlab,
+            "name": status.name,
+            "target_url": status.url,
+            "description": status.words,
+        }
+    else:
+        body = {
+            "state": for_github,
+            "context": status.name,
+            "target_url": status.url,
+            "description": status.words,
+        }
+    return Request(f"{_repository(settings)}/statuses/{revision}", encode(body), headers_of(settings, token))
+
+
+def look(settings: ForgeSettings, token: str) -> Request:
+    """The request that shows whether the repository is there and the token is good."""
+    return Request(_repository(settings), b"", headers_of(settings, token))
+
+
+def headers_of(settings: ForgeSettings, token: str) -> dict[str, str]:
+    match settings.kind:
+        case ChannelKind.GITLAB:
+            return {"PRIVATE-TOKEN": token}
+        case ChannelKind.GITEA:
+            return {"Authorization": f"token {token}"}
+        case _:
+            return {
+                "Authorization": f"Bearer {token}",
+                "Accept": "application/vnd.github+json",
+                "X-GitHub-Api-Version": "2022-11-28",
+            }
+
+
+def check(settings: ForgeSettings, answer: Answer) -> None:
+    """Raises Undelivered unless the forge took it, or knew it already."""
+    words = answer.words()
+    if settings.kind is ChannelKind.GITLAB and answer.status == 400 and "Cannot transition status" in words:
+        return  # it says so of a status that it has already
+    limited = answer.status == 403 and (
+        answer.headers.get("x-ratelimit-remaining") == "0" or "retry-after" in answer.headers
+    )
+    if limited:
+        raise Undelivered(f"HTTP 403: {words}", after_s=retry_after(answer) or 60.0)
+    check_status(answer)
+
+
+def _repository(settings: ForgeSettings) -> str:
+    api = settings.api.rstrip("/")
+    match settings.kind:
+        case ChannelKind.GITLAB:
+            return f"{api}/api/v4/projects/{quote(settings.repository, safe='')}"
+        case ChannelKind.GITEA:
+            return f"{api}/api/v1/repos/{settings.repository}"
+        case _:
+            return f"{api}/repos/{settings.repository}"

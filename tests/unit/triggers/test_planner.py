@@ -1,0 +1,116 @@
+"""The planner asks a plan's `on` about the event; a run that it does not want ends and says why."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Awaitable, Callable
+
+from sqlalchemy import Connection
+
+from tailrace.domain.events import Event, EventKind
+from tailrace.domain.model import RunView
+from tailrace.store import Store
+from tailrace.store.plans import create_plan
+from tailrace.store.projects import create_project
+from tailrace.store.runs import NewRun, create_run
+from tailrace.store.schedules import scheduled
+from tailrace.triggers.manual import start_again
+from tests.unit.sources.conftest import Repository
+
+Planned = Callable[[int], Awaitable[RunView]]
+PLAN = b"""\
+on: {push: {branches: main, paths: ["src/**", "!**/*.md"]}, pull_request: {paths: src}}
+jobs: {job: {steps: [{run: "true"}]}}
+"""
+
+
+def pushed(before: str | None, revision: str, branch: str = "main") -> Event:
+    """A push whose sender does not say which paths it touched."""
+    ref = f"refs/heads/{branch}"
+    return Event(kind=EventKind.PUSH, ref=ref, branch=branch, before=before, revision=revision)
+
+
+def pulled(base: str, revision: str) -> Event:
+    return Event(
+        kind=EventKind.PULL_REQUEST, ref="refs/heads/fix", base=base, revision=revision, action="opened"
+    )
+
+
+async def a_run(store: Store, repository: Repository, event: Event) -> int:
+    """A run of the repository's plan, by a webhook."""
+
+    def make(connection: Connection) -> int:
+        project = create_project(connection, secrets.token_hex(8), repository.address).id
+        plan = create_plan(connection, project, "default", path=".tailrace.yml").id
+        return create_run(connection, NewRun(plan, project, event, "webhook"))
+
+    return await store.write(make)
+
+
+async def test_git_knows_the_paths_that_the_sender_did_not_name(
+    store: Store, planned: Planned, repository: Repository
+) -> None:
+    first = repository.commit("plan", {".tailrace.yml": PLAN})
+    docs = repository.commit("docs", {"src/README.md": b"x"})
+    code = repository.commit("code", {"src/a.py": b"x"})
+    shown = await planned(await a_run(store, repository, pushed(first, docs)))
+    assert (shown.state, shown.reason) == ("skipped", "filtered")
+    assert shown.detail == 'it touches src/README.md: "on.push.paths" of the plan has src/**, !**/*.md'
+    assert (await planned(await a_run(store, repository, pushed(docs, code)))).state == "pending"
+    assert (await planned(await a_run(store, repository, pushed(first, code)))).state == "pending"
+
+
+async def test_what_is_not_known_is_let_through(
+    store: Store, planned: Planned, repository: Repository
+) -> None:
+    """A new branch has nothing before it, and what was pushed over may be gone: no change is missed."""
+    docs = repository.commit("docs", {".tailrace.yml": PLAN, "README.md": b"x"})
+    for before in (None, "0" * 40, "e" * 40):
+        assert (await planned(await a_run(store, repository, pushed(before, docs)))).state == "pending"
+
+
+async def test_a_pull_request_touches_what_it_adds_to_its_base(
+    store: Store, planned: Planned, repository: Repository
+) -> None:
+    """And not what came to the base since it left."""
+    repository.commit("plan", {".tailrace.yml": PLAN})
+    repository.git("switch", "--quiet", "--create", "fix")
+    docs = repository.commit("docs", {"docs/x": b"x"})
+    code = repository.commit("code", {"src/x": b"x"})
+    repository.git("switch", "--quiet", "main")
+    repository.commit("more", {"src/y": b"y"})
+    shown = await planned(await a_run(store, repository, pulled("main", docs)))
+    assert shown.detail == 'it touches docs/x: "on.pull_request.paths" of the plan has src'
+    assert (await planned(await a_run(store, repository, pulled("main", code)))).state == "pending"
+
+
+async def test_people_run_what_on_does_not_ask_for(
+    store: Store, planned: Planned, repository: Repository
+) -> None:
+    """Who runs a filtered run again wants it."""
+    revision = repository.commit("plan", {".tailrace.yml": PLAN})
+    filtered = await planned(await a_run(store, repository, pushed(None, revision, "fix")))
+    assert filtered.detail == 'branch fix: "on.push.branches" of the plan has main'
+    again = await planned(await store.write(start_again, filtered.id, by="Ada"))
+    assert again.state == "pending"
+
+
+async def test_times_follow_the_default_branch(
+    store: Store, planned: Planned, repository: Repository
+) -> None:
+    """And no other."""
+    timed = b'on: {push: {}, schedule: "0 1 * * *"}\njobs: {job: {steps: [{run: "true"}]}}\n'
+    first = repository.commit("plan", {".tailrace.yml": timed})
+    repository.git("branch", "fix")
+    elsewhere = await planned(await a_run(store, repository, pushed(None, first, "fix")))
+    assert await store.read(scheduled, elsewhere.plan) == []
+    run = await planned(await a_run(store, repository, pushed(None, first)))
+    (trigger,) = await store.read(scheduled, run.plan)
+    assert (trigger.name, trigger.settings.kind) == ("on.schedule", "cron")
+
+    def again(connection: Connection, revision: str) -> int:
+        return create_run(connection, NewRun(run.plan, run.project, pushed(first, revision), "webhook"))
+
+    gone = repository.commit("no times", {".tailrace.yml": b'jobs: {job: {steps: [{run: "true"}]}}\n'})
+    assert (await planned(await store.write(again, gone))).state == "pending"
+    assert await store.read(scheduled, run.plan) == []
