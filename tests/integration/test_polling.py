@@ -219,3 +219,5 @@ def test_the_next_ticks_are_shown(house: House) -> None:
     answer = house.client.post("/api/triggers", json=body)
     assert answer.status_code == 400
     assert "time zone 'Mars'" in answer.json()["detail"]
+    body["settings"] = {"kind": "url", "url": "https://example.org/", "look": "json", "path": "a..b"}
+    assert "a..b" in house.client.post("/api/triggers", json=body).json()["detail"]

@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict
 
 from tailrace.domain.cron import LONGEST, parse_cron, read_zone
 from tailrace.domain.model import Time
-from tailrace.domain.triggers import CronSettings, TriggerSettings
+from tailrace.domain.picking import parse_path
+from tailrace.domain.triggers import CronSettings, TriggerSettings, UrlSettings
 from tailrace.store import Store
 from tailrace.store.clock import read_clock
 
@@ -35,11 +36,16 @@ class CronPreview(BaseModel):
     ticks: tuple[Tick, ...]
 
 
-def check_schedule(settings: TriggerSettings) -> None:
-    """Raises Invalid for a cron expression or a zone that nobody could keep to."""
-    if isinstance(settings, CronSettings):
-        parse_cron(settings.expression)
-        read_zone(settings.zone)
+def check_settings(settings: TriggerSettings) -> None:
+    """Raises Invalid for a cron expression or a zone that nobody could keep to, and for a path that leads nowhere."""
+    match settings:
+        case CronSettings():
+            parse_cron(settings.expression)
+            read_zone(settings.zone)
+        case UrlSettings(path=path) if path is not None:
+            parse_path(path)
+        case _:
+            pass
 
 
 def cron_router(store: Store) -> APIRouter:

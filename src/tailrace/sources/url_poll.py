@@ -16,10 +16,10 @@ from tailrace import __version__
 from tailrace.domain.address import without_password
 from tailrace.domain.errors import Invalid
 from tailrace.domain.events import Event, EventKind
+from tailrace.domain.picking import parse_path
 from tailrace.domain.polls import Change, Found, LookFailed, Wanted, Whom
 from tailrace.domain.triggers import UrlSettings
 from tailrace.guard import Guard, GuardedTransport, TargetRefused
-from tailrace.sources.json_path import pick
 
 MAX_BYTES = 10 * 1024 * 1024
 """Of an answer: a server that sends without end does not fill the memory."""
@@ -151,7 +151,7 @@ def _value(settings: UrlSettings, answer: _Answer) -> str:
     if settings.look != "json":
         return f"sha256:{hashlib.sha256(body).hexdigest()}"
     try:
-        found = pick(json.loads(body), settings.path or "")
+        found = parse_path(settings.path or "").pick(json.loads(body))
     except (ValueError, RecursionError) as error:
         raise LookFailed(f"{shown} is no JSON: {error}") from None
     except Invalid as error:

@@ -9,12 +9,10 @@ from typing import Any
 
 import pytest
 
-from tailrace.domain.errors import Invalid
 from tailrace.domain.events import EventKind
 from tailrace.domain.polls import Found, LookFailed, Wanted, Whom
 from tailrace.domain.triggers import UrlSettings
 from tailrace.guard import Guard
-from tailrace.sources.json_path import pick
 from tailrace.sources.url_poll import BELIEVED, UrlPoll
 from tests.support.lying_server import LyingServer, lying, moved, ok
 
@@ -128,6 +126,7 @@ async def test_a_value_of_json(liar: LyingServer) -> None:
         (b"[" * 100_000, "a", "is no JSON"),
         (b"{}", "a", "has nothing at a"),
         (b"[1]", "[5]", r"has nothing at \[5\]"),
+        (b"{}", "a..b", "expected a path such as"),
         (b"\xff\xfe\xff", "a", "is no JSON"),
     ],
 )
@@ -236,28 +235,3 @@ async def test_a_password_in_the_address_is_not_told(liar: LyingServer) -> None:
     with pytest.raises(LookFailed) as refused:
         await _look(liar, url=liar.url.replace("127", "kim:s3cr3t@127", 1))
     assert "s3cr3t" not in str(refused.value)
-
-
-@pytest.mark.parametrize(
-    ("path", "value"),
-    [
-        ("a", 1),
-        ("b.c", [2, {"d": 3}]),
-        ("b.c[1].d", 3),
-        ("b.c[-1].d", 3),
-        ('"x y"."z\\"z"', 4),
-        ("b.c[2]", None),
-        ("a.b", None),
-        ("a[0]", None),
-    ],
-)
-def test_a_path_leads_to_its_value(path: str, value: Any) -> None:
-    """Nothing is None."""
-    assert pick({"a": 1, "b": {"c": [2, {"d": 3}]}, "x y": {'z"z': 4}}, path) == value
-
-
-@pytest.mark.parametrize("path", [".a", "a..b", "a[", "a[x]", "a b", 'a"b"', "[0]b", "a.", "*", "a[*]"])
-def test_another_path_is_refused(path: str) -> None:
-    """With the place where it is wrong."""
-    with pytest.raises(Invalid, match="expected a path such as"):
-        pick({}, path)
