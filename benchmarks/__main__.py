@@ -27,6 +27,7 @@ from benchmarks import (
     no_op,
     output_100mb,
     output_lines,
+    polls,
     reconnect,
     sealed_size,
     webhooks,
@@ -50,6 +51,7 @@ BENCHMARKS: dict[str, Measure] = {
     "masking": masking.measure,
     "sealed_size": sealed_size.measure,
     "big_log": big_log.measure,
+    "polls": polls.measure,
 }
 
 

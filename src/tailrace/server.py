@@ -55,6 +55,7 @@ from tailrace.notify.mail import Mailer
 from tailrace.notify.post import Post
 from tailrace.notify.sender import Sender
 from tailrace.settings import ADMIN_TOKEN_FILE, ServerSettings
+from tailrace.sources.polls import Polls
 from tailrace.sources.repositories import Repositories
 from tailrace.store import Store, open_store
 from tailrace.store.agents import add_agent_token
@@ -66,6 +67,7 @@ from tailrace.store.sealing import SealingKey
 from tailrace.store.segments import find_sealed
 from tailrace.triggers.inbox_retention import InboxRetention
 from tailrace.triggers.planner import Planner
+from tailrace.triggers.poller import Poller
 
 SECRET_KEY_FILE = "secret-key"
 """A chunk with its spans has 340 KiB at most."""
@@ -248,7 +250,10 @@ async def _compose(
         away_ms=lease_ms,
         log_grace_s=LOG_GRACE_LEASES * settings.lease_s,
     )
-    planner = Planner(store, bus, Repositories(data / "mirrors"), key)
+    repositories = Repositories(data / "mirrors")
+    planner = Planner(store, bus, repositories, key)
+    guard = Guard.allowing("poll_allowed (TAILRACE_POLL_ALLOWED)", settings.poll_allowed)
+    poller = Poller(store, bus, key, Polls(repositories, guard))
     rules = Rules(settings.retention_days, settings.retention_runs, settings.retention_bytes)
     retention = Retention(store, rules, sealer.sweep_soon)
     artifact_rules = ArtifactRules(settings.artifact_days, settings.artifact_bytes)
@@ -288,6 +293,7 @@ async def _compose(
         sockets.keeping.run,
         keeper.run,
         planner.run,
+        poller.run,
         sealer.run,
         retention.run,
         artifacts.retention.run,

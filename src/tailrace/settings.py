@@ -152,6 +152,10 @@ class ServerSettings(_Settings):
         ge=0,
         description="Headers and bodies of webhooks are removed after so many days; 0 keeps them for ever.",
     )
+    poll_allowed: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = Field(
+        (),
+        description="Machines on loopback, link-local or private networks that polls of URLs may ask: names, addresses, networks.",
+    )
     lease_s: float = Field(
         30.0,
         ge=2,
@@ -190,6 +194,12 @@ class ServerSettings(_Settings):
             raise ValueError(
                 "expected HOST:PORT such as 127.0.0.1:8000 or [::1]:8000, with a port from 0 to 65535"
             )
+        return value
+
+    @field_validator("poll_allowed")
+    @classmethod
+    def _targets(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        Guard.allowing("", value)
         return value
 
     @field_validator("url")

@@ -23,6 +23,7 @@ ROWS = {
     "memory": 4,
     "webhooks": 3,
     "million_runs": 3,
+    "polls": 3,
 }
 
 

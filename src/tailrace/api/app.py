@@ -21,6 +21,7 @@ from tailrace.api.artifacts import artifacts_router
 from tailrace.api.auth import App, Gate
 from tailrace.api.badges import badges_router
 from tailrace.api.channels import channels_router
+from tailrace.api.cron import cron_router
 from tailrace.api.deliveries import deliveries_router
 from tailrace.api.environments import environments_router
 from tailrace.api.hooks import hooks_router
@@ -151,6 +152,7 @@ def create_app(parts: Parts, lifespan: Lifespan) -> App:
         notifications_router(desk.store, desk.bus),
         badges_router(desk.store, parts.key, parts.url),
         triggers_router(desk.store, desk.bus),
+        cron_router(desk.store),
         deliveries_router(desk.store, replays),
         hooks_router(desk.store),
         webhooks_router(inbox, sources.names),

@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
+from tailrace.api.cron import check_settings
 from tailrace.api.lists import Cursor, Limit, Page, page
 from tailrace.api.numbers import RowId
 from tailrace.api.projects import Name
@@ -70,6 +71,7 @@ def triggers_router(store: Store, bus: Bus) -> APIRouter:
     @router.post("/api/triggers", status_code=201)
     async def create(wish: TriggerWish) -> TriggerView:
         """Whatever looks somewhere does so at once."""
+        check_settings(wish.settings)
         made = await store.write(add_trigger, wish.plan, wish.name, wish.settings, enabled=wish.enabled)
         bus.publish(SCHEDULE)
         return made
@@ -81,6 +83,8 @@ def triggers_router(store: Store, bus: Bus) -> APIRouter:
     @router.patch("/api/triggers/{id}")
     async def change(id: RowId, wish: TriggerChange) -> TriggerView:
         """With other settings it forgets what it has seen, and looks anew."""
+        if wish.settings is not None:
+            check_settings(wish.settings)
         changed = await store.write(change_trigger, id, name=wish.name, settings=wish.settings)
         bus.publish(SCHEDULE)
         return changed

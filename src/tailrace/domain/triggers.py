@@ -88,8 +88,8 @@ class SubversionSettings(_Settings):
 
 
 class UrlSettings(_Settings):
-    """What stands at a URL. `look` says what is compared: `auto` is the ETag, else Last-Modified, else the content's hash;
-    `json` is the value at `path` of a JSON document.
+    """What stands at a URL. `look` says what is compared: `auto` and `hash` the content, where `auto` saves
+    reading it when the server says by ETag or Last-Modified that it is the same; `json` is the value at `path` of a JSON document.
 
     `headers` are sent as they are; `secret_headers` name a secret of the project each. The run is of `branch` (null: the default).
     """

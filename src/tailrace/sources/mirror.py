@@ -72,6 +72,17 @@ class Mirrors:
             raise Invalid(f"revision {revision!r}: expected a full hash")
         return await self._mirror(repository).read_file(revision, inner)
 
+    async def refs(self, repository: str) -> list[tuple[str, str]]:
+        """What the repository answers now: pairs of hash and full ref, of tags with a message also `REF^{}`, the commit.
+
+        Raises Invalid, SourceUnreachable.
+        """
+        return await self._mirror(repository).refs()
+
+    async def ask(self, repository: str, *arguments: str) -> bytes | None:
+        """What git says of the mirror as it is, without network; None where it fails: not here, or damaged."""
+        return await self._mirror(repository).ask(*arguments)
+
     async def list_files(self, repository: str, revision: str, file: str, folder: str) -> tuple[str, ...]:
         """`file`, where there is one, and the paths of the files in `folder`, but not below, at a revision (a full hash).
 
@@ -143,6 +154,15 @@ class Mirror:
         if int(size) > LARGEST_FILE:
             raise Invalid(f"{path} at {revision[:12]} has {size} bytes: at most {LARGEST_FILE} are read")
         return await self._obtain(lambda: self._blob(blob), revision, None)
+
+    async def refs(self) -> list[tuple[str, str]]:
+        """All branches and tags of the repository now."""
+        return await self._remote("refs/heads/*", "refs/tags/*")
+
+    async def ask(self, *arguments: str) -> bytes | None:
+        """What git says of the mirror as it is."""
+        answer = await self._local(*arguments)
+        return None if answer is None else answer.output
 
     async def list_files(self, revision: str, *places: str) -> tuple[str, ...]:
         """The paths of files at a full hash, in the order of git; a place that ends with / stands for the files in it."""

@@ -17,6 +17,16 @@ class Repositories:
         self._git = Mirrors(folder)
         self._svn = Subversion(folder)
 
+    @property
+    def git(self) -> Mirrors:
+        """Their mirrors: whoever fetches does so by these, one fetch of a repository at a time."""
+        return self._git
+
+    @property
+    def subversion(self) -> Subversion:
+        """Those of Subversion."""
+        return self._svn
+
     async def resolve(self, repository: str, revision: str | None, ref: str | None) -> Commit:
         """The commit that is meant; raises Invalid, RevisionNotFound, SourceUnreachable."""
         if is_subversion(repository):

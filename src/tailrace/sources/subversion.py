@@ -96,6 +96,10 @@ class Subversion:
             raise Invalid(f"{path} at {revision} has {size} bytes: at most {LARGEST_FILE} are read")
         return self._good(repository, await self._svn(repository, "cat", place)).output
 
+    async def ask(self, repository: str, *arguments: str) -> Xml.Element:
+        """What svn answers in XML; raises SourceUnreachable, also for what the repository has not got."""
+        return _parse(self._good(repository, await self._svn(repository, *arguments)))
+
     async def list_files(
         self, repository: str, revision: str, ref: str | None, file: str, folder: str
     ) -> tuple[str, ...]:

@@ -11,7 +11,14 @@ from sqlalchemy import Connection
 from tailrace.domain.events import Event, EventKind
 from tailrace.domain.filters import matches, same_action, why_not
 from tailrace.domain.plan import Plan, PlanInvalid
-from tailrace.domain.triggers import GitSettings, Outcome, TriggerKind, TriggerView, WebhookSettings
+from tailrace.domain.triggers import (
+    GitSettings,
+    Outcome,
+    SubversionSettings,
+    TriggerKind,
+    TriggerView,
+    WebhookSettings,
+)
 from tailrace.store.plans import PlanSource, plan_source, webhook_plans
 from tailrace.store.runs import NewRun, create_run
 from tailrace.store.triggers import get_trigger, listening_triggers
@@ -67,6 +74,8 @@ def fire(
     outcomes: list[Outcome] = []
     for trigger in asked:
         run, reason = None, _why_not_wanted(trigger, event, started)
+        if trigger_id is None:
+            reason = reason or _why_not_told(trigger, event)
         if reason is None:
             run, reason = _start(connection, trigger, event, kind=kind, by=by, delivery_id=delivery_id)
         if run is not None:
@@ -113,6 +122,15 @@ def _why_not_wanted(trigger: TriggerView, event: Event, started: dict[int, Trigg
     if reason is None and trigger.plan in started:
         return f"its plan was started by trigger {started[trigger.plan].name!r} already"
     return reason
+
+
+def _why_not_told(trigger: TriggerView, event: Event) -> str | None:
+    """Why what others learned of is not for this trigger."""
+    match trigger.settings:
+        case SubversionSettings(path=path) if path not in ("", event.ref):
+            return f"it looks at {path} by itself"
+        case _:
+            return None
 
 
 def _why_not_polled(settings: GitSettings, event: Event) -> str | None:

@@ -11,6 +11,7 @@ from tailrace.domain.events import Event, EventKind
 from tailrace.domain.triggers import (
     CronSettings,
     GitSettings,
+    SubversionSettings,
     TriggerKind,
     TriggerSettings,
     UrlSettings,
@@ -163,3 +164,17 @@ def test_another_webhook_trigger_of_a_plan_starts_it_once(connection: Connection
     project = a_project(connection)
     _also(connection, a_plan(connection, project), WebhookSettings())
     assert len(_fire(connection, project).runs) == 1
+
+
+def test_a_poll_of_a_folder_of_subversion_is_not_asked_of_its_branch(connection: Connection) -> None:
+    """It looks at the folder by itself; one of the whole branch is asked."""
+    project = a_project(connection)
+    plans = [a_plan(connection, project, name) for name in ("folder", "branch", "whole")]
+    for plan, path in zip(plans, ("trunk/docs", "trunk", ""), strict=True):
+        add_trigger(connection, plan, "poll", SubversionSettings(path=path))
+    push = _push(ref="trunk", branch="trunk", revision="7")
+    fired = _fire(connection, project, push, kind="subversion")
+    said = {made.plan: made.why_not for made in fired.outcomes if made.name == "poll"}
+    assert said == {plans[0]: "it looks at trunk/docs by itself", plans[1]: None, plans[2]: None}
+    (own,) = [made.trigger for made in fired.outcomes if made.plan == plans[0] and made.name == "poll"]
+    assert len(_fire(connection, project, push, kind="subversion", trigger_id=own).runs) == 1
