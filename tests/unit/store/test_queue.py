@@ -8,6 +8,8 @@ from pathlib import Path
 from sqlalchemy import Connection, select
 
 from tailrace.domain.trust import Taker
+from tailrace.store.approvals import decide
+from tailrace.store.asking import open_approvals
 from tailrace.store.leases import Offer, lease_attempts
 from tailrace.store.migrate import migrate
 from tailrace.store.pauses import QUEUE, list_pauses, pause, resume
@@ -86,6 +88,8 @@ def test_every_line_of_the_queue_is_seen_with_its_oldest(connection: Connection)
             terms = planned(a_job("a", labels=labels), priority=priority)
             event = PUSH.model_copy(update={"from_fork": fork})
             run = create_run(connection, new_run(connection, None, plan_id=plan, plan=terms, event=event))
+            for asked in open_approvals(connection, run).values():
+                decide(connection, asked, approve=True, by="Ada", why=None)
             row = connection.execute(select(attempts).where(attempts.c.run_id == run)).one()
             heads.setdefault((row.labels, row.rank, row.project_id, row.from_fork), row.id)
     seen = [tuple(row) for row in connection.execute(LINES)]
