@@ -5,11 +5,9 @@ from __future__ import annotations
 from itertools import product
 from pathlib import Path
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, update
 
 from tailrace.domain.trust import Taker
-from tailrace.store.approvals import decide
-from tailrace.store.asking import open_approvals
 from tailrace.store.leases import Offer, lease_attempts
 from tailrace.store.migrate import migrate
 from tailrace.store.pauses import QUEUE, list_pauses, pause, resume
@@ -17,7 +15,7 @@ from tailrace.store.queue import LINES
 from tailrace.store.runs import create_run
 from tailrace.store.sqlite import sqlite_engine
 from tailrace.store.tables import attempt as attempts
-from tests.unit.store.world import LEASE_MS, PUSH, a_job, a_plan, a_project, an_agent, new_run, planned
+from tests.unit.store.world import LEASE_MS, a_job, a_plan, a_project, an_agent, new_run, planned
 
 
 def queue(connection: Connection, plan: int, *labels: str, priority: int = 0) -> int:
@@ -86,10 +84,9 @@ def test_every_line_of_the_queue_is_seen_with_its_oldest(connection: Connection)
     for _ in range(2):
         for plan, labels, priority, fork in product(plans, ((), ("gpu",)), (0, 5), (False, True)):
             terms = planned(a_job("a", labels=labels), priority=priority)
-            event = PUSH.model_copy(update={"from_fork": fork})
-            run = create_run(connection, new_run(connection, None, plan_id=plan, plan=terms, event=event))
-            for asked in open_approvals(connection, run).values():
-                decide(connection, asked, approve=True, by="Ada", why=None)
+            run = create_run(connection, new_run(connection, None, plan_id=plan, plan=terms))
+            # As it is once somebody has allowed the run of a fork's commit.
+            connection.execute(update(attempts).where(attempts.c.run_id == run).values(from_fork=fork))
             row = connection.execute(select(attempts).where(attempts.c.run_id == run)).one()
             heads.setdefault((row.labels, row.rank, row.project_id, row.from_fork), row.id)
     seen = [tuple(row) for row in connection.execute(LINES)]
