@@ -17,6 +17,7 @@ from types import FrameType
 from benchmarks import (
     abort,
     big_log,
+    checkout,
     dispatch,
     fanout,
     latency,
@@ -41,6 +42,7 @@ BENCHMARKS: dict[str, Measure] = {
     "no_op": no_op.measure,
     "webhooks": webhooks.measure,
     "million_runs": million_runs.measure,
+    "checkout": checkout.measure,
     "abort": abort.measure,
     "memory": memory.measure,
     "output_100mb": output_100mb.measure,

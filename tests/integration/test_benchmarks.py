@@ -19,6 +19,7 @@ ROWS = {
     "masking": 3,
     "sealed_size": 2,
     "big_log": 6,
+    "checkout": 1,
     "abort": 1,
     "memory": 4,
     "webhooks": 3,
