@@ -45,7 +45,7 @@ def _ours(house: House, plan: int) -> float:
     run = house.run(plan)
     house.wait_state(run, "passed", seconds=300)
     checkout: dict[str, Any] = house.attempt(run)["steps"][0]
-    return _moment(checkout["finished_at"]) - _moment(checkout["started_at"])
+    return _moment(checkout["ended_at"]) - _moment(checkout["began_at"])
 
 
 def _bare(folder: Path, mirror: Path) -> float:
