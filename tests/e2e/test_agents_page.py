@@ -6,12 +6,14 @@ from playwright.sync_api import Page, expect
 
 from tests.e2e.test_page import sign_in
 from tests.support.house import House
+from tests.support.waiting import wait_for
 
 
 def test_an_agent_is_paused_with_a_reason_and_resumed_by_keyboard(house: House, page: Page) -> None:
     """Its machine and load are told; while it is paused a job waits, and it begins when the agent is resumed."""
     house.up()
     [agent] = house.get("/api/agents")["items"]
+    wait_for(lambda: house.get(f"/api/agents/{agent['id']}")["load"], "the first beat of the agent")
     sign_in(house, page, "/agents")
     row = page.get_by_test_id("agent-row")
     expect(row).to_contain_text(agent["name"])

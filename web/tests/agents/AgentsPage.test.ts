@@ -30,7 +30,7 @@ function agent(fields: Partial<Agent> = {}): Agent {
       processors: 8,
       memory: 32 * GIB,
       disk: 500 * GIB,
-      tools: { git: "2.39.5" },
+      tools: { git: "2.39.5", "python3.11": "3.11" },
     },
     load: { waiting: 0.34, memory_free: 12.5 * GIB, disk_free: 210 * GIB },
     mode: "active",
@@ -105,7 +105,7 @@ it("machine and load are told in words, with where it connects from, its version
   for (const word of ["0.3 processes want to run", "12.5 GB of memory free", "210 GB of disk free"])
     expect(text(page, "agent-load")).toContain(word);
   expect(text(page, "agent-load")).not.toContain("more than");
-  expect(text(page, "agent-tools")).toContain("git 2.39.5");
+  expect(text(page, "agent-tools")).toMatch(/git 2\.39\.5 ?python3\.11$/);
   expect(text(page, "agent-address")).toContain("10.0.0.7");
   expect(text(page, "agent-version")).toContain("0.1.0");
   expect(text(page, "agent-seen")).toMatch(/2 sec/);
@@ -121,6 +121,10 @@ it("of one that is away no load is told: what it was says nothing of now", async
   const page = await show({ state: "offline" });
   expect(page.find("[data-testid=agent-load]").exists()).toBe(false);
   expect(page.find("[data-testid=agent-machine]").exists()).toBe(true);
+});
+
+it("one that has just connected has not told its load yet, and that is said", async () => {
+  expect(text(await show({ load: null }), "agent-load")).toContain("Not told yet");
 });
 
 it("one that never connected has no machine, and that is said", async () => {
