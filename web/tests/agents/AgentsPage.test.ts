@@ -57,12 +57,14 @@ function open(items: Agent[], { refusal = null as Problem | null, locale = "en" 
       },
     },
   };
-  const world = { agents: items, said: [] as unknown[] };
+  const world = { agents: items, said: [] as unknown[], gate: Promise.resolve() };
   const api = {
     skew: 0,
     async agents() {
       if (refusal) throw refusal;
-      return world.agents;
+      const found = world.agents;
+      await world.gate;
+      return found;
     },
     async setAgentMode(id: number, mode: AgentMode, why: string) {
       if (refusal) throw refusal;
@@ -226,4 +228,16 @@ it("how busy machines are is asked again, and what cannot be asked leaves the li
   await away.tell([agent()]);
   await vi.advanceTimersByTimeAsync(15_000);
   expect(away.page.find("[data-testid=agent-row]").exists()).toBe(true);
+});
+
+it("an answer that was overtaken by what was told meanwhile is not taken", async () => {
+  const { page, world, tell } = open([agent()]);
+  await tell([agent()]);
+  let answer = (): void => {};
+  world.gate = new Promise((resolve) => (answer = resolve));
+  await vi.advanceTimersByTimeAsync(15_000);
+  await tell([agent({ mode: "paused", mode_by: "Ada" })]);
+  answer();
+  await flushPromises();
+  expect(text(page, "agent-mode")).toBe("Paused");
 });
