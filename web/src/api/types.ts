@@ -6,7 +6,6 @@ export type AttemptState = "pending" | "leased" | "running" | "passed" | "failed
 export type StepState = "waiting" | "running" | "passed" | "failed" | "aborted" | "skipped";
 export type LogState = "open" | "closed" | "sealed" | "truncated" | "removed";
 export type AgentState = "online" | "offline";
-export type AgentMode = "active" | "paused" | "draining";
 export type AnyState = RunState | JobState | AttemptState | StepState | AgentState;
 
 /** Where the next page of a list begins; what it means is the server's affair. */
@@ -173,6 +172,8 @@ export interface Step {
   began_at: string | null;
   ended_at: string | null;
 }
+
+export type AgentMode = "active" | "paused" | "draining";
 
 export interface Agent {
   id: number;
