@@ -39,10 +39,19 @@ export class FakeWorld {
       { id: 903, name: "REGISTRY_PASSWORD", project: null, project_name: null, author: "admin", warnings: [], created_at: ago(6e8), updated_at: ago(4e6) },
     ];
     this.archive = { url: "file:///srv/tailrace/archive", state: "ok", detail: null, waiting_bytes: 0, waiting_logs: 0, since: null };
+    const GIB = 2 ** 30;
+    const machine = (hostname, processors, memory) => ({
+      address: "10.0.0.7",
+      trouble: null,
+      machine: { hostname, system: "Debian GNU/Linux 12 (bookworm), Linux 6.1.0", architecture: "x86_64", processors, memory: memory * GIB, disk: 500 * GIB, tools: { git: "2.39.5", podman: "4.3.1" } },
+      load: { waiting: 1.3, memory_free: 0.4 * memory * GIB, disk_free: 210 * GIB },
+      mode: "active", mode_by: null, mode_why: null, mode_at: null,
+      first_seen_at: ago(9e8),
+    });
     this.agents = [
-      { id: 1, name: "quay-1", state: "online", labels: ["linux", "x86_64", "docker"], capacity: 4, busy: 1, version: "0.1.0", first_seen_at: ago(9e8), last_seen_at: ago(2000) },
-      { id: 2, name: "quay-2", state: "online", labels: ["linux", "arm64"], capacity: 2, busy: 0, version: "0.1.0", first_seen_at: ago(9e8), last_seen_at: ago(3000) },
-      { id: 3, name: "macmini", state: "offline", labels: ["macos"], capacity: 1, busy: 0, version: "0.1.0", first_seen_at: ago(9e8), last_seen_at: ago(7.3e6) },
+      { id: 1, name: "quay-1", state: "online", labels: ["linux", "x86_64", "docker"], capacity: 4, busy: 1, version: "0.1.0", ...machine("quay-1.example.org", 8, 32), last_seen_at: ago(2000) },
+      { id: 2, name: "quay-2", state: "online", labels: ["linux", "arm64"], capacity: 2, busy: 0, version: "0.1.0", ...machine("quay-2.example.org", 4, 16), mode: "paused", mode_by: "Ada Weber", mode_why: "a new disk", mode_at: ago(3e6), last_seen_at: ago(3000) },
+      { id: 3, name: "macmini", state: "offline", labels: ["macos"], capacity: 1, busy: 0, version: "0.0.9", ...machine("macmini.local", 8, 16), trouble: "agent 0.0.9 speaks protocol 1, server 0.1.0 speaks 2 to 2: upgrade the agent", last_seen_at: ago(7.3e6) },
     ];
   }
 
@@ -248,6 +257,13 @@ export class FakeWorld {
         return { status: 200, body: this.archive };
       case "GET agents":
         return { status: 200, body: { items: this.agents, next: null } };
+      case "PATCH agents/:id": {
+        const agent = this.agents.find((item) => item.id === id);
+        if (!agent) return { status: 404, detail: `There is no agent ${id}.` };
+        const idle = body.mode === "active";
+        Object.assign(agent, { mode: body.mode, mode_why: body.why, mode_by: idle ? null : "admin", mode_at: idle ? null : now() });
+        return { status: 200, body: agent };
+      }
       case "GET runs":
         return { status: 200, body: this.page(search) };
       case "GET runs/:id":

@@ -1,6 +1,8 @@
 import { readLines } from "./ndjson";
 import { Problem } from "./problem";
 import type {
+  Agent,
+  AgentMode,
   Archive,
   Artifact,
   Cursor,
@@ -93,6 +95,11 @@ export class Api {
   secrets = (project?: number): Promise<Secret[]> => this.all("/api/secrets", { project });
   setSecret = (draft: SecretDraft): Promise<Secret> => this.json("POST", "/api/secrets", draft);
   removeSecret = (id: number): Promise<void> => this.nothing("DELETE", `/api/secrets/${id}`);
+
+  agents = (): Promise<Agent[]> => this.all("/api/agents");
+  /** Give an agent work, or none; `why` may be empty. */
+  setAgentMode = (id: number, mode: AgentMode, why: string): Promise<Agent> =>
+    this.json("PATCH", `/api/agents/${id}`, { mode, why: why || null });
 
   archive = (): Promise<Archive> => this.json("GET", "/api/archive");
 
