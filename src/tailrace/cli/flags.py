@@ -110,6 +110,12 @@ class ServerFlags:
             help="The most bytes of any job's log (with KiB, MiB or GiB): no plan's `limit` is higher."
         ),
     ] = None
+    poll_allowed: Annotated[
+        str | None,
+        Parameter(
+            help="Private hosts that URL triggers may look at: names, addresses, networks, separated by commas.",
+        ),
+    ] = None
     allow_private_targets: Annotated[
         str | None,
         Parameter(
