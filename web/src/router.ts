@@ -8,6 +8,7 @@ import SearchPage from "./search/SearchPage.vue";
 import SecretsPage from "./secrets/SecretsPage.vue";
 import { useSession } from "./session/store";
 import MissingPage from "./shell/MissingPage.vue";
+import TriggersPage from "./triggers/TriggersPage.vue";
 
 export function createPageRouter(): Router {
   const router = createRouter({
@@ -20,6 +21,7 @@ export function createPageRouter(): Router {
       { path: "/runs/:run(\\d+)", name: "run", component: RunPage },
       { path: "/runs/:run(\\d+)/jobs/:job(\\d+)", name: "job", component: RunPage },
       { path: "/plans", name: "plans", component: PlansPage },
+      { path: "/triggers", name: "triggers", component: TriggersPage },
       { path: "/search", name: "search", component: SearchPage },
       { path: "/secrets", name: "secrets", component: SecretsPage },
       { path: "/agents", name: "agents", component: AgentsPage },
