@@ -7,6 +7,7 @@ import ChannelsPage from "./notifications/ChannelsPage.vue";
 import OutboxPage from "./notifications/OutboxPage.vue";
 import RulesPage from "./notifications/RulesPage.vue";
 import PlansPage from "./plans/PlansPage.vue";
+import VersionsPage from "./plans/VersionsPage.vue";
 import RunPage from "./runs/RunPage.vue";
 import RunsPage from "./runs/RunsPage.vue";
 import LoginPage from "./session/LoginPage.vue";
@@ -27,6 +28,7 @@ export function createPageRouter(): Router {
       { path: "/runs/:run(\\d+)", name: "run", component: RunPage },
       { path: "/runs/:run(\\d+)/jobs/:job(\\d+)", name: "job", component: RunPage },
       { path: "/plans", name: "plans", component: PlansPage },
+      { path: "/plans/:plan(\\d+)/versions", name: "versions", component: VersionsPage },
       { path: "/triggers", name: "triggers", component: TriggersPage },
       { path: "/deliveries", name: "deliveries", component: DeliveriesPage },
       { path: "/deliveries/refusals", name: "refusals", component: RefusalsPage },

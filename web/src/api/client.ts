@@ -102,6 +102,7 @@ export class Api {
   changePlan = (id: number, draft: Pick<PlanDraft, "name" | "definition">): Promise<Plan> =>
     this.json("PUT", `/api/plans/${id}`, draft);
 
+  removePlan = (id: number): Promise<void> => this.nothing("DELETE", `/api/plans/${id}`);
   removedProjects = (): Promise<Project[]> => this.all("/api/projects", { removed: 1 });
   restoreProject = (id: number): Promise<Project> => this.json("POST", `/api/projects/${id}/restore`);
   removedPlans = (): Promise<Plan[]> => this.all("/api/plans", { removed: 1 });
