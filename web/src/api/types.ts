@@ -343,6 +343,7 @@ export interface EventFilter {
   paths?: string[];
   actions?: string[];
   names?: string[];
+  conclusions?: string[];
 }
 
 /** Which events are wanted: one that is null or missing is not. */

@@ -7,9 +7,3 @@ export function readable(body: string, cut: boolean): string {
     return body;
   }
 }
-
-/** Run 12 and run 13 as links want them; each once, in order. */
-export function runsOf(outcomes: readonly { run: number | null }[] | null, others: readonly number[] = []): number[] {
-  const runs = (outcomes ?? []).flatMap(({ run }) => (run === null ? [] : [run]));
-  return [...new Set([...runs, ...others])].sort((a, b) => a - b);
-}

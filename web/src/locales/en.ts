@@ -327,6 +327,7 @@ const en = {
     paths: "Paths",
     actions: "Actions",
     names: "Names",
+    conclusions: "Conclusions",
     anything: "any",
     patternsHint: "One pattern on each line, such as main or release/*; one that begins with ! leaves out.",
     gitHint: "One pattern on each line, such as main or release/*. Empty: none.",

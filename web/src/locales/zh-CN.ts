@@ -328,6 +328,7 @@ const zhCN: Messages = {
     paths: "路径",
     actions: "动作",
     names: "名称",
+    conclusions: "结论",
     anything: "任意",
     patternsHint: "每行一个模式，例如 main 或 release/*；以 ! 开头表示排除。",
     gitHint: "每行一个模式，例如 main 或 release/*。留空则不检查。",

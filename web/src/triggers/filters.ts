@@ -7,7 +7,7 @@ export const EVENT_PARTS: Record<EventName, readonly FilterPart[]> = {
   push: ["branches", "paths"],
   tag: ["tags"],
   pull_request: ["branches", "paths", "actions"],
-  workflow: ["names", "branches", "actions"],
+  workflow: ["names", "branches", "actions", "conclusions"],
 };
 export const EVENT_NAMES = Object.keys(EVENT_PARTS) as EventName[];
 
@@ -26,6 +26,7 @@ export function filtersForm(filters: EventFilters | null): FiltersForm {
       paths: text("paths"),
       actions: text("actions"),
       names: text("names"),
+      conclusions: text("conclusions"),
     };
   };
   return { push: of("push"), tag: of("tag"), pull_request: of("pull_request"), workflow: of("workflow") };

@@ -1,0 +1,47 @@
+// @vitest-environment happy-dom
+import { mount } from "@vue/test-utils";
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { defineComponent, h } from "vue";
+import { Problem } from "../../src/api/problem";
+import { createLocales } from "../../src/locales";
+import { useRefresh } from "../../src/shell/refresh";
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+function show(load: () => Promise<unknown>) {
+  const view = defineComponent(() => {
+    const { lost } = useRefresh(load, 1000);
+    return () => h("p", lost.value);
+  });
+  return mount(view, { global: { plugins: [createLocales("en")] } });
+}
+
+it("loads again and again, says why it cannot, and stops when it is left", async () => {
+  let loads = 0;
+  const page = show(async () => {
+    loads += 1;
+    if (loads === 2) throw new Problem({ status: 503, detail: "no room" });
+  });
+  await vi.advanceTimersByTimeAsync(10);
+  expect([loads, page.text()]).toEqual([1, ""]);
+  await vi.advanceTimersByTimeAsync(1000);
+  expect([loads, page.text()]).toEqual([2, "no room"]);
+  await vi.advanceTimersByTimeAsync(1000);
+  expect([loads, page.text()]).toEqual([3, ""]);
+  page.unmount();
+  await vi.advanceTimersByTimeAsync(5000);
+  expect(loads).toBe(3);
+});
+
+it("asks for nothing while nobody sees it", async () => {
+  let loads = 0;
+  const seen = vi.spyOn(document, "visibilityState", "get").mockReturnValue("hidden");
+  show(async () => void (loads += 1));
+  await vi.advanceTimersByTimeAsync(3000);
+  expect(loads).toBe(0);
+  seen.mockReturnValue("visible");
+  await vi.advanceTimersByTimeAsync(1000);
+  expect(loads).toBe(1);
+  seen.mockRestore();
+});
