@@ -354,6 +354,7 @@ const en = {
     expressionHint: "Minute, hour, day, month, day of the week; a sixth field in front: seconds. Or {'@'}daily and the like.",
     zone: "Time zone",
     inZone: "in {zone}",
+    ofPlan: "as its plan says",
     nextTimes: "Next times",
     noTimes: "It never comes.",
     branchHint: "Empty: the default branch.",

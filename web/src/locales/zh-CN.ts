@@ -355,6 +355,7 @@ const zhCN: Messages = {
     expressionHint: "分、时、日、月、星期；若有六个字段，第一个为秒。也可写 {'@'}daily 等。",
     zone: "时区",
     inZone: "时区 {zone}",
+    ofPlan: "由计划规定",
     nextTimes: "接下来的时间",
     noTimes: "永远不会到来。",
     branchHint: "留空则为默认分支。",

@@ -13,6 +13,11 @@ export const KIND_ICONS: Record<TriggerKind | "manual", IconName> = {
   manual: "manual",
 };
 
+/** What `on.schedule` of a plan made: it says what its plan says, and goes with it. */
+export function isOfPlan(trigger: { kind: TriggerKind; name: string }): boolean {
+  return trigger.kind === "cron" && /^on\.schedule(\.\d+)?$/.test(trigger.name);
+}
+
 /** What is looked at, so that somebody can ask for a look now. */
 export function isPolled(kind: TriggerKind): boolean {
   return kind === "git" || kind === "subversion" || kind === "url";
