@@ -373,7 +373,7 @@ const en = {
     looked: "Looked",
     failed: "Failed",
     failures: "{count} error in a row | {count} errors in a row",
-    next: "Next",
+    next: "Next:",
     check: "Check now",
     checking: "{name} is looked at now.",
     enable: "Enable",

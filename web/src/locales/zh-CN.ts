@@ -374,7 +374,7 @@ const zhCN: Messages = {
     looked: "已检查",
     failed: "出错",
     failures: "连续 {count} 次出错",
-    next: "下次",
+    next: "下次：",
     check: "立即检查",
     checking: "正在检查 {name}。",
     enable: "启用",
