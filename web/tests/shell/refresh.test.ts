@@ -45,3 +45,15 @@ it("asks for nothing while nobody sees it", async () => {
   expect(loads).toBe(1);
   seen.mockRestore();
 });
+
+it("an answer that comes when the page was left begins nothing anew", async () => {
+  let loads = 0;
+  const page = show(async () => {
+    loads += 1;
+    await new Promise((answer) => setTimeout(answer, 500));
+  });
+  await vi.advanceTimersByTimeAsync(100);
+  page.unmount();
+  await vi.advanceTimersByTimeAsync(5000);
+  expect(loads).toBe(1);
+});
