@@ -114,7 +114,7 @@ export class Api {
   restoreVersion = (plan: number, number: number): Promise<Plan> =>
     this.json("POST", `/api/plans/${plan}/versions/${number}/restore`);
 
-  triggers = (): Promise<Trigger[]> => this.all("/api/triggers");
+  triggers = (project?: number): Promise<Trigger[]> => this.all("/api/triggers", { project, limit: 500 });
   addTrigger = (draft: TriggerDraft): Promise<Trigger> => this.json("POST", "/api/triggers", draft);
   changeTrigger = (id: number, draft: Omit<TriggerDraft, "plan">): Promise<Trigger> =>
     this.json("PATCH", `/api/triggers/${id}`, draft);

@@ -15,7 +15,13 @@ export function useRefresh(load: () => Promise<unknown>, ms = 5000): Refreshing 
   let timer: ReturnType<typeof setTimeout> | undefined;
   let over = false;
 
-  async function refresh(): Promise<void> {
+  let last: Promise<void> = Promise.resolve();
+
+  /** One after the other: an answer from before a change never stands over that from after it. */
+  function refresh(): Promise<void> {
+    return (last = last.catch(() => {}).then(one));
+  }
+  async function one(): Promise<void> {
     try {
       await load();
       lost.value = "";

@@ -34,6 +34,25 @@ it("loads again and again, says why it cannot, and stops when it is left", async
   expect(loads).toBe(3);
 });
 
+it("what is asked for after a change is taken last, however long the answer from before it takes", async () => {
+  const answers: string[] = [];
+  let slow = true;
+  const view = defineComponent(() => {
+    const { refresh } = useRefresh(async () => {
+      const [said, ms] = slow ? ["before", 400] : ["after", 10];
+      await new Promise((answer) => setTimeout(answer, ms as number));
+      answers.push(said as string);
+    }, 60_000);
+    return () => h("button", { onClick: refresh });
+  });
+  const page = mount(view, { global: { plugins: [createLocales("en")] } });
+  await vi.advanceTimersByTimeAsync(100);
+  slow = false;
+  await page.find("button").trigger("click");
+  await vi.advanceTimersByTimeAsync(2000);
+  expect(answers).toEqual(["before", "after"]);
+});
+
 it("asks for nothing while nobody sees it", async () => {
   let loads = 0;
   const seen = vi.spyOn(document, "visibilityState", "get").mockReturnValue("hidden");
