@@ -1,6 +1,13 @@
 import { createRouter, createWebHistory, type Router } from "vue-router";
 import AgentsPage from "./agents/AgentsPage.vue";
+import DeliveriesPage from "./deliveries/DeliveriesPage.vue";
+import DeliveryPage from "./deliveries/DeliveryPage.vue";
+import RefusalsPage from "./deliveries/RefusalsPage.vue";
+import ChannelsPage from "./notifications/ChannelsPage.vue";
+import OutboxPage from "./notifications/OutboxPage.vue";
+import RulesPage from "./notifications/RulesPage.vue";
 import PlansPage from "./plans/PlansPage.vue";
+import VersionsPage from "./plans/VersionsPage.vue";
 import RunPage from "./runs/RunPage.vue";
 import RunsPage from "./runs/RunsPage.vue";
 import LoginPage from "./session/LoginPage.vue";
@@ -8,6 +15,7 @@ import SearchPage from "./search/SearchPage.vue";
 import SecretsPage from "./secrets/SecretsPage.vue";
 import { useSession } from "./session/store";
 import MissingPage from "./shell/MissingPage.vue";
+import TriggersPage from "./triggers/TriggersPage.vue";
 
 export function createPageRouter(): Router {
   const router = createRouter({
@@ -20,6 +28,14 @@ export function createPageRouter(): Router {
       { path: "/runs/:run(\\d+)", name: "run", component: RunPage },
       { path: "/runs/:run(\\d+)/jobs/:job(\\d+)", name: "job", component: RunPage },
       { path: "/plans", name: "plans", component: PlansPage },
+      { path: "/plans/:plan(\\d+)/versions", name: "versions", component: VersionsPage },
+      { path: "/triggers", name: "triggers", component: TriggersPage },
+      { path: "/deliveries", name: "deliveries", component: DeliveriesPage },
+      { path: "/deliveries/refusals", name: "refusals", component: RefusalsPage },
+      { path: "/deliveries/:delivery(\\d+)", name: "delivery", component: DeliveryPage },
+      { path: "/notifications", name: "notifications", component: OutboxPage },
+      { path: "/notifications/channels", name: "channels", component: ChannelsPage },
+      { path: "/notifications/rules", name: "rules", component: RulesPage },
       { path: "/search", name: "search", component: SearchPage },
       { path: "/secrets", name: "secrets", component: SecretsPage },
       { path: "/agents", name: "agents", component: AgentsPage },

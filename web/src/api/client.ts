@@ -5,14 +5,27 @@ import type {
   AgentMode,
   Archive,
   Artifact,
+  Channel,
+  ChannelDraft,
+  CronPreview,
   Cursor,
+  Delivery,
+  DeliveryDetail,
   Hit,
   Job,
+  Notification,
   Page,
   Plan,
+  PlanDifference,
   PlanDraft,
+  PlanVersion,
   Project,
   ProjectDraft,
+  Refusal,
+  ReplayAnswer,
+  ReplaysAnswer,
+  Rule,
+  RuleDraft,
   Run,
   RunDraft,
   RunHit,
@@ -22,6 +35,8 @@ import type {
   SecretDraft,
   Session,
   Spans,
+  Trigger,
+  TriggerDraft,
 } from "./types";
 
 export interface RunFilter {
@@ -30,6 +45,18 @@ export interface RunFilter {
   plan?: string;
   branch?: string;
   limit?: number;
+  cursor?: Cursor;
+}
+
+export interface DeliveryFilter {
+  project?: string;
+  state?: string;
+  cursor?: Cursor;
+}
+
+export interface NotificationFilter {
+  state?: string;
+  channel?: string;
   cursor?: Cursor;
 }
 
@@ -72,7 +99,59 @@ export class Api {
   plans = (): Promise<Plan[]> => this.all("/api/plans");
   plan = (id: number): Promise<Plan> => this.json("GET", `/api/plans/${id}`);
   addPlan = (draft: PlanDraft): Promise<Plan> => this.json("POST", "/api/plans", draft);
-  changePlan = (id: number, draft: PlanDraft): Promise<Plan> => this.json("PUT", `/api/plans/${id}`, draft);
+  changePlan = (id: number, draft: Pick<PlanDraft, "name" | "definition">): Promise<Plan> =>
+    this.json("PUT", `/api/plans/${id}`, draft);
+
+  removePlan = (id: number): Promise<void> => this.nothing("DELETE", `/api/plans/${id}`);
+  removedProjects = (): Promise<Project[]> => this.all("/api/projects", { removed: 1 });
+  restoreProject = (id: number): Promise<Project> => this.json("POST", `/api/projects/${id}/restore`);
+  removedPlans = (): Promise<Plan[]> => this.all("/api/plans", { removed: 1 });
+  restorePlan = (id: number): Promise<Plan> => this.json("POST", `/api/plans/${id}/restore`);
+  versions = (plan: number): Promise<PlanVersion[]> => this.all(`/api/plans/${plan}/versions`);
+  difference = (plan: number, from: number, to: number): Promise<PlanDifference> =>
+    this.json("GET", `/api/plans/${plan}/diff${query({ from, to })}`);
+  /** The text of that version is in force again, as a new version. */
+  restoreVersion = (plan: number, number: number): Promise<Plan> =>
+    this.json("POST", `/api/plans/${plan}/versions/${number}/restore`);
+
+  triggers = (project?: number): Promise<Trigger[]> => this.all("/api/triggers", { project, limit: 500 });
+  addTrigger = (draft: TriggerDraft): Promise<Trigger> => this.json("POST", "/api/triggers", draft);
+  changeTrigger = (id: number, draft: Omit<TriggerDraft, "plan">): Promise<Trigger> =>
+    this.json("PATCH", `/api/triggers/${id}`, draft);
+  removeTrigger = (id: number): Promise<void> => this.nothing("DELETE", `/api/triggers/${id}`);
+  setTriggerMode = (id: number, mode: "enable" | "disable", why: string): Promise<Trigger> =>
+    this.json("POST", `/api/triggers/${id}/${mode}`, { why: why || null });
+  checkTrigger = (id: number): Promise<Trigger> => this.json("POST", `/api/triggers/${id}/check`);
+  previewCron = (expression: string, zone: string, signal: AbortSignal): Promise<CronPreview> =>
+    this.json("GET", `/api/cron${query({ expression, zone, count: 5 })}`, undefined, signal);
+
+  deliveries = (filter: DeliveryFilter): Promise<Page<Delivery>> =>
+    this.json("GET", `/api/deliveries${query({ ...filter })}`);
+  delivery = (id: number): Promise<DeliveryDetail> => this.json("GET", `/api/deliveries/${id}`);
+  deliveryBodyUrl = (id: number): string => `${this.base}/api/deliveries/${id}/body`;
+  replay = (id: number): Promise<ReplayAnswer> => this.json("POST", `/api/deliveries/${id}/replay`);
+  replayMany = (ids: readonly number[]): Promise<ReplaysAnswer> =>
+    this.json("POST", "/api/deliveries/replay", { ids });
+  refusals = (): Promise<Refusal[]> => this.all("/api/refusals");
+
+  channels = (): Promise<Channel[]> => this.all("/api/channels");
+  addChannel = (draft: ChannelDraft): Promise<Channel> => this.json("POST", "/api/channels", draft);
+  /** What is left out stays; `secrets` replaces all of them. */
+  changeChannel = (
+    id: number,
+    change: Partial<Omit<ChannelDraft, "project"> & { enabled: boolean }>,
+  ): Promise<Channel> => this.json("PATCH", `/api/channels/${id}`, change);
+  removeChannel = (id: number): Promise<void> => this.nothing("DELETE", `/api/channels/${id}`);
+  testChannel = (id: number): Promise<{ ok: boolean; detail: string }> =>
+    this.json("POST", `/api/channels/${id}/test`);
+  rules = (): Promise<Rule[]> => this.all("/api/notification-rules");
+  addRule = (draft: RuleDraft): Promise<Rule> => this.json("POST", "/api/notification-rules", draft);
+  changeRule = (id: number, change: Partial<Pick<Rule, "on" | "branches" | "enabled">>): Promise<Rule> =>
+    this.json("PATCH", `/api/notification-rules/${id}`, change);
+  removeRule = (id: number): Promise<void> => this.nothing("DELETE", `/api/notification-rules/${id}`);
+  notifications = (filter: NotificationFilter): Promise<Page<Notification>> =>
+    this.json("GET", `/api/notifications${query({ ...filter })}`);
+  sendAgain = (id: number): Promise<Notification> => this.json("POST", `/api/notifications/${id}/retry`);
 
   runs = (filter: RunFilter): Promise<Page<RunSummary>> => this.json("GET", `/api/runs${query({ ...filter })}`);
   run = (id: number): Promise<Run> => this.json("GET", `/api/runs/${id}`);

@@ -1,17 +1,20 @@
-import type { DefinitionError, ProblemBody } from "./types";
+import type { DefinitionError, FieldError, ProblemBody } from "./types";
 
 /** What the server said was wrong; `status` 0 means that the server could not be reached. */
 export class Problem extends Error {
   readonly status: number;
   readonly title: string;
   readonly errors: readonly DefinitionError[];
+  readonly fields: readonly FieldError[];
 
   constructor(body: Partial<ProblemBody> & { status: number }) {
     super(body.detail || body.title || `HTTP ${body.status}`);
     this.name = "Problem";
     this.status = body.status;
     this.title = body.title ?? "";
-    this.errors = body.errors ?? [];
+    const errors = body.errors ?? [];
+    this.errors = errors.filter((error) => "line" in error);
+    this.fields = errors.filter((error) => "place" in error);
   }
 
   /** Whatever was thrown, as a problem. */

@@ -6,7 +6,16 @@ export type AttemptState = "pending" | "leased" | "running" | "passed" | "failed
 export type StepState = "waiting" | "running" | "passed" | "failed" | "aborted" | "skipped";
 export type LogState = "open" | "closed" | "sealed" | "truncated" | "removed";
 export type AgentState = "online" | "offline";
-export type AnyState = RunState | JobState | AttemptState | StepState | AgentState;
+export type DeliveryState = "accepted" | "ignored" | "invalid";
+export type NotificationState = "pending" | "sent" | "failed" | "unsure";
+export type AnyState =
+  | RunState
+  | JobState
+  | AttemptState
+  | StepState
+  | AgentState
+  | DeliveryState
+  | NotificationState;
 
 /** Where the next page of a list begins; what it means is the server's affair. */
 export type Cursor = number | string;
@@ -27,6 +36,7 @@ export interface Project {
   repository: string;
   has_webhook_secret: boolean;
   created_at: string;
+  removed_at?: string | null;
 }
 
 export interface ProjectDraft {
@@ -44,6 +54,24 @@ export interface Plan {
   version: number | null;
   definition: string | null;
   created_at: string;
+  removed_at?: string | null;
+}
+
+/** A version of a plan; it never changes. */
+export interface PlanVersion {
+  id: number;
+  plan: number;
+  number: number;
+  author: string | null;
+  sha256: string;
+  created_at: string;
+}
+
+export interface PlanDifference {
+  from: number;
+  to: number;
+  /** Unified; empty where both are the same. */
+  diff: string;
 }
 
 export interface PlanDraft {
@@ -53,8 +81,9 @@ export interface PlanDraft {
   path?: string;
 }
 
-export interface Trigger {
-  kind: "webhook" | "manual" | "poll" | "cron";
+/** What started a run. */
+export interface RunTrigger {
+  kind: TriggerKind | "manual";
   by?: string | null;
   event?: string | null;
   delivery?: number | null;
@@ -76,7 +105,7 @@ export interface RunSummary {
   ref: string | null;
   title: string | null;
   author: string | null;
-  trigger: Trigger;
+  trigger: RunTrigger;
   agents: string[];
   created_at: string;
   started_at: string | null;
@@ -304,6 +333,276 @@ export interface SecretDraft {
   project: number | null;
 }
 
+export type TriggerKind = "webhook" | "git" | "subversion" | "url" | "cron";
+export type EventName = "push" | "tag" | "pull_request" | "workflow";
+
+/** What an event must be like; patterns, empty: anything. */
+export interface EventFilter {
+  branches?: string[];
+  tags?: string[];
+  paths?: string[];
+  actions?: string[];
+  names?: string[];
+  conclusions?: string[];
+}
+
+/** Which events are wanted: one that is null or missing is not. */
+export type EventFilters = Partial<Record<EventName, EventFilter | null>>;
+
+/** Which commits start a run: each since the last look, or the newest. */
+export type PollMode = "every" | "latest";
+export type UrlLook = "auto" | "etag" | "last_modified" | "hash" | "json";
+export type MissedTicks = "skip" | "once";
+
+export interface WebhookSettings {
+  kind: "webhook";
+  /** Null: all that the plan wants. */
+  filters: EventFilters | null;
+}
+
+export interface GitSettings {
+  kind: "git";
+  branches: string[];
+  tags: string[];
+  interval_s: number;
+  mode: PollMode;
+  timeout_s: number;
+}
+
+export interface SubversionSettings {
+  kind: "subversion";
+  path: string;
+  user: string | null;
+  /** A secret's name. */
+  password: string | null;
+  interval_s: number;
+  mode: PollMode;
+  timeout_s: number;
+}
+
+export interface UrlSettings {
+  kind: "url";
+  url: string;
+  headers: Record<string, string>;
+  /** Header to secret's name. */
+  secret_headers: Record<string, string>;
+  look: UrlLook;
+  path: string | null;
+  branch: string | null;
+  interval_s: number;
+  timeout_s: number;
+}
+
+export interface CronSettings {
+  kind: "cron";
+  expression: string;
+  zone: string;
+  missed: MissedTicks;
+  branch: string | null;
+}
+
+export type TriggerSettings = WebhookSettings | GitSettings | SubversionSettings | UrlSettings | CronSettings;
+
+/** What starts runs of a plan. */
+export interface Trigger {
+  id: number;
+  project: number;
+  project_name: string;
+  plan: number;
+  plan_name: string;
+  name: string;
+  kind: TriggerKind;
+  settings: TriggerSettings;
+  enabled: boolean;
+  /** Who enabled or disabled it last, why and when; null: nobody did. */
+  mode_by: string | null;
+  mode_why: string | null;
+  mode_at: string | null;
+  /** When it is looked at next; null: never. */
+  next_at: string | null;
+  last_at: string | null;
+  last_state: "ok" | "error" | null;
+  last_detail: string | null;
+  /** Errors in a row. */
+  failures: number;
+  created_at: string;
+}
+
+export interface TriggerDraft {
+  plan: number;
+  name: string;
+  settings: TriggerSettings;
+}
+
+export interface CronPreview {
+  expression: string;
+  zone: string;
+  fixed: boolean;
+  /** A moment, and what the zone's clock shows then. */
+  ticks: { at: string; local: string }[];
+}
+
+/** What one trigger made of an event: a run, or why none. */
+export interface Outcome {
+  trigger: number;
+  name: string;
+  plan: number;
+  plan_name: string;
+  run: number | null;
+  why_not: string | null;
+}
+
+/** A webhook as it arrived, and what came of it. */
+export interface Delivery {
+  id: number;
+  project: number;
+  source: string;
+  event: string | null;
+  key: string | null;
+  state: DeliveryState;
+  detail: string | null;
+  runs: number[];
+  /** Null: no trigger was asked. */
+  outcomes: Outcome[] | null;
+  replays: number;
+  received_at: string;
+  /** When retention took headers and body. */
+  removed_at: string | null;
+}
+
+export interface Replay {
+  id: number;
+  by: string;
+  at: string;
+  state: DeliveryState;
+  detail: string | null;
+  outcomes: Outcome[] | null;
+}
+
+export interface DeliveryDetail {
+  delivery: Delivery;
+  headers: Record<string, string>;
+  /** Null: none, or removed. */
+  body: string | null;
+  /** Bytes of the whole body; `cut`: `body` is its beginning. */
+  size: number;
+  cut: boolean;
+  replayed: Replay[];
+}
+
+export interface ReplayAnswer {
+  delivery: number;
+  replay: number;
+  runs: number[];
+  state: DeliveryState;
+  detail: string | null;
+}
+
+export interface ReplaysAnswer {
+  deliveries: number[];
+  replayed: ReplayAnswer[];
+  failed: { delivery: number; detail: string }[];
+}
+
+/** A webhook that was refused. */
+export interface Refusal {
+  id: number;
+  project: string;
+  source: string;
+  why: string;
+  headers: Record<string, string>;
+  refused_at: string;
+}
+
+export type ChannelKind =
+  | "email"
+  | "slack"
+  | "teams"
+  | "telegram"
+  | "discord"
+  | "dingtalk"
+  | "wecom"
+  | "feishu"
+  | "webhook"
+  | "github"
+  | "gitlab"
+  | "gitea";
+
+export type ChannelSettings = { kind: ChannelKind } & Record<string, string | number | string[] | null>;
+
+/** A way on which messages leave; the values of its secrets are told to nobody. */
+export interface Channel {
+  id: number;
+  /** Null: rules of all projects may use it. */
+  project: number | null;
+  project_name: string | null;
+  name: string;
+  kind: ChannelKind;
+  settings: ChannelSettings;
+  secrets: string[];
+  enabled: boolean;
+  author: string;
+  created_at: string;
+  updated_at: string;
+}
+
+export interface ChannelDraft {
+  name: string;
+  project: number | null;
+  settings: ChannelSettings;
+  secrets: Record<string, string>;
+}
+
+export type RuleWord = "failed" | "first_failure" | "recovered" | "every" | "waiting";
+
+/** Of which runs a channel is told, and when. */
+export interface Rule {
+  id: number;
+  channel: number;
+  channel_name: string;
+  /** Null: of all; the same with `plan`. */
+  project: number | null;
+  project_name: string | null;
+  plan: number | null;
+  plan_name: string | null;
+  on: RuleWord[];
+  branches: string[] | null;
+  enabled: boolean;
+  author: string;
+  created_at: string;
+}
+
+export interface RuleDraft {
+  channel: number;
+  project: number | null;
+  plan: number | null;
+  on: RuleWord[];
+  branches: string[] | null;
+}
+
+/** A message of the outbox. */
+export interface Notification {
+  id: number;
+  channel: number;
+  channel_name: string;
+  kind: ChannelKind;
+  rule: number | null;
+  run: number;
+  run_number: number;
+  project: number;
+  project_name: string;
+  what: "passed" | "failed" | "aborted" | "skipped" | "recovered" | "waiting" | "statuses";
+  detail: string | null;
+  state: NotificationState;
+  attempts: number;
+  last_error: string | null;
+  /** What a forge was told of each job. */
+  told: Record<string, string> | null;
+  created_at: string;
+  next_at: string | null;
+  ended_at: string | null;
+}
+
 export interface Archive {
   url: string;
   state: "ok" | "away";
@@ -319,11 +618,17 @@ export interface DefinitionError {
   message: string;
 }
 
+/** What is wrong with one field of a request; `place` is its path, such as body.settings.url.interval_s. */
+export interface FieldError {
+  place: string;
+  message: string;
+}
+
 /** The body of an error: RFC 9457. */
 export interface ProblemBody {
   type: string;
   title: string;
   status: number;
   detail: string;
-  errors?: DefinitionError[];
+  errors?: (DefinitionError | FieldError)[];
 }

@@ -33,6 +33,14 @@ export function formatAgo(time: number, now: number, locale: string): string {
   return words.format(-Math.floor(seconds / size), unit);
 }
 
+/** "in 3 minutes"; "now" when it is due. */
+export function formatUntil(time: number, now: number, locale: string): string {
+  const seconds = Math.max(0, (time - now) / 1000);
+  const [unit, size] = UNITS.find(([, size]) => seconds >= size) ?? ["second", 1];
+  const words = new Intl.RelativeTimeFormat(locale, { numeric: "auto", style: "short" });
+  return words.format(Math.floor(seconds / size), unit);
+}
+
 export function formatExact(time: number, locale: string): string {
   return new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "long" }).format(time);
 }
