@@ -113,7 +113,7 @@ class ServerFlags:
     poll_allowed: Annotated[
         str | None,
         Parameter(
-            help="Private hosts that URL triggers may look at: names, addresses, networks, separated by commas.",
+            help="Machines on loopback, link-local or private networks that polls of URLs may ask: names, addresses, networks.",
         ),
     ] = None
     allow_private_targets: Annotated[
