@@ -47,6 +47,8 @@ def workspace_of(folder: AttemptFolder, lease: Lease) -> Generator[Workspace]:
             workspace = _take(mark.with_suffix("")) if try_lock(fd) else None
             if workspace is not None:
                 os.utime(fd)
+                with suppress(OSError):  # where the disk is full: who needs it has other means too
+                    folder.kept_name.write_text(mark.with_suffix("").name, encoding="utf-8")
                 yield workspace
                 os.utime(fd)
                 return
