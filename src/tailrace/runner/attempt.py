@@ -181,7 +181,7 @@ class Attempt:
         except Exception as error:  # ours: the log and the outcome say so, the trace is for us
             print(self._record.masked(traceback.format_exc()), file=sys.stderr)
             detail = f"step '{name}': the runner failed: {type(error).__name__}: {error}"
-            outcome = Outcome(state=AttemptState.FAILED, reason=Reason.RUNNER_DIED, detail=detail)
+            outcome = Outcome(state=AttemptState.FAILED, reason=Reason.RUNNER_FAILED, detail=detail)
         if self._stop.asked.done():
             outcome, forgiven = self._stop.asked.result(), False
         if forgiven:
