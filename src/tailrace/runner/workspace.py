@@ -6,6 +6,7 @@ import hashlib
 import itertools
 import os
 import re
+import sys
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,7 +16,7 @@ from tailrace.domain.lease import Lease
 from tailrace.runner.folder import AttemptFolder
 from tailrace.runner.inventory import Inventory
 from tailrace.runner.shared import open_lock, try_lock
-from tailrace.runner.trees import Undeletable, own_folder
+from tailrace.runner.trees import Undeletable, empty_tree, own_folder
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.-]+")
 
@@ -26,6 +27,15 @@ class Workspace(NamedTuple):
     path: Path
     found: bool = False
     inventory: Inventory | None = None
+
+    def clear(self) -> None:
+        """Let one that stays hold nothing, and the next attempt begin it anew; what cannot be removed is said."""
+        if self.inventory is not None:
+            try:
+                self.inventory.take()
+                empty_tree(self.path)
+            except Undeletable as error:
+                print(error, file=sys.stderr)
 
 
 @contextmanager
