@@ -11,6 +11,7 @@ import pytest
 
 from tailrace.domain.plan import RunStep
 from tailrace.domain.plan.model import WorkspaceMode
+from tailrace.runner.command import send_abort
 from tests.support.disk import fill, relieve, small_disk
 from tests.support.svn import SvnRepository
 from tests.unit.runner.bench import Bench, Carried, git, until
@@ -60,6 +61,22 @@ async def test_who_fills_the_disk_ends(bench_in: Callable[[Path], Bench], worksp
         finally:
             runner.kill()
             runner.wait()
+            bench.clear()
+
+
+async def test_an_abort_need_not_wait_for_room(bench_in: Callable[[Path], Bench]) -> None:
+    """What the log has no room for has that of the workspace, also of one that would be kept."""
+    with small_disk(12 * MIB) as disk, listener(disk / "wake.sock") as agent:
+        bench = bench_in(disk)
+        attempt = bench.attempt("cat /dev/zero > big || true; yes", workspace="keep", grace_s=0.2)
+        try:
+            await bench.start(attempt)
+            await until(lambda: any(stalls(agent)))
+            assert await send_abort(attempt.folder, "kim")
+            outcome = (await bench.end(attempt)).outcome
+            assert (outcome.state, outcome.detail) == ("aborted", "aborted by kim")
+            assert attempt.system.endswith("tailrace: aborted by kim\n")
+        finally:
             bench.clear()
 
 
