@@ -12,7 +12,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from tailrace.agent.credential import register
-from tailrace.domain.wire import OLDEST_PROTOCOL, PROTOCOL, Hello
+from tailrace.domain.wire import OLDEST_PROTOCOL, PROTOCOL
 from tests.integration.test_commands import tailrace
 from tests.support.house import House
 from tests.support.waiting import wait_for
@@ -82,29 +82,33 @@ def test_a_removed_agent_loses_what_it_does(house: House, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("protocol", "which"), [(OLDEST_PROTOCOL - 1, "upgrade the agent"), (PROTOCOL + 1, "upgrade the server")]
+    ("protocol", "which", "more"),
+    [
+        (OLDEST_PROTOCOL - 1, "upgrade the agent", {"labels": [], "capacity": 1}),
+        (PROTOCOL + 1, "upgrade the server", {"labels": [], "capacity": 1}),
+        (PROTOCOL + 1, "upgrade the server", {"labels": {"os": "linux"}, "places": 1}),
+    ],
 )
 def test_who_speaks_another_protocol_gets_no_work_and_is_told_which_to_upgrade(
-    house: House, protocol: int, which: str
+    house: House, protocol: int, which: str, more: dict[str, Any]
 ) -> None:
-    """The connection ends with the cause, and the agent's trouble says it to people."""
+    """The connection ends with the cause, and the agent's trouble says it to people, whatever else that protocol's hello has."""
     house.server()
     token = house.post("/api/agent-tokens")["token"]
-    hello = Hello(protocol=protocol, version="0.1", labels=(), capacity=1)
+    hello = json.dumps({"kind": "hello", "protocol": protocol, "version": "0.1", **more})
 
     async def greet() -> ConnectionClosed:
         credential = (await register(house.url, token, "old", (), 1)).credential
         url = house.url.replace("http", "ws") + "/agent/v1"
         async with connect(url, additional_headers={"Authorization": f"Bearer {credential}"}) as socket:
-            await socket.send(hello.model_dump_json())
+            await socket.send(hello)
             with pytest.raises(ConnectionClosed) as closed:
                 await socket.recv()
             return closed.value
 
     closed = asyncio.run(greet())
-    said = f"agent 0.1 speaks protocol {protocol}, server "
+    said = f"{which}: agent 0.1 speaks protocol {protocol}, server "
     assert closed.rcvd is not None
     assert (closed.rcvd.code, closed.rcvd.reason[: len(said)]) == (1002, said)
     trouble = wait_for(lambda: _agent(house)["trouble"], "the agent's trouble")
     assert trouble.startswith(said)
-    assert trouble.endswith(which)

@@ -66,16 +66,16 @@ class Connection:
         self._credential = credential
         self._peer = peer
         self._backoff = Backoff()
-        self._away = False
+        self._away: str | None = None  # why, as it was said last
 
     async def run(self) -> None:
         """Be connected, whenever the server can be reached, until cancelled. Raises Unauthorised when it refuses the credential,
         Invalid when its address is none."""
         while True:
             trouble = await self._connect_once()
-            if not self._away:
+            if trouble != self._away:  # said once, not with each try: but the next cause may be another one
                 _log.warning("not connected; trying again", server=self._server_url, why=trouble)
-                self._away = True
+                self._away = trouble
             await asyncio.sleep(self._backoff.wait_s())
 
     async def _connect_once(self) -> str:
@@ -121,7 +121,7 @@ class Connection:
             return "no welcome came in time"
         if not isinstance(welcome, Welcome):
             return f"expected welcome, got {welcome.kind}"
-        self._away = False
+        self._away = None
         began = asyncio.get_running_loop().time()
         _log.info("connected", server=self._server_url, version=welcome.version, agent=welcome.agent)
         link = Link(socket, welcome.beat_s, self._peer.load)

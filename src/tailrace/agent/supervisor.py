@@ -50,6 +50,8 @@ LOOK_S = 1.0
 """How often every attempt is looked at without a wake: the price of a lost datagram, and of a runner that died."""
 STALL_S = 3.0
 """A runner that cannot write says so several times a second: one that has said nothing for so long can write again."""
+DROP_GRACE_S = 1.0
+"""The time between SIGTERM and SIGKILL for what the server has given up: the next attempt may run already."""
 
 _log = structlog.get_logger("agent")
 
@@ -417,9 +419,12 @@ class Supervisor:
         self._dropped.append(attempt)
         if self._link is not None:
             self._link.uploader.remove(attempt.log)
-        attempt.aborts += 1
+        attempt.aborts += (
+            2  # its steps of `finally` would undo what the next attempt does: they end too, or never begin
+        )
         if attempt.runner and attempt.folder is not None:
-            self._runners.abort(attempt, attempt.folder, f"the server, which dropped it: {why}")
+            by = f"the server, which dropped it: {why}"
+            self._runners.abort(attempt, attempt.folder, by, DROP_GRACE_S)
         self._advance(attempt)
 
     def _remove(self, attempt: Attempt) -> None:

@@ -26,6 +26,7 @@ from tailrace.domain.wire import (
     Beat,
     CloseLog,
     Gap,
+    Greeting,
     Hello,
     Ready,
     Said,
@@ -104,10 +105,10 @@ class AgentSocket:
             came = await self._line.receive()
             if not came:
                 return
+            await self._check_protocol(came[0])
             hello = AGENT_MESSAGE.validate_json(came[0])
             if not isinstance(hello, Hello):
                 raise Invalid(f"expected hello, got {hello.kind}")
-            await self._check_protocol(hello)
             await self._serve(hello, came[1:])
         except (ValidationError, Invalid) as error:
             _log.error(
@@ -192,14 +193,18 @@ class AgentSocket:
             case Hello():
                 raise Invalid("hello comes once, at the beginning")
 
-    async def _check_protocol(self, hello: Hello) -> None:
+    async def _check_protocol(self, frame: str | bytes) -> None:
         """Raises Invalid, after telling people, when this server does not understand the agent."""
+        try:
+            hello = Greeting.model_validate_json(frame)
+        except ValidationError:
+            return  # what is wrong with it is said by whoever reads all of it
         if OLDEST_PROTOCOL <= hello.protocol <= PROTOCOL:
             return
         which = "upgrade the server" if hello.protocol > PROTOCOL else "upgrade the agent"
-        message = (
-            f"agent {hello.version} speaks protocol {hello.protocol}, server {__version__} speaks"
-            f" {OLDEST_PROTOCOL} to {PROTOCOL}: {which}"
+        message = (  # what to do comes first: the end may be cut off
+            f"{which}: agent {hello.version[:80]} speaks protocol {hello.protocol},"
+            f" server {__version__} speaks {OLDEST_PROTOCOL} to {PROTOCOL}"
         )
         await self._desk.store.write(note_trouble, self._agent_id, message)
         self._desk.bus.publish(AGENTS)

@@ -24,6 +24,7 @@ class Reason(StrEnum):
     LOG_LIMIT = "log_limit"
     AGENT_LOST = "agent_lost"
     RUNNER_DIED = "runner_died"
+    RUNNER_FAILED = "runner_failed"  # it lives, and an error of its own ended a step
     ABORTED_BY = "aborted_by"
     SUPERSEDED_BY = "superseded_by"
     REJECTED = "rejected"  # a person was asked for an approval, and said no

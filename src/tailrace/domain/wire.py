@@ -46,6 +46,14 @@ class Held(_Message):
     cookie: str
 
 
+class Greeting(_Message):
+    """What the hello of every protocol has, those to come too: it is read before the rest, which only its own protocol explains."""
+
+    kind: Literal["hello"]
+    protocol: int
+    version: Text = "of an unknown version"
+
+
 class Hello(_Message):
     """First word of an agent: what it is, and the attempts that it holds.
 

@@ -390,7 +390,7 @@ class Session:
             await self._go_on(held.attempt, owner.stalled)
             await self._resume(held.attempt, owner.log_id, closed=owner.log_state is not LogState.OPEN)
         else:
-            self._drop(held.attempt, "this server does not count it as held by this agent")
+            self._drop(held.attempt, self._why_not_held(held, owner))
 
     async def _lose(self, own: HeldAttempt) -> None:
         size = await asyncio.to_thread(end_of, self._desk.reader, own.log_id)
@@ -400,6 +400,13 @@ class Session:
             self._desk.hub.ended(own.log_id, size, LogState.TRUNCATED)
             self._desk.bus.publish(SEALING)
             wake_ended(self._desk.bus, ended.run_id, ended.queued)
+
+    def _why_not_held(self, held: Held, owner: LogOwner | None) -> str:
+        if owner is None or owner.cookie != held.cookie:
+            return "this server knows no such attempt"
+        if owner.lost:
+            return "its lease ran out while this agent was away, so this server counts it as lost"
+        return "this server does not count it as held by this agent"
 
     def _owns(self, owner: LogOwner) -> bool:
         return owner.agent_id == self._agent_id and not owner.lost

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import traceback
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
 from functools import partial
 
@@ -74,6 +75,8 @@ class Attempt:
         self._course = Course(lease)
         self._outputs: dict[str, str] = {}
         self._step = 0
+        self._between = asyncio.Event()  # steps, and not within one
+        self._between.set()
 
     def borrowing(self) -> AbstractContextManager[None]:
         """While this lasts, what the workspace borrows from stays."""
@@ -81,6 +84,27 @@ class Attempt:
 
     async def run(self) -> Outcome:
         """Do the steps in order, as far as their conditions hold, and then those of `finally`."""
+        giving_up = asyncio.create_task(self._give_up_files())
+        try:
+            return await self._run()
+        finally:
+            if not self._stop.filled.done():
+                giving_up.cancel()
+            with suppress(asyncio.CancelledError):
+                await giving_up
+            if self._output.full:  # the log needs the room more than the job's next attempt
+                self._workspace.clear()
+
+    async def _give_up_files(self) -> None:
+        """Once they must make room for the log, and no step works with them any more."""
+        await self._stop.filled
+        await self._between.wait()
+        await self._family.end()
+        self._output.say(self._step, "removing the job's files: its log needs the room")
+        self._workspace.clear()
+        clean(self._folder)
+
+    async def _run(self) -> Outcome:
         lease, course, job = self._lease, self._course, self._lease.job
         await self._record.write(Started(time=now_ms()))
         self._output.say(
@@ -171,6 +195,7 @@ class Attempt:
         await self._record.write(StepBegan(time=now_ms(), step=index, name=name))
         outcome, exit_code, forgiven = Outcome(state=AttemptState.PASSED), None, False
         strain = StrainedStep(name, self._family.group)
+        self._between.clear()
         try:
             exit_code = await self._execute(index, name, step)
             if strain.notice:
@@ -181,7 +206,9 @@ class Attempt:
         except Exception as error:  # ours: the log and the outcome say so, the trace is for us
             print(self._record.masked(traceback.format_exc()), file=sys.stderr)
             detail = f"step '{name}': the runner failed: {type(error).__name__}: {error}"
-            outcome = Outcome(state=AttemptState.FAILED, reason=Reason.RUNNER_DIED, detail=detail)
+            outcome = Outcome(state=AttemptState.FAILED, reason=Reason.RUNNER_FAILED, detail=detail)
+        finally:
+            self._between.set()
         if self._stop.asked.done():
             outcome, forgiven = self._stop.asked.result(), False
         if forgiven:

@@ -18,6 +18,7 @@ from tailrace.runner.children import Children
 from tailrace.runner.command import take_commands
 from tailrace.runner.family import Family
 from tailrace.runner.folder import AttemptFolder, RunnerLock
+from tailrace.runner.full_disk import PATIENCE_S, FullDisk
 from tailrace.runner.group import Group
 from tailrace.runner.handover import split_access
 from tailrace.runner.leaf import Leaf
@@ -34,6 +35,7 @@ async def carry(
     secrets: Mapping[str, str] | None = None,
     groups: ControlGroups = NO_CONTROL_GROUPS,
     born_in: Leaf | None = None,
+    full_s: float = PATIENCE_S,
 ) -> Outcome:
     """Execute the folder's lease; returns when its end is on disk and its processes are gone.
 
@@ -41,7 +43,7 @@ async def carry(
     lock where the caller holds it, who then also releases it. `secrets` are those that the lease's job wants, with the access to
     the server (`handover.with_access`) where its steps move artifacts. `groups` is where the attempt gets its control group, and
     `born_in` the one in which this process is already. Where the workspace belongs to another user, the job's processes run as
-    that one.
+    that one. `full_s` is how long the log waits for room on a disk that the job's own files fill.
 
     Raises Conflict when another runner carries the attempt or did, Invalid for a folder without a lease and for secrets that
     cannot be masked: these leave no `Finished`, see `tailrace.runner.recover`.
@@ -57,7 +59,11 @@ async def carry(
         secrets, access = split_access(secrets or {})
         masker = Masker(secrets.values())
         limit = LogLimit(lease.job.log, stop.fill_log)
-        with Record.begin(folder, masker, limit) as record, _group(groups, folder, lease, born_in) as group:
+        disk = FullDisk(folder, stop, full_s)
+        with (
+            Record.begin(folder, masker, limit, disk) as record,
+            _group(groups, folder, lease, born_in) as group,
+        ):
             user = folder.user
             account = None if user is None else Account.numbered(user)
             family = Family(lease.cookie, os.getpid(), group, user)

@@ -26,6 +26,15 @@ class Wanted(Protocol):
     def refused(self) -> str | None: ...
 
 
+_FULL = ("No space left on device", "Disk quota exceeded", "database or disk is full")
+
+
+def has_no_room(said: str) -> bool:
+    """Whether git or svn says that the disk of this machine is full, in the words of the C locale."""
+    own = [line for line in said.splitlines() if not line.startswith("remote:")]  # the repository's machine
+    return any(words in line for line in own for words in _FULL)
+
+
 async def checked_out(what: Wanted, go: Callable[[], Awaitable[str]]) -> str | None:
     """The revision that `go` gives; None when it raises Stopped. Raises StepFailed."""
     refused = what.refused()

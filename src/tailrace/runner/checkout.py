@@ -7,7 +7,7 @@ from pathlib import Path
 from tailrace.domain.address import without_password
 from tailrace.domain.outcome import Reason
 from tailrace.domain.spans import Stream
-from tailrace.runner.checking_out import Stopped, checked_out
+from tailrace.runner.checking_out import Stopped, checked_out, has_no_room
 from tailrace.runner.execute import Ended, Executor
 from tailrace.runner.failure import StepFailed, failed
 from tailrace.runner.inventory import Inventory, Kept
@@ -29,7 +29,8 @@ async def check_out(
     """Check out what `checkout` names; returns the commit, or None when it was stopped early.
 
     What the mirror holds already is not fetched again. `inventory` is a kept workspace's; without one the workspace is empty.
-    Raises StepFailed: `source_unreachable` when nothing can be fetched from the repository, `setup_failed` otherwise.
+    Raises StepFailed: `source_unreachable` when nothing can be fetched from the repository, `out_of_disk` when there is no room
+    for it, `setup_failed` otherwise.
     """
     return await checked_out(checkout, _Way(checkout, mirror, inventory, executor, output, step).go)
 
@@ -149,7 +150,10 @@ class _Way:
         return ended
 
     def _failed(self, reason: Reason, what: str, ended: Ended) -> Exception:
-        lines = ended.said.decode("utf-8", "replace").strip().splitlines()
+        text = ended.said.decode("utf-8", "replace")
+        if has_no_room(text):
+            reason = Reason.OUT_OF_DISK
+        lines = text.strip().splitlines()
         said = next((line for line in reversed(lines) if line.startswith(("fatal:", "error:"))), None)
         said = said or (lines[-1] if lines else f"git ended with status {ended.status}")
         checkout = self._checkout

@@ -10,12 +10,12 @@ from tailrace.domain.outcome import Reason
 from tailrace.domain.spans import Stream
 from tailrace.domain.subversion import is_away, telling
 from tailrace.runner.bring import bring
-from tailrace.runner.checking_out import Stopped, checked_out
+from tailrace.runner.checking_out import Stopped, checked_out, has_no_room
 from tailrace.runner.execute import Ended, Executor
 from tailrace.runner.failure import StepFailed, failed
 from tailrace.runner.inventory import Inventory, Kept
 from tailrace.runner.mirrors_svn import SvnMirror
-from tailrace.runner.output import Output
+from tailrace.runner.output import FULL, Output
 from tailrace.runner.trees import empty_tree, give_to_owner, own_folder, remove_tree
 from tailrace.steps.checkout_svn import SvnCheckout
 from tailrace.steps.command import Command
@@ -33,8 +33,10 @@ async def check_out_svn(
 
     What the mirror has already is not asked for again; of what it has at another revision, only the difference is. `inventory`
     is a kept workspace's; without one the workspace is empty. svn is never started in a workspace that a job had: it would
-    believe what it finds there. Raises StepFailed: `source_unreachable` when the repository does not answer, `setup_failed`
-    otherwise.
+    believe what it finds there.
+
+    Raises StepFailed: `source_unreachable` when the repository does not answer, `out_of_disk` when there is no room for it,
+    `setup_failed` otherwise.
     """
     way = _Way(checkout, mirror, inventory, executor, output, step)
 
@@ -109,7 +111,8 @@ class _Way:
             )
         except OSError as error:
             shown = f"{self._checkout.wanted} of {self._checkout.shown}"
-            raise failed(Reason.SETUP_FAILED, f"cannot bring the workspace to {shown}: {error}") from error
+            reason = Reason.OUT_OF_DISK if error.errno in FULL else Reason.SETUP_FAILED
+            raise failed(reason, f"cannot bring the workspace to {shown}: {error}") from error
         if brought is None:
             raise Stopped
         inventory.keep(Kept(os.fsencode("\0".join(brought))))
@@ -147,6 +150,8 @@ class _Way:
     def _failed(self, what: str, ended: Ended) -> StepFailed:
         said = ended.said.decode("utf-8", "replace")
         reason = Reason.SOURCE_UNREACHABLE if is_away(said) else Reason.SETUP_FAILED
+        if has_no_room(said):
+            reason = Reason.OUT_OF_DISK
         why = without_password(telling(said) or f"svn ended with status {ended.status}")
         return failed(
             reason, f"{what} {self._checkout.wanted} of {self._checkout.shown}: {why}", ended.status

@@ -2,7 +2,7 @@
 
 None alone is enough: not every machine has control groups, a daemon may overwrite its environment, and a dead runner's orphans
 descend from somebody else. A process carries the cookie in its environment, or, as an orphan, works in the attempt's folder, whose
-name has it.
+name has it, or in the kept workspace that the attempt had.
 """
 
 from __future__ import annotations
@@ -24,13 +24,15 @@ from tailrace.steps.environment import COOKIE
 class Family:
     """The processes of one attempt; `runner` is the process id of its living runner, None when it is dead.
 
-    `user` is the id of the user that the attempt has to itself, None where it shares one with others.
+    `user` is the id of the user that the attempt has to itself, None where it shares one with others. `kept` is the workspace that
+    it works in, where that is not in its folder, as the kernel names it (without links).
     """
 
     cookie: str
     runner: int | None
     group: Group = NO_GROUP
     user: int | None = None
+    kept: Path | None = None
 
     def members(self) -> list[int]:
         """The process ids of all that live now, without the runner and this process."""
@@ -75,7 +77,12 @@ class Family:
 
     def _works_alone(self, pid: int, parent: int) -> bool:
         """Whether it works in a dead runner's folder and nobody is its parent: no person's shell."""
-        return self.runner is None and parent == 1 and bool(self.cookie) and f"-{self.cookie}" in _folder(pid)
+        if self.runner is not None or parent != 1:
+            return False
+        folder = _folder(pid)
+        if self.kept is not None and Path(folder).is_relative_to(self.kept):
+            return True
+        return bool(self.cookie) and f"-{self.cookie}" in folder
 
     def _owns(self, pid: int) -> bool:
         if self.user is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import tempfile
 import time
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from tailrace.runner.trees import Undeletable, remove_tree
 
 LOCK_PATIENCE_S = 2.0
 """How long a lock is tried for: a probe by `is_alive` holds it for microseconds."""
+
+_KEPT_NAME = re.compile(r"[A-Za-z0-9_.-]+-[0-9]+")
 
 
 class RunnerLock:
@@ -127,6 +130,25 @@ class AttemptFolder:
     def workspaces(self) -> Path:
         """Where workspaces are that jobs keep."""
         return self.path.parent.parent / "workspaces"
+
+    @property
+    def kept_name(self) -> Path:
+        """The name that its workspace has in `workspaces`, where it works in one of those."""
+        return self.path / "kept"
+
+    @property
+    def kept(self) -> Path | None:
+        """The workspace in `workspaces` that the attempt works in, as the kernel names it; None where it works in its own.
+
+        A link that the job put in its place is not followed.
+        """
+        try:
+            name = self.kept_name.read_text(encoding="utf-8")
+            folder = self.workspaces.resolve()
+        except (OSError, ValueError):
+            return None
+        # A full disk, or a job, may have left anything there.
+        return folder / name / "workspace" if _KEPT_NAME.fullmatch(name) else None
 
     @property
     def svn(self) -> Path:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tailrace.domain.spans import Stream
 from tailrace.runner.characters import unfinished
+from tailrace.runner.full_disk import FullDisk
 from tailrace.runner.limit import LogLimit
 from tailrace.runner.masking import MaskedStream, Masker
 from tailrace.runner.spool import SpoolWriter
@@ -37,11 +38,19 @@ class Output:
     """Everything that an attempt says: its processes' bytes and Tailrace's own lines. Wakes the agent for each.
 
     `masker` hides secrets in Tailrace's lines; pipes mask what they read with a stream of it, before `write`. `limit` holds for
-    the processes' bytes alone: what Tailrace has to say goes in beyond it.
+    the processes' bytes alone: what Tailrace has to say goes in beyond it. `disk` is told for how long there is no room.
     """
 
-    def __init__(self, spool: SpoolWriter, wake: Wake, masker: Masker, limit: LogLimit | None = None) -> None:
+    def __init__(
+        self,
+        spool: SpoolWriter,
+        wake: Wake,
+        masker: Masker,
+        limit: LogLimit | None = None,
+        disk: FullDisk | None = None,
+    ) -> None:
         self._spool = spool
+        self._disk = disk
         self._masker = masker
         self._seam = masker.seam() if masker else None
         self._wake = wake
@@ -99,9 +108,17 @@ class Output:
         host = os.uname().nodename
         if error is None or error.errno in FULL:
             why = f"the disk of {host} is full: the job waits until there is room"
+            if self._disk is not None:
+                self._disk.no_room()
         else:
             why = f"{host} cannot write the job's output, which waits: {error}"
         self._wake.stall(why)
+
+    def tell_going_on(self) -> None:
+        """Tell that what stood still is written again."""
+        self._wake.stall(None)
+        if self._disk is not None:
+            self._disk.room()
 
     async def settled(self) -> None:
         """Wait until everything that was said is in the file; raises OSError when the disk has another fault than no room."""
@@ -126,7 +143,7 @@ class Output:
             self._loop.call_later(RETRY_S, self._retry)
             self.tell_stalled(self._spool.trouble)
             return
-        self._wake.stall(None)
+        self.tell_going_on()
         waiting, self._room = self._room, []
         for resume in waiting:
             resume()

@@ -10,6 +10,7 @@ from tailrace.domain.errors import Conflict
 from tailrace.domain.facts import Fact, Finished, StepBegan, StepEnded
 from tailrace.domain.outcome import Outcome
 from tailrace.runner.folder import AttemptFolder
+from tailrace.runner.full_disk import FullDisk
 from tailrace.runner.journal import JournalReader, JournalWriter
 from tailrace.runner.limit import LogLimit
 from tailrace.runner.masking import Masker
@@ -22,24 +23,31 @@ class Record:
     """An attempt's record, open for writing. `output` is its log. The `masker`'s secrets stay out of both."""
 
     def __init__(
-        self, spool: SpoolWriter, journal: JournalWriter, wake: Wake, masker: Masker, limit: LogLimit
+        self,
+        spool: SpoolWriter,
+        journal: JournalWriter,
+        wake: Wake,
+        masker: Masker,
+        limit: LogLimit,
+        disk: FullDisk,
     ) -> None:
         self._spool = spool
         self._journal = journal
         self._wake = wake
         self._masker = masker
-        self.output = Output(spool, wake, masker, limit)
+        self.output = Output(spool, wake, masker, limit, disk)
 
     @classmethod
-    def begin(cls, folder: AttemptFolder, masker: Masker, limit: LogLimit) -> Self:
+    def begin(cls, folder: AttemptFolder, masker: Masker, limit: LogLimit, disk: FullDisk) -> Self:
         """A new attempt's record; raises Conflict when the folder holds facts already."""
         if JournalReader(folder).read(0):
             raise Conflict(f"attempt folder {folder.path.name} was begun before: an attempt is carried once")
-        return cls(SpoolWriter.open(folder), JournalWriter.open(folder), Wake(folder), masker, limit)
+        return cls(SpoolWriter.open(folder), JournalWriter.open(folder), Wake(folder), masker, limit, disk)
 
     async def write(self, fact: Fact) -> None:
         """Record a fact, as soon as the disk has room for it."""
         fact = self._masked_fact(fact)
+        waited = False
         while True:
             try:
                 self._journal.write(fact)
@@ -48,7 +56,10 @@ class Record:
                 if error.errno not in FULL:
                     raise
                 self.output.tell_stalled(error)
+            waited = True
             await asyncio.sleep(RETRY_S)
+        if waited and not self.output.full:
+            self.output.tell_going_on()
         self._wake.touch()
 
     async def finish(self, outcome: Outcome, outputs: Mapping[str, str] | None = None) -> None:

@@ -25,7 +25,7 @@ def finish_dead(folder: AttemptFolder, now_ms: int) -> Finished:
         if facts and isinstance(facts[-1], Finished):
             return facts[-1]
         group = Group.left_in(folder)
-        Family(folder.cookie, None, group, folder.user).end_now()
+        Family(folder.cookie, None, group, folder.user, folder.kept).end_now()
         group.remove()
         outcome = _outcome(folder, facts)
         spool, journal = SpoolWriter.open(folder), JournalWriter.open(folder)

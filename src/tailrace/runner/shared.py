@@ -73,7 +73,7 @@ def remove_unused(folder: Path, older_than_s: float, largest_bytes: int) -> list
     with suppress(FileNotFoundError):
         marks = sorted(folder.glob("*.used"), key=_last_used)
         places = {mark: place for mark in marks if (place := _place_of(mark)) is not None}
-        sizes = {mark: _size_of(place) for mark, place in places.items()}
+        sizes = {mark: size_of(place) for mark, place in places.items()}
         total = sum(sizes.values())
         removed: list[Path] = []
         for mark, place in places.items():
@@ -124,7 +124,8 @@ def _remove(mark: Path, place: Path) -> bool:
     return False
 
 
-def _size_of(folder: Path) -> int:
+def size_of(folder: Path) -> int:
+    """The bytes that its files take on the disk."""
     total = 0
     for place, _, names in os.walk(folder):
         for name in names:

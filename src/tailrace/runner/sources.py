@@ -37,7 +37,7 @@ class Sources(Protocol):
         """Put the files of the revision into the workspace; the revision, or None when it was stopped early.
 
         A workspace that was kept then has the revision's files as they are there, and every file that is not the repository's.
-        Raises StepFailed (`source_unreachable`, `setup_failed`), and OSError when the program cannot be started.
+        Raises StepFailed (`source_unreachable`, `out_of_disk`, `setup_failed`), and OSError when the program cannot be started.
         """
         ...
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from tailrace.domain.outcome import Outcome, Reason
+from tailrace.domain.sizes import GIB, MIB
 from tailrace.domain.states import AttemptState
 
 HURRIED_S = 2.0
@@ -15,7 +16,7 @@ class Stop:
     """`asked` is done as soon as what runs now has to end. `outcome` is how the attempt ends by the first cause.
 
     The steps of `finally` follow on what ended the others: `begin_last` gives them an `asked` of their own, which a second abort
-    or the end of their time makes done.
+    or the end of their time makes done. `filled` is done when the attempt's own files must make room: then no step follows.
     """
 
     def __init__(self) -> None:
@@ -23,6 +24,7 @@ class Stop:
         self._hurry_s: float | None = None
         self._aborts = 0
         self._last = False
+        self.filled: asyncio.Future[None] = self._loop.create_future()
         self._limit: asyncio.TimerHandle | None = None
         self.outcome: Outcome | None = None
         self.asked: asyncio.Future[Outcome] = self._loop.create_future()
@@ -42,7 +44,7 @@ class Stop:
         if self._limit is not None:
             self._limit.cancel()
         ended, self.asked = self.asked, self._loop.create_future()
-        if self._aborts > 1:
+        if self._aborts > 1 or self.filled.done():
             self.asked.set_result(ended.result())
         if self._hurry_s is not None:
             timeout_s = min(timeout_s, HURRIED_S)
@@ -72,6 +74,14 @@ class Stop:
         """The job has written more than its log may have."""
         detail = f"the job wrote more than the {limit:,} bytes that its log may have"
         self._ask(Outcome(state=AttemptState.FAILED, reason=Reason.LOG_LIMIT, detail=detail))
+
+    def fill_disk(self, host: str, for_s: float, size: int) -> None:
+        """There has been no room for the log for so long, because of so many bytes of the job's files."""
+        taken = f"{size / GIB:,.1f} GiB" if size >= GIB else f"{size / MIB:,.0f} MiB"
+        detail = f"the disk of {host} was full for {for_s:.0f} s, and the job's own files hold {taken} of it"
+        if not self.filled.done():
+            self.filled.set_result(None)
+        self._ask(Outcome(state=AttemptState.FAILED, reason=Reason.OUT_OF_DISK, detail=detail))
 
     def fall_silent(self, idle_s: float) -> None:
         """The job has printed nothing for so long."""

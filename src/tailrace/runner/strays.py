@@ -8,13 +8,13 @@ from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-_MARK = b"TAILRACE_WORKSPACE="
+_MARKS = (b"TAILRACE_OUTPUT", b"TAILRACE_WORKSPACE")
 
 
 def end_strays(attempts: Path) -> list[int]:
     """SIGKILL to every process whose attempt's folder in `attempts` is gone; returns their ids.
 
-    Its workspace, which its environment names, tells which folder that is.
+    The paths in its environment tell which folder that is: that of its outputs, also where it works in a workspace that is kept.
     """
     ended: list[int] = []
     for entry in os.scandir("/proc"):
@@ -40,7 +40,8 @@ def _held(pid: int) -> Generator[int]:
 
 def _folder_of(environment: bytes, attempts: Path) -> Path | None:
     for variable in environment.split(b"\0"):
-        if variable.startswith(_MARK):
-            workspace = Path(os.fsdecode(variable.removeprefix(_MARK)))
-            return workspace.parent if workspace.parent.parent == attempts else None
+        name, _, value = variable.partition(b"=")
+        path = Path(os.fsdecode(value))
+        if name in _MARKS and attempts in path.parents:
+            return attempts / path.relative_to(attempts).parts[0]
     return None

@@ -6,6 +6,7 @@ import hashlib
 import itertools
 import os
 import re
+import sys
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,7 +16,7 @@ from tailrace.domain.lease import Lease
 from tailrace.runner.folder import AttemptFolder
 from tailrace.runner.inventory import Inventory
 from tailrace.runner.shared import open_lock, try_lock
-from tailrace.runner.trees import Undeletable, own_folder
+from tailrace.runner.trees import Undeletable, empty_tree, own_folder
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.-]+")
 
@@ -26,6 +27,15 @@ class Workspace(NamedTuple):
     path: Path
     found: bool = False
     inventory: Inventory | None = None
+
+    def clear(self) -> None:
+        """Let one that stays hold nothing, and the next attempt begin it anew; what cannot be removed is said."""
+        if self.inventory is not None:
+            try:
+                self.inventory.take()
+                empty_tree(self.path)
+            except Undeletable as error:
+                print(error, file=sys.stderr)
 
 
 @contextmanager
@@ -47,6 +57,8 @@ def workspace_of(folder: AttemptFolder, lease: Lease) -> Generator[Workspace]:
             workspace = _take(mark.with_suffix("")) if try_lock(fd) else None
             if workspace is not None:
                 os.utime(fd)
+                with suppress(OSError):  # where the disk is full: who needs it has other means too
+                    folder.kept_name.write_text(mark.with_suffix("").name, encoding="utf-8")
                 yield workspace
                 os.utime(fd)
                 return

@@ -120,7 +120,7 @@ class Held:
 
 
 class Peer:
-    """A server for one agent. `credential` is the one it takes."""
+    """A server for one agent. `credential` is the one it takes; `greeting` is what it refuses a hello with, None: it welcomes."""
 
     def __init__(self) -> None:
         self.credential = CREDENTIAL
@@ -137,6 +137,7 @@ class Peer:
         self.beats = 0
         self.cut_at: int | None = None
         self.refuse_facts = False
+        self.greeting: str | None = None
         self._server: Server | None = None
         self._port = 0
         self._socket: ServerConnection | None = None
@@ -209,6 +210,9 @@ class Peer:
             hello = AGENT_MESSAGE.validate_json(await socket.recv())
             assert isinstance(hello, Hello)
             self.hellos.append(hello)
+            if self.greeting is not None:
+                await socket.close(1002, self.greeting)
+                return
             await socket.send(
                 Welcome(version="test", agent=1, beat_s=self.beat_s).model_dump_json(), text=True
             )

@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from tailrace.agent.connection import Connection, socket_url
 from tailrace.agent.link import Link
@@ -66,6 +67,21 @@ async def test_an_agent_waits_for_a_server_that_is_away(bench: Bench, peer: Peer
     await nobody.wait_closed()
     await peer.open()
     await until(lambda: len(peer.hellos) == 2, "the agent to be back")
+
+
+async def test_an_agent_says_each_new_cause_of_its_absence(peer: Peer) -> None:
+    """Once for each: a server that was away may come back as one that wants another version, and only this one can be mended."""
+    await peer.close()
+    with capture_logs() as logs:
+        task = asyncio.create_task(Connection(peer.url, peer.identity, Listener()).run())
+        await until(lambda: logs, "the agent to have tried in vain")
+        peer.greeting = "upgrade the agent"
+        await peer.open()
+        await until(lambda: len(peer.hellos) == 2, "the agent to have tried twice more")
+        task.cancel()
+    away, skewed = (entry["why"] for entry in logs if "not connected" in entry["event"])
+    assert "Connect call failed" in away
+    assert skewed == "upgrade the agent"
 
 
 async def test_an_idle_agent_beats(peer: Peer) -> None:

@@ -208,6 +208,18 @@ async def test_a_dropped_attempt_is_stopped_and_forgotten(bench: Bench, peer: Pe
     assert held.finished is None
 
 
+async def test_a_dropped_attempt_clears_nothing_up(bench: Bench, peer: Peer, tmp_path: Path) -> None:
+    """The next attempt may run already, elsewhere: neither `finally` nor a step that ignores SIGTERM goes on beside it."""
+    deaf = RunStep(name="deaf", run="trap '' TERM; echo begun; while :; do sleep 0.05; done")
+    last = RunStep(name="last", run=f"touch {tmp_path}/last; sleep 1000")
+    job = JobSpec(name="job", checkout=False, steps=(deaf,), finally_steps=(last,))
+    held = await peer.lease(lease_of(1, job=job, grace_s=1000.0))
+    await until(lambda: b"begun\n" in held.data, "the step to begin")
+    await peer.drop(1, "its lease ran out")
+    await bench.gone(held.lease)
+    assert not (tmp_path / "last").exists()
+
+
 async def test_what_waits_for_a_place_is_dropped_at_once(bench: Bench, peer: Peer, tmp_path: Path) -> None:
     """It never runs."""
     gate = tmp_path / "gate"

@@ -52,6 +52,18 @@ async def test_an_attempt_that_was_aborted_while_its_agent_was_away_is_dropped(
     assert not world.heard(Resume)
 
 
+async def test_a_late_agent_is_told_why_its_attempt_is_dropped(world: World) -> None:
+    """Its lease ran out; an attempt with another cookie is of another server, or of another life of this one."""
+    (leased,) = await world.store.write(lease, world.agent, lease_ms=-1)
+    await world.store.write(start, world.agent, leased.attempt)
+    await lapse(world)
+    await world.session().begin([Held(attempt=leased.attempt, cookie=leased.cookie)])
+    await world.session().begin([Held(attempt=leased.attempt, cookie="another")])
+    lost, unknown = (message.why for message in world.told if isinstance(message, Drop))
+    assert lost == "its lease ran out while this agent was away, so this server counts it as lost"
+    assert unknown == "this server knows no such attempt"
+
+
 async def test_an_agent_that_forgot_a_lease_s_secrets_gets_them_again(world: World) -> None:
     """With each word that it may begin, until it has: they are on no disk of its."""
     job = JobSpec(name="a", secrets=("TOKEN",), steps=(RunStep(name="x", run="x"),))

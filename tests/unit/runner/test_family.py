@@ -163,3 +163,35 @@ async def test_a_family_ends_what_control_groups_do_not_hold(tmp_path: Path) -> 
     finally:
         shell.kill()
         shell.wait()
+
+
+async def test_what_works_in_a_kept_workspace_ends_with_its_dead_runner(own: Bench) -> None:
+    """Without control groups and without a cookie; the workspace is not in the attempt's folder and stays."""
+    seconds = mark()
+    attempt = own.attempt(
+        f"(env -i setsid sleep {seconds} {DETACHED} &)\necho ready; exec sleep 1000", workspace="keep"
+    )
+    runner = subprocess.Popen((sys.executable, "-c", PLAIN, str(attempt.folder.path)))
+    await until(lambda: attempt.stdout == b"ready\n" and sleeping(seconds))
+    kill(runner.pid)
+    runner.wait()
+    (orphan,) = sleeping(seconds)
+    if parent_pid(orphan) != 1:
+        kill(orphan)
+        pytest.skip("orphans of this machine's tests are adopted by another process than the first one")
+    finish_dead(attempt.folder, 4711)
+    assert sleeping(seconds) == []
+
+
+def test_a_kept_workspace_is_looked_for_among_those_alone(own: Bench) -> None:
+    """Its name is in the attempt's folder, where a job or a full disk may leave another; a link in its place leads nowhere."""
+    folder = own.attempt("true").folder
+    assert folder.kept is None
+    place = folder.workspaces / "acme-test-0-1"
+    place.mkdir(parents=True)
+    (place / "workspace").symlink_to("/")
+    folder.kept_name.write_text(place.name)
+    assert folder.kept == folder.workspaces.resolve() / place.name / "workspace"
+    for name in ("", "..", "/", "../attempts", "acme\ntest-1"):
+        folder.kept_name.write_text(name)
+        assert folder.kept is None

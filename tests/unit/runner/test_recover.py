@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import zlib
 
 import pytest
 
 from tailrace.domain.errors import Conflict
+from tailrace.domain.plan import RunStep
 from tailrace.runner.command import send_abort
 from tailrace.runner.recover import finish_dead
 from tests.unit.runner.bench import Bench, Carried, kill, until
@@ -119,3 +122,34 @@ async def test_a_living_runner_is_left_alone(bench: Bench) -> None:
     finished = await bench.end(attempt)
     assert finished.outcome.state == "aborted"
     assert finish_dead(attempt.folder, 4711) == finished
+
+
+# Carries an attempt with a runner of which a part is broken: as an error of Tailrace's own would break it.
+BROKEN = """
+import asyncio, sys
+from pathlib import Path
+from tailrace.runner import attempt
+from tailrace.runner.carry import carry
+from tailrace.runner.folder import AttemptFolder
+
+def broken(*_):
+    raise KeyError("a part that is missing")
+
+attempt.read_outputs = broken
+asyncio.run(carry(AttemptFolder(Path(sys.argv[1]))))
+"""
+
+
+async def test_a_runner_that_fails_is_told_from_one_that_died(own: Bench) -> None:
+    """An error of ours ends the step, not the runner: it says which, goes on to `finally` and closes the log itself."""
+    attempt = own.attempt("echo work", "echo never", last=(RunStep(name="last", run="echo last"),))
+    done = subprocess.run(
+        (sys.executable, "-c", BROKEN, str(attempt.folder.path)), check=True, capture_output=True, text=True
+    )
+    assert "KeyError: 'a part that is missing'" in done.stderr
+    finished = attempt.finished
+    assert finished is not None
+    assert (finished.outcome.state, finished.outcome.reason) == ("failed", "runner_failed")
+    assert finished.outcome.detail == "step 'one': the runner failed: KeyError: 'a part that is missing'"
+    assert attempt.stdout == b"work\nlast\n"
+    assert [state for _, state, _ in attempt.steps] == ["failed", "skipped", "failed"]

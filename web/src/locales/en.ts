@@ -60,6 +60,7 @@ const en = {
     log_limit: "Log limit",
     agent_lost: "Agent lost",
     runner_died: "Runner died",
+    runner_failed: "Runner failed",
     aborted_by: "Aborted",
     superseded_by: "Superseded",
     rejected: "Rejected",

@@ -62,6 +62,7 @@ const zhCN: Messages = {
     log_limit: "日志超出上限",
     agent_lost: "代理失联",
     runner_died: "执行进程意外退出",
+    runner_failed: "执行进程内部错误",
     aborted_by: "已中止",
     superseded_by: "已被取代",
     rejected: "审批未通过",

@@ -22,6 +22,7 @@ RETRIED = tuple(
         Reason.OUT_OF_MEMORY,
         Reason.OUT_OF_PROCESSES,
         Reason.RUNNER_DIED,
+        Reason.RUNNER_FAILED,
         Reason.SETUP_FAILED,
         Reason.SIGNAL,
         Reason.SOURCE_UNREACHABLE,
