@@ -153,5 +153,7 @@ def line_pattern(pattern: str, ignore_case: bool) -> Callable[[bytes], bool]:
     try:
         expression = module.compile(pattern.encode(), options)
     except module.error as error:
-        raise CallFailed(f"--grep {pattern!r} is no regular expression (RE2): {error}") from None
+        said = error.args[0] if error.args else b""
+        words = said.decode(errors="replace") if isinstance(said, bytes) else str(said)
+        raise CallFailed(f"--grep {pattern!r} is no regular expression (RE2): {words}") from None
     return lambda line: expression.search(line) is not None
