@@ -163,6 +163,9 @@ def test_jobs_are_told_apart(home: House) -> None:
     assert logs(home, f"log/{shown['attempts'][0]['log']}", "--raw", "-f").stdout == b"then\n"
     assert logs(home, run, "--raw").stdout == b"firstthen\n"
     assert b"it has one, second" in logs(home, f"{run}/third").stderr
+    for follow in ((), ("--follow",)):
+        wrong = logs(home, f"{run}/second/9", *follow)
+        assert (wrong.returncode, b"it has attempt 1 alone" in wrong.stderr) == (2, True)
     assert b"--from" in logs(home, run, "--from", 1).stderr
 
 
