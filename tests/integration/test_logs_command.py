@@ -120,7 +120,10 @@ def test_steps_are_chosen_by_name_or_index(home: House) -> None:
     assert logs(home, run, "--step", "second", "--raw").stdout == b"two\n"
     assert logs(home, run, "--step", "0", "--raw").stdout == b"one\n"
     assert b"one" in logs(home, run, "--step", "first").stdout
-    assert logs(home, run, "--step", "third").stdout == b""
+    for arguments in (("--step", "third"), ("--step", "2"), ("--step", "third", "-f"), ("--step", "2", "-f")):
+        wrong = logs(home, run, *arguments)
+        assert (wrong.returncode, wrong.stdout) == (2, b"")
+        assert b"there are 0 first, 1 second" in wrong.stderr
 
 
 def test_lines_carry_their_time(home: House, both: tuple[int, int]) -> None:

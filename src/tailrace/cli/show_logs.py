@@ -58,6 +58,7 @@ class Shower:
         if run is None:
             return 0
         self._target.check_attempt(run)
+        self._sieve.check_step()
         return exit_of_run(run) if self._target.job is None else exit_status(self._target.jobs(run))
 
     # What a follower gives:
@@ -108,6 +109,7 @@ class Shower:
                 self._one_log(self._target.jobs(run))
         for source in sources:
             self.open(run, source)
+        self._sieve.check_step()
         return sources
 
     def _one_log(self, jobs: list[dict[str, Any]]) -> None:
