@@ -11,6 +11,7 @@ from tailrace.domain.model import AgentView, JobView, iso_time
 from tailrace.domain.states import AgentMode, AttemptState, JobState
 from tailrace.domain.trust import Origin, Protected, open_to
 from tailrace.store.asking import open_approvals
+from tailrace.store.outputs import ended_jobs
 from tailrace.store.pauses import QUEUE, Pause, list_pauses
 from tailrace.store.protected import who_may
 from tailrace.store.runs import summaries
@@ -18,8 +19,8 @@ from tailrace.store.turns import Turn, turn_of
 
 
 class Held(NamedTuple):
-    """What may keep a job back that its agents cannot tell of: its run's turn, pauses that concern it, trust, and approvals that
-    are asked for (ids, by the job's id; None: for the whole run)."""
+    """What may keep a job back that its agents cannot tell of: its run's turn, pauses that concern it, trust, approvals that
+    are asked for (ids, by the job's id; None: for the whole run), and which of its run's jobs have `ended`."""
 
     turn: Turn | None
     pauses: Sequence[Pause]
@@ -27,6 +28,7 @@ class Held(NamedTuple):
     project: str
     protected: Protected
     approvals: Mapping[int | None, int] = {}
+    ended: frozenset[str] = frozenset()
 
 
 def what_holds(connection: Connection, run_id: int) -> Held:
@@ -42,6 +44,7 @@ def what_holds(connection: Connection, run_id: int) -> Held:
         run.project_name,
         who_may(connection),
         open_approvals(connection, run_id),
+        ended_jobs(connection, run_id),
     )
 
 
@@ -55,7 +58,8 @@ def explain(job: JobView, agents: Sequence[AgentView], held: Held) -> str | None
         runs = ", ".join(str(run) for run in held.turn.holders)
         return f"waits for its turn in concurrency group {held.turn.group!r}, held by run {runs}"
     if job.state is JobState.WAITING:
-        return f"waits for {', '.join(job.needs)}"
+        needs = [need for need in job.needs if need not in held.ended]
+        return f"waits for {', '.join(needs)}" if needs else "about to be put into the queue"
     if job.state is not JobState.PENDING:
         return None
     if job.retry_at is not None:
