@@ -55,6 +55,10 @@ def test_labels_are_given_and_taken(house: House) -> None:
     run = house.post("/api/runs", {"plan": plan})
     why = wait_for(lambda: house.get(f"/api/runs/{run['id']}")["jobs"][0]["why"], "the job to say why")
     assert why == "no agent has label gpu"
+    wrong = tailrace(house, "agents", "relabel", "1", "gpu, !")
+    assert (wrong.returncode, "body.labels.1: '!' cannot be a label; allowed" in wrong.stderr) == (2, True)
+    path = house.client.put("/api/protected-labels/!", json={"projects": []})
+    assert "'!' cannot be a label" in path.json()["detail"]
     tailrace(house, "agents", "relabel", "1", "gpu, big")
     wait_for(lambda: house.get(f"/api/runs/{run['id']}")["state"] == "passed", "the run to pass")
     assert _agent(house)["granted_labels"] == ["big", "gpu"]

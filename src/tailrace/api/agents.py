@@ -8,9 +8,9 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from tailrace.api.auth import OPEN_BODY_BYTES, hash_of, new_secret
+from tailrace.api.labels import Label
 from tailrace.api.lists import Page
 from tailrace.api.numbers import RowId
-from tailrace.api.protected import LABEL
 from tailrace.domain.errors import NotFound
 from tailrace.domain.model import AgentView, Time
 from tailrace.domain.states import AgentMode
@@ -27,7 +27,7 @@ from tailrace.store.agents import (
     remove_agent,
 )
 
-Labels = Annotated[tuple[Annotated[str, Field(pattern=LABEL)], ...], Field(max_length=200)]
+Labels = Annotated[tuple[Label, ...], Field(max_length=200)]
 Projects = Annotated[tuple[RowId, ...], Field(max_length=10_000)]
 
 
