@@ -85,6 +85,27 @@ def test_a_removed_agent_loses_what_it_does(house: House, tmp_path: Path) -> Non
     wait_for(lambda: not process.exists(), "what the job started to end")
 
 
+def test_an_agent_for_one_job_takes_its_leave(house: House, tmp_path: Path) -> None:
+    """It is listed no longer, and nobody waits for it; its credential is good for nothing, and it has forgotten it."""
+    house.server()
+    gate = tmp_path / "gate"
+    run = house.run(house.script_plan(f"until test -e {gate}; do sleep 0.01; done"))
+    agent = house.start("agent", "--once", "--token", house.post("/api/agent-tokens")["token"])
+    house.wait_state(run, "running")
+    credential = json.loads((house.data / "agent" / "credential.json").read_text())["credential"]
+    gate.touch()
+    assert agent.wait() == 0
+    [attempt] = house.show(run)["jobs"][0]["attempts"]
+    assert house.get("/api/agents")["items"] == []
+    assert attempt["agent"], "the run keeps its name"
+    assert not (house.data / "agent" / "credential.json").exists()
+    again = house.client.post("/api/agents/farewell", headers={"Authorization": f"Bearer {credential}"})
+    assert again.status_code == 401
+    other = house.run(house.script_plan("echo well"))
+    why = wait_for(lambda: house.show(other)["jobs"][0]["why"], "the job to say why")
+    assert why.startswith("no agent is registered")
+
+
 @pytest.mark.parametrize(
     ("protocol", "which"), [(OLDEST_PROTOCOL - 1, "upgrade the agent"), (PROTOCOL + 1, "upgrade the server")]
 )

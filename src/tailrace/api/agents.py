@@ -7,11 +7,11 @@ from typing import Annotated
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from tailrace.api.auth import OPEN_BODY_BYTES, hash_of, new_secret
+from tailrace.api.auth import FAREWELL, OPEN_BODY_BYTES, bearer, hash_of, new_secret
 from tailrace.api.labels import Label
 from tailrace.api.lists import Page
 from tailrace.api.numbers import RowId
-from tailrace.domain.errors import NotFound
+from tailrace.domain.errors import NotFound, Unauthorised
 from tailrace.domain.model import AgentView, Time
 from tailrace.domain.states import AgentMode
 from tailrace.domain.text import Text
@@ -22,6 +22,7 @@ from tailrace.store.agents import (
     AgentChange,
     add_agent_token,
     change_agent,
+    find_agent,
     list_agents,
     register_agent,
     remove_agent,
@@ -113,6 +114,17 @@ def agents_router(store: Store, bus: Bus, lease_ms: int) -> APIRouter:
         bus.publish(AGENTS)
         return Credential(id=id, credential=credential)
 
+    @router.post(FAREWELL, status_code=204, max_body_size=OPEN_BODY_BYTES)
+    async def farewell(request: Request) -> None:
+        """An agent that will not come back, by its credential: its machine lived for one job."""
+        credential = bearer(request.headers)
+        id = await store.read(find_agent, hash_of(credential)) if credential else None
+        if id is None:
+            raise Unauthorised(
+                "no agent has this credential: it was removed already, or never registered here"
+            )
+        await _remove(id)
+
     @router.get("/api/agents/{id}")
     async def show(id: RowId) -> AgentView:
         return await _find(id)
@@ -125,6 +137,9 @@ def agents_router(store: Store, bus: Bus, lease_ms: int) -> APIRouter:
 
     @router.delete("/api/agents/{id}", status_code=204)
     async def remove(id: RowId) -> None:
+        await _remove(id)
+
+    async def _remove(id: int) -> None:
         await store.write(remove_agent, id)
         bus.publish(LAPSED)
         _tell(id)
