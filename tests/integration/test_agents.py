@@ -74,13 +74,15 @@ def test_a_removed_agent_loses_what_it_does(house: House, tmp_path: Path) -> Non
     run = house.post("/api/runs", {"plan": plan})
     wait_for(pid.exists, "the job to begin")
     name = str(_agent(house)["name"])
-    tailrace(house, "agents", "remove", name)
+    tailrace(house, "agents", "remove", name, "--why", "sold")
     ended = wait_for(
         lambda: (found := house.get(f"/api/runs/{run['id']}"))["state"] == "failed" and found,
         "the run to end",
     )
     assert (ended["reason"], ended["jobs"][0]["detail"]) == ("agent_lost", f"agent {name} was removed")
     assert house.get("/api/agents")["items"] == []
+    told = json.loads(tailrace(house, "agents", "changes", "1", "--json").stdout)
+    assert [(one["what"], one["by"], one["why"]) for one in told] == [("removed", "admin", "sold")]
     process = Path(f"/proc/{pid.read_text().strip()}")
     wait_for(lambda: not process.exists(), "what the job started to end")
 

@@ -201,7 +201,7 @@ class AgentSocket:
             f"agent {hello.version} speaks protocol {hello.protocol}, server {__version__} speaks"
             f" {OLDEST_PROTOCOL} to {PROTOCOL}: {which}"
         )
-        await self._desk.store.write(note_trouble, self._agent_id, message)
+        await self._desk.store.write(note_trouble, self._agent_id, message, refused=True)
         self._desk.bus.publish(AGENTS)
         raise Invalid(message)
 

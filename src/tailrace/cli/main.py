@@ -14,6 +14,7 @@ from tailrace.cli.agents import (
     allow_agent,
     drain_agent,
     list_agents,
+    list_changes,
     pause_agent,
     relabel_agent,
     remove_agent,
@@ -107,6 +108,7 @@ agents.command(rename_agent, name="rename")
 agents.command(relabel_agent, name="relabel")
 agents.command(allow_agent, name="allow")
 agents.command(remove_agent, name="remove")
+agents.command(list_changes, name="changes")
 app.command(agents)
 
 approvals = App(name="approvals", help="What waits for a person.")
