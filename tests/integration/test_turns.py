@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from tests.integration.test_commands import tailrace
 from tests.support.house import House
 from tests.support.waiting import wait_for
@@ -46,5 +48,10 @@ def test_a_paused_project_waits(home: House) -> None:
     tailrace(home, "queue", "pause", "--project", str(project), "--why", "moving house")
     run = home.run(plan)
     assert _why(home, run) == "its project is paused by admin: moving house"
+    name = home.get(f"/api/projects/{project}")["name"]
+    told = json.loads(tailrace(home, "queue", "list", "--json").stdout)
+    assert (f"project/{project}", "admin", "moving house") in [(o["scope"], o["by"], o["why"]) for o in told]
+    assert f"project {name}" in tailrace(home, "queue").stdout
     tailrace(home, "queue", "resume", "--project", str(project))
+    assert name not in tailrace(home, "queue", "list").stdout
     home.wait_state(run, "passed")
