@@ -11,6 +11,11 @@ from tests.support.waiting import wait_for
 JOBS = "jobs: {a: {checkout: false, steps: [{run: %s}]}}"
 
 
+def _name(house: House, run: int) -> str:
+    shown = house.show(run)
+    return f"{shown['project_name']}#{shown['number']}"
+
+
 def _why(house: House, run: int) -> str:
     return wait_for(lambda: house.show(run)["jobs"][0]["why"], "the job to say why")
 
@@ -22,7 +27,10 @@ def test_a_run_supersedes_the_one_before_it(home: House) -> None:
     home.wait_output(first, b"begun")
     second = home.run(plan)
     ended = home.wait_state(first, "aborted")
-    assert (ended["reason"], ended["jobs"][0]["detail"]) == ("superseded_by", f"superseded by run {second}")
+    assert (ended["reason"], ended["jobs"][0]["detail"]) == (
+        "superseded_by",
+        f"superseded by run {_name(home, second)}",
+    )
     home.wait_output(second, b"begun")
     home.post(f"/api/runs/{second}/abort")
     home.wait_state(second, "aborted")
@@ -34,7 +42,7 @@ def test_a_run_says_for_which_it_waits(home: House) -> None:
     first = home.run(plan)
     home.wait_output(first, b"begun")
     second = home.run(plan)
-    assert _why(home, second).endswith(f"held by run {first}")
+    assert _why(home, second).endswith(f"held by run {_name(home, first)}")
     home.post(f"/api/runs/{first}/abort")
     home.wait_output(second, b"begun")
     home.post(f"/api/runs/{second}/abort")
