@@ -33,6 +33,7 @@ from tailrace.dispatch.lapses import LapseKeeper
 from tailrace.domain.errors import Invalid, LogRemoved
 from tailrace.guard import Guard
 from tailrace.ingest.desk import Desk
+from tailrace.ingest.handovers import Terms
 from tailrace.ingest.stalls import Stalls
 from tailrace.live.bus_memory import MemoryBus
 from tailrace.live.connections import BEAT_S, Connections
@@ -72,8 +73,6 @@ from tailrace.triggers.poller import Poller
 SECRET_KEY_FILE = "secret-key"
 """A chunk with its spans has 340 KiB at most."""
 UP_TOKEN_LIFE_MS = 10 * 60 * 1000
-LOG_GRACE_LEASES = 10
-"""How many leases' time an agent may stay away before the rest of an ended attempt's log is given up."""
 
 _log = structlog.get_logger("server")
 
@@ -239,7 +238,8 @@ async def _compose(
     runs = Runs(store, logs, bus, lease_ms, stalls.shown, key)
     topics = TopicHub(bus, Topics(store, runs, lease_ms).load)
     dispatcher = Dispatcher(store, bus, lease_ms)
-    desk = Desk(store, tail, hub, bus, lease_ms, logs, key, stalls=stalls, max_log=settings.log_limit)
+    terms = Terms(settings.log_limit, settings.abort_grace_s)
+    desk = Desk(store, tail, hub, bus, lease_ms, logs, key, stalls=stalls, terms=terms)
     sockets = AgentSockets(desk, dispatcher)
     keeper = LapseKeeper(
         store,
@@ -248,7 +248,7 @@ async def _compose(
         bus,
         tick_s=min(2.0, settings.lease_s / 4),
         away_ms=lease_ms,
-        log_grace_s=LOG_GRACE_LEASES * settings.lease_s,
+        log_grace_s=settings.log_grace_s,
     )
     repositories = Repositories(data / "mirrors")
     planner = Planner(store, bus, repositories, key)

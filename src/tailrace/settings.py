@@ -162,6 +162,18 @@ class ServerSettings(_Settings):
         le=3600,
         description="Seconds for which an agent may be silent before it loses its attempts.",
     )
+    abort_grace_s: float = Field(
+        10.0,
+        ge=0,
+        le=3600,
+        description="Seconds that a job's processes have between SIGTERM and SIGKILL when it is aborted or has timed out.",
+    )
+    log_grace_s: float = Field(
+        300.0,
+        ge=1,
+        le=30 * 24 * 3600,
+        description="Seconds for which the rest of an ended attempt's log is waited for while its agent is away.",
+    )
     max_watchers: int = Field(
         20_000,
         ge=1,

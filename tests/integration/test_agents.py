@@ -55,6 +55,10 @@ def test_labels_are_given_and_taken(house: House) -> None:
     run = house.post("/api/runs", {"plan": plan})
     why = wait_for(lambda: house.get(f"/api/runs/{run['id']}")["jobs"][0]["why"], "the job to say why")
     assert why == "no agent has label gpu"
+    wrong = tailrace(house, "agents", "relabel", "1", "gpu, !")
+    assert (wrong.returncode, "body.labels.1: '!' cannot be a label; allowed" in wrong.stderr) == (2, True)
+    path = house.client.put("/api/protected-labels/!", json={"projects": []})
+    assert "'!' cannot be a label" in path.json()["detail"]
     tailrace(house, "agents", "relabel", "1", "gpu, big")
     wait_for(lambda: house.get(f"/api/runs/{run['id']}")["state"] == "passed", "the run to pass")
     assert _agent(house)["granted_labels"] == ["big", "gpu"]
@@ -70,15 +74,38 @@ def test_a_removed_agent_loses_what_it_does(house: House, tmp_path: Path) -> Non
     run = house.post("/api/runs", {"plan": plan})
     wait_for(pid.exists, "the job to begin")
     name = str(_agent(house)["name"])
-    tailrace(house, "agents", "remove", name)
+    tailrace(house, "agents", "remove", name, "--why", "sold")
     ended = wait_for(
         lambda: (found := house.get(f"/api/runs/{run['id']}"))["state"] == "failed" and found,
         "the run to end",
     )
     assert (ended["reason"], ended["jobs"][0]["detail"]) == ("agent_lost", f"agent {name} was removed")
     assert house.get("/api/agents")["items"] == []
+    told = json.loads(tailrace(house, "agents", "changes", "1", "--json").stdout)
+    assert [(one["what"], one["by"], one["why"]) for one in told] == [("removed", "admin", "sold")]
     process = Path(f"/proc/{pid.read_text().strip()}")
     wait_for(lambda: not process.exists(), "what the job started to end")
+
+
+def test_an_agent_for_one_job_takes_its_leave(house: House, tmp_path: Path) -> None:
+    """It is listed no longer, and nobody waits for it; its credential is good for nothing, and it has forgotten it."""
+    house.server()
+    gate = tmp_path / "gate"
+    run = house.run(house.script_plan(f"until test -e {gate}; do sleep 0.01; done"))
+    agent = house.start("agent", "--once", "--token", house.post("/api/agent-tokens")["token"])
+    house.wait_state(run, "running")
+    credential = json.loads((house.data / "agent" / "credential.json").read_text())["credential"]
+    gate.touch()
+    assert agent.wait() == 0
+    [attempt] = house.show(run)["jobs"][0]["attempts"]
+    assert house.get("/api/agents")["items"] == []
+    assert attempt["agent"], "the run keeps its name"
+    assert not (house.data / "agent" / "credential.json").exists()
+    again = house.client.post("/api/agents/farewell", headers={"Authorization": f"Bearer {credential}"})
+    assert again.status_code == 401
+    other = house.run(house.script_plan("echo well"))
+    why = wait_for(lambda: house.show(other)["jobs"][0]["why"], "the job to say why")
+    assert why.startswith("no agent is registered")
 
 
 @pytest.mark.parametrize(

@@ -120,7 +120,10 @@ def test_steps_are_chosen_by_name_or_index(home: House) -> None:
     assert logs(home, run, "--step", "second", "--raw").stdout == b"two\n"
     assert logs(home, run, "--step", "0", "--raw").stdout == b"one\n"
     assert b"one" in logs(home, run, "--step", "first").stdout
-    assert logs(home, run, "--step", "third").stdout == b""
+    for arguments in (("--step", "third"), ("--step", "2"), ("--step", "third", "-f"), ("--step", "2", "-f")):
+        wrong = logs(home, run, *arguments)
+        assert (wrong.returncode, wrong.stdout) == (2, b"")
+        assert b"there are 0 first, 1 second" in wrong.stderr
 
 
 def test_lines_carry_their_time(home: House, both: tuple[int, int]) -> None:
@@ -163,6 +166,9 @@ def test_jobs_are_told_apart(home: House) -> None:
     assert logs(home, f"log/{shown['attempts'][0]['log']}", "--raw", "-f").stdout == b"then\n"
     assert logs(home, run, "--raw").stdout == b"firstthen\n"
     assert b"it has one, second" in logs(home, f"{run}/third").stderr
+    for follow in ((), ("--follow",)):
+        wrong = logs(home, f"{run}/second/9", *follow)
+        assert (wrong.returncode, b"it has attempt 1 alone" in wrong.stderr) == (2, True)
     assert b"--from" in logs(home, run, "--from", 1).stderr
 
 

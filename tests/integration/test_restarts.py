@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import signal
 from pathlib import Path
 
@@ -158,6 +159,19 @@ def test_an_agent_that_never_comes_back_ends_its_job_as_lost(tmp_path: Path) -> 
         assert attempt["log_state"] == "truncated"
         assert house.output(attempt["log"], "stdout").startswith(b"line 0 ")
         gate.touch()
+
+
+def test_how_long_a_job_may_take_to_end_is_the_servers_to_say(tmp_path: Path) -> None:
+    """The agent is told with the lease; what does not heed SIGTERM is killed when that is over."""
+    with House(tmp_path, TAILRACE_ABORT_GRACE_S="0.5") as house:
+        house.server()
+        house.agent()
+        run = house.run(house.script_plan("trap '' TERM; echo begun; while :; do sleep 0.1; done"))
+        house.wait_output(run, b"begun")
+        (lease,) = (house.data / "agent" / "attempts").glob("*/lease.json")
+        assert json.loads(lease.read_text())["grace_s"] == 0.5
+        house.post(f"/api/runs/{run}/abort")
+        house.wait_state(run, "aborted")
 
 
 def test_a_run_aborted_while_its_agent_is_away_ends_on_the_machine_too(tmp_path: Path) -> None:

@@ -15,7 +15,12 @@ from tests.support.house import ADMIN_TOKEN, House
 from tests.support.waiting import wait_for
 
 # Editors read the schema of plan files without a token; it is the same for everybody.
-OPEN = {("POST", "/api/sessions"), ("POST", "/api/agents/register"), ("GET", "/api/plan-schema.json")}
+OPEN = {
+    ("POST", "/api/sessions"),
+    ("POST", "/api/agents/register"),
+    ("POST", "/api/agents/farewell"),
+    ("GET", "/api/plan-schema.json"),
+}
 
 
 def stranger(house: House) -> httpx2.Client:
@@ -46,6 +51,7 @@ def test_every_route_of_the_api_asks_who_calls(home: House) -> None:
                 assert answer.status_code == 401, (method, path)
                 assert "login-link" in answer.json()["detail"]
                 asked += 1
+        assert client.post("/api/agents/farewell").status_code == 401, "it asks for an agent's credential"
     assert asked > 20
 
 

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import json
+
 from tests.integration.test_commands import tailrace
 from tests.support.house import House
 from tests.support.waiting import wait_for
 
 JOBS = "jobs: {a: {checkout: false, steps: [{run: %s}]}}"
+
+
+def _name(house: House, run: int) -> str:
+    shown = house.show(run)
+    return f"{shown['project_name']}#{shown['number']}"
 
 
 def _why(house: House, run: int) -> str:
@@ -20,7 +27,10 @@ def test_a_run_supersedes_the_one_before_it(home: House) -> None:
     home.wait_output(first, b"begun")
     second = home.run(plan)
     ended = home.wait_state(first, "aborted")
-    assert (ended["reason"], ended["jobs"][0]["detail"]) == ("superseded_by", f"superseded by run {second}")
+    assert (ended["reason"], ended["jobs"][0]["detail"]) == (
+        "superseded_by",
+        f"superseded by run {_name(home, second)}",
+    )
     home.wait_output(second, b"begun")
     home.post(f"/api/runs/{second}/abort")
     home.wait_state(second, "aborted")
@@ -32,7 +42,7 @@ def test_a_run_says_for_which_it_waits(home: House) -> None:
     first = home.run(plan)
     home.wait_output(first, b"begun")
     second = home.run(plan)
-    assert _why(home, second).endswith(f"held by run {first}")
+    assert _why(home, second).endswith(f"held by run {_name(home, first)}")
     home.post(f"/api/runs/{first}/abort")
     home.wait_output(second, b"begun")
     home.post(f"/api/runs/{second}/abort")
@@ -46,5 +56,10 @@ def test_a_paused_project_waits(home: House) -> None:
     tailrace(home, "queue", "pause", "--project", str(project), "--why", "moving house")
     run = home.run(plan)
     assert _why(home, run) == "its project is paused by admin: moving house"
+    name = home.get(f"/api/projects/{project}")["name"]
+    told = json.loads(tailrace(home, "queue", "list", "--json").stdout)
+    assert (f"project/{project}", "admin", "moving house") in [(o["scope"], o["by"], o["why"]) for o in told]
+    assert f"project {name}" in tailrace(home, "queue").stdout
     tailrace(home, "queue", "resume", "--project", str(project))
+    assert name not in tailrace(home, "queue", "list").stdout
     home.wait_state(run, "passed")

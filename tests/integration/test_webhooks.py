@@ -193,6 +193,9 @@ def test_a_wrong_plan_file_ends_the_run_with_every_fault(home: House, tmp_path: 
     missing = home.post("/api/plans", {"project": project, "name": "missing", "path": "other.yml"})["id"]
     shown = home.wait_state(home.run(missing), "skipped")
     assert shown["reason"] == "plan_missing"
+    shown = home.wait_state(home.run(wrong, revision="topik"), "failed")
+    assert shown["reason"] == "revision_missing", "the plan is wrong too, but nobody has seen it"
+    assert "no revision, branch or tag 'topik'" in shown["detail"]
 
 
 def test_a_project_without_plans_follows_its_repository(home: House, tmp_path: Path) -> None:

@@ -56,6 +56,8 @@ def test_an_unknown_name_in_the_file_is_named_with_what_is_allowed(tmp_path: Pat
         ("admin_token", "short", "at least 16 characters"),
         ("secret_key", "zz", "expected 64 hexadecimal digits"),
         ("lease_s", "0", "greater than or equal to 2"),
+        ("abort_grace_s", "-1", "greater than or equal to 0"),
+        ("log_grace_s", "0", "greater than or equal to 1"),
         ("log_level", "loud", "'debug', 'info', 'warning' or 'error'"),
         ("bus_url", "redis://x", "'memory:'"),
         ("log_limit", "1GB", "expected a size: whole bytes, or KiB, MiB or GiB"),

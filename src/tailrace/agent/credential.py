@@ -18,6 +18,12 @@ from tailrace.domain.errors import Invalid, Unauthorised
 
 _log = structlog.get_logger("agent")
 _PATIENCE_S = 10.0
+FAREWELL_S = 5.0
+"""How long an agent that has done all tries to say so: its machine waits to be thrown away."""
+
+
+class FarewellUnheard(Exception):
+    """The server still lists an agent that has gone for good; the message says why it was not told."""
 
 
 class Credential(BaseModel):
@@ -58,6 +64,10 @@ class CredentialFile:
             os.fsync(file.fileno())
         new.rename(self._path)
 
+    def forget(self) -> None:
+        """Remove what was kept: it is good for nothing any more."""
+        self._path.unlink(missing_ok=True)
+
 
 async def register(
     server_url: str, token: str, name: str, labels: tuple[str, ...], capacity: int
@@ -90,6 +100,30 @@ async def register(
             if not told:
                 _log.warning("cannot register yet; trying again", server=server_url, error=trouble)
                 told = True
+            await asyncio.sleep(backoff.wait_s())
+
+
+async def farewell(server_url: str, credential: Credential) -> None:
+    """Tell the server that this agent will not come back; it forgets the agent. Raises FarewellUnheard
+    when it could not be told within about FAREWELL_S."""
+    loop = asyncio.get_running_loop()
+    backoff, end = Backoff(), loop.time() + FAREWELL_S
+    url = f"{server_url.rstrip('/')}/api/agents/farewell"
+    headers = {"Authorization": f"Bearer {credential.credential}"}
+    async with httpx2.AsyncClient(timeout=FAREWELL_S, trust_env=not is_loopback(server_url)) as client:
+        while True:
+            try:
+                answer = await client.post(url, headers=headers)
+            except httpx2.HTTPError as error:
+                trouble = str(error) or type(error).__name__
+            else:
+                if answer.is_success or answer.status_code == 401:
+                    return
+                trouble = f"HTTP {answer.status_code}: {_detail(answer)}"
+                if answer.status_code < 500:
+                    raise FarewellUnheard(trouble)
+            if loop.time() >= end:
+                raise FarewellUnheard(trouble)
             await asyncio.sleep(backoff.wait_s())
 
 

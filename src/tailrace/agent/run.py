@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 
 from tailrace.agent.connection import Connection, socket_url
-from tailrace.agent.credential import Credential, CredentialFile, register
+from tailrace.agent.credential import Credential, CredentialFile, FarewellUnheard, farewell, register
 from tailrace.agent.job_users import JobUsers
 from tailrace.agent.lifetime import until_over
 from tailrace.agent.lock import hold_folder
@@ -130,6 +130,8 @@ class _Running:
             await asyncio.gather(*work, return_exceptions=True)
             await self._supervisor.close()
             await self._warm.close(leave=number == signal.SIGINT or _came_to_its_end(over))
+        if self._config.once and _came_to_its_end(over):
+            await self._take_leave()
         _log.info("the agent has ended", left=self._supervisor.unfinished)
         return 130 if number == signal.SIGINT else 0
 
@@ -184,6 +186,20 @@ class _Running:
         self._credentials.keep(credential)
         _log.info("registered", server=config.server_url, agent=credential.id)
         return credential
+
+    async def _take_leave(self) -> None:
+        """The machine lived for one job: nobody is to look for its agent any more."""
+        credential = self._credentials.read()
+        if credential is None:
+            return
+        try:
+            await farewell(self._config.server_url, credential)
+        except FarewellUnheard as error:
+            _log.warning(
+                "the server still lists this agent: remove it with `tailrace agents remove`", why=str(error)
+            )
+        else:
+            self._credentials.forget()
 
     async def _end_all(self, by: str) -> None:
         """End what runs: nobody will ever hear of it."""

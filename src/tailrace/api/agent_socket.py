@@ -206,7 +206,7 @@ class AgentSocket:
             f"{which}: agent {hello.version[:80]} speaks protocol {hello.protocol},"
             f" server {__version__} speaks {OLDEST_PROTOCOL} to {PROTOCOL}"
         )
-        await self._desk.store.write(note_trouble, self._agent_id, message)
+        await self._desk.store.write(note_trouble, self._agent_id, message, refused=True)
         self._desk.bus.publish(AGENTS)
         raise Invalid(message)
 

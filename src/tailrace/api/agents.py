@@ -4,30 +4,32 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from tailrace.api.auth import OPEN_BODY_BYTES, hash_of, new_secret
-from tailrace.api.lists import Page
+from tailrace.api.auth import FAREWELL, OPEN_BODY_BYTES, bearer, hash_of, new_secret
+from tailrace.api.labels import Label
+from tailrace.api.lists import Cursor, Limit, Page, page
 from tailrace.api.numbers import RowId
-from tailrace.api.protected import LABEL
-from tailrace.domain.errors import NotFound
-from tailrace.domain.model import AgentView, Time
+from tailrace.domain.errors import NotFound, Unauthorised
+from tailrace.domain.model import AgentChangeView, AgentView, Time
 from tailrace.domain.states import AgentMode
 from tailrace.domain.text import Text
 from tailrace.live.bus import Bus
 from tailrace.live.scopes import AGENTS, LAPSED, agent_scope
 from tailrace.store import Store
+from tailrace.store.agent_changes import list_changes
 from tailrace.store.agents import (
     AgentChange,
     add_agent_token,
     change_agent,
+    find_agent,
     list_agents,
     register_agent,
     remove_agent,
 )
 
-Labels = Annotated[tuple[Annotated[str, Field(pattern=LABEL)], ...], Field(max_length=200)]
+Labels = Annotated[tuple[Label, ...], Field(max_length=200)]
 Projects = Annotated[tuple[RowId, ...], Field(max_length=10_000)]
 
 
@@ -113,6 +115,17 @@ def agents_router(store: Store, bus: Bus, lease_ms: int) -> APIRouter:
         bus.publish(AGENTS)
         return Credential(id=id, credential=credential)
 
+    @router.post(FAREWELL, status_code=204, max_body_size=OPEN_BODY_BYTES)
+    async def farewell(request: Request) -> None:
+        """An agent that will not come back, by its credential: its machine lived for one job."""
+        credential = bearer(request.headers)
+        id = await store.read(find_agent, hash_of(credential)) if credential else None
+        if id is None:
+            raise Unauthorised(
+                "no agent has this credential: it was removed already, or never registered here"
+            )
+        await _remove(id, "the agent itself", "it has done what it was for")
+
     @router.get("/api/agents/{id}")
     async def show(id: RowId) -> AgentView:
         return await _find(id)
@@ -124,8 +137,21 @@ def agents_router(store: Store, bus: Bus, lease_ms: int) -> APIRouter:
         return await _find(id)
 
     @router.delete("/api/agents/{id}", status_code=204)
-    async def remove(id: RowId) -> None:
-        await store.write(remove_agent, id)
+    async def remove(
+        id: RowId,
+        request: Request,
+        why: Annotated[Text | None, Query(max_length=500, description="What people are told.")] = None,
+    ) -> None:
+        await _remove(id, request.state.name, why)
+
+    @router.get("/api/agents/{id}/changes")
+    async def show_changes(id: RowId, limit: Limit = 50, cursor: Cursor = None) -> Page[AgentChangeView]:
+        """What people wanted of it, newest first; also of one that was removed."""
+        found = await store.read(list_changes, id, before=cursor, limit=limit + 1)
+        return page(found, limit, [one.id for one in found])
+
+    async def _remove(id: int, by: str, why: str | None) -> None:
+        await store.write(remove_agent, id, by, why)
         bus.publish(LAPSED)
         _tell(id)
 

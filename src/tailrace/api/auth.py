@@ -24,6 +24,9 @@ SESSION_COOKIE = "tailrace_session"
 SESSION_LIFE_MS = 30 * 24 * 3600 * 1000
 CODE_LIFE_MS = 10 * 60 * 1000
 
+FAREWELL = "/api/agents/farewell"
+"""It asks for an agent's credential instead of a token."""
+
 BADGES = "/api/badges/"
 """Below it a request may have a key in its address instead of a token: READMEs show badges to everybody."""
 
@@ -38,6 +41,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 _OPEN_API = {
     ("POST", "/api/sessions"),
     ("POST", "/api/agents/register"),
+    ("POST", FAREWELL),
     ("GET", "/api/plan-schema.json"),  # editors have no token
 }
 _SAFE = {"GET", "HEAD", "OPTIONS"}

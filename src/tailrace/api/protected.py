@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
+from tailrace.api.labels import Label
 from tailrace.api.lists import Page
 from tailrace.api.numbers import RowId
 from tailrace.domain.errors import NotFound
@@ -16,9 +17,6 @@ from tailrace.live.bus import Bus
 from tailrace.live.scopes import QUEUE
 from tailrace.store import Store
 from tailrace.store.protected import list_protected, protect_label, unprotect_label
-
-LABEL = r"^[A-Za-z0-9][A-Za-z0-9_.:/=+@-]{0,99}$"
-Label = Annotated[str, Path(pattern=LABEL)]
 
 
 class ProtectWish(BaseModel):

@@ -48,23 +48,32 @@ def drain_agent(agent: str, *, why: str | None = None, flags: ClientFlags = NO_C
     return _change(flags, agent, mode="draining", why=why)
 
 
-def resume_agent(agent: str, *, flags: ClientFlags = NO_CLIENT_FLAGS) -> int:
+def resume_agent(agent: str, *, why: str | None = None, flags: ClientFlags = NO_CLIENT_FLAGS) -> int:
     """Give an agent work again."""
-    return _change(flags, agent, mode="active")
+    return _change(flags, agent, mode="active", why=why)
 
 
-def rename_agent(agent: str, name: str, *, flags: ClientFlags = NO_CLIENT_FLAGS) -> int:
+def rename_agent(
+    agent: str, name: str, *, why: str | None = None, flags: ClientFlags = NO_CLIENT_FLAGS
+) -> int:
     """Call an agent something else."""
-    return _change(flags, agent, name=name)
+    return _change(flags, agent, name=name, why=why)
 
 
-def relabel_agent(agent: str, labels: str, *, flags: ClientFlags = NO_CLIENT_FLAGS) -> int:
+def relabel_agent(
+    agent: str, labels: str, *, why: str | None = None, flags: ClientFlags = NO_CLIENT_FLAGS
+) -> int:
     """Give an agent these labels, separated by commas, in place of those that it was given; its machine's own stay."""
-    return _change(flags, agent, labels=split_labels(labels))
+    return _change(flags, agent, labels=split_labels(labels), why=why)
 
 
 def allow_agent(
-    agent: str, projects: str | None = None, *, all: bool = False, flags: ClientFlags = NO_CLIENT_FLAGS
+    agent: str,
+    projects: str | None = None,
+    *,
+    all: bool = False,
+    why: str | None = None,
+    flags: ClientFlags = NO_CLIENT_FLAGS,
 ) -> int:
     """Say whose work an agent may take; what it does goes on. One that names projects itself takes what both lists have.
 
@@ -74,19 +83,38 @@ def allow_agent(
         Names or ids, separated by commas, in place of those that were allowed before.
     all:
         Any project's.
+    why:
+        What people are told who ask for its changes.
     """
     if all is (projects is not None):
         raise CallFailed("name the projects whose work it may take, or say --all")
     client = connect(flags)
-    body = {"projects": None if projects is None else find_projects(client, projects)}
+    body: dict[str, object] = {"projects": None if projects is None else find_projects(client, projects)}
+    if why is not None:
+        body["why"] = why
     client.call("PATCH", f"/api/agents/{find_agent(client, agent)['id']}", body=body)
     return 0
 
 
-def remove_agent(agent: str, *, flags: ClientFlags = NO_CLIENT_FLAGS) -> int:
+def remove_agent(agent: str, *, why: str | None = None, flags: ClientFlags = NO_CLIENT_FLAGS) -> int:
     """Revoke an agent's credential: it loses what it does, and must register again to come back."""
     client = connect(flags)
-    client.call("DELETE", f"/api/agents/{find_agent(client, agent)['id']}")
+    query = {} if why is None else {"why": why}
+    client.call("DELETE", f"/api/agents/{find_agent(client, agent)['id']}", query=query)
+    return 0
+
+
+def list_changes(agent: str, *, json: bool = False, flags: ClientFlags = NO_CLIENT_FLAGS) -> int:
+    """List who changed an agent and why, the newest 500 changes first; one that was removed is named by its id."""
+    client = connect(flags)
+    try:
+        id = find_agent(client, agent)["id"]
+    except CallFailed:
+        if not (agent.isascii() and agent.isdigit()):
+            raise
+        id = int(agent)
+    found = client.get(f"/api/agents/{id}/changes", limit=500)["items"]
+    show(found, as_json=json, columns={"AT": "at", "WHAT": "what", "BY": "by", "WHY": "why"})
     return 0
 
 

@@ -96,6 +96,18 @@ class ServerFlags:
         float | None,
         Parameter(help="Seconds for which an agent may be silent before it loses its attempts."),
     ] = None
+    abort_grace_s: Annotated[
+        float | None,
+        Parameter(
+            help="Seconds that a job's processes have between SIGTERM and SIGKILL when it is aborted or has timed out."
+        ),
+    ] = None
+    log_grace_s: Annotated[
+        float | None,
+        Parameter(
+            help="Seconds for which the rest of an ended attempt's log is waited for while its agent is away."
+        ),
+    ] = None
     max_watchers: Annotated[
         int | None,
         Parameter(help="How many connections may watch at once; a limit of open files can make it fewer."),

@@ -43,6 +43,19 @@ class Target:
             raise CallFailed(f"run {run['id']} has no job {self.job!r}: it has {names}")
         return jobs
 
+    def check_attempt(self, run: dict[str, Any]) -> None:
+        """Raise CallFailed, which names the attempts that there are, when the one that is asked for is not among them."""
+        if self.attempt is None:
+            return
+        for job in self.jobs(run):
+            numbers = [attempt["number"] for attempt in job["attempts"]]
+            if self.attempt not in numbers:
+                there = f"attempts {numbers[0]} to {numbers[-1]}" if len(numbers) > 1 else "attempt 1 alone"
+                raise CallFailed(
+                    f"job {job['name']} of run {run['id']} has no attempt {self.attempt}:"
+                    f" it has {there if numbers else 'none yet'}"
+                )
+
     def sources(self, run: dict[str, Any], shown: set[int]) -> list[Source]:
         """The logs that have begun: of each job the newest one, those `shown`, and what came after them."""
         found: list[Source] = []

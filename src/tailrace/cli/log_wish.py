@@ -107,6 +107,15 @@ class Sieve:
     def know(self, source: Source) -> None:
         self._steps[source.log] = source.steps
 
+    def check_step(self) -> None:
+        """Raise CallFailed, which names the steps that have begun, when the one that is wanted is none of the known logs'."""
+        step = self._wish.step
+        known = {(index, name) for steps in self._steps.values() for index, name in steps.items()}
+        if step is None or not known or any(step in (str(index), name) for index, name in known):
+            return
+        begun = ", ".join(f"{index} {name}".rstrip() for index, name in sorted(known))
+        raise CallFailed(f"--step {step!r}: no step of that name or index has begun; there are {begun}")
+
     def ends(self, stretch: Stretch) -> bool:
         """Whether what is wanted of the log ends within this stretch."""
         until = self._wish.until
@@ -153,5 +162,7 @@ def line_pattern(pattern: str, ignore_case: bool) -> Callable[[bytes], bool]:
     try:
         expression = module.compile(pattern.encode(), options)
     except module.error as error:
-        raise CallFailed(f"--grep {pattern!r} is no regular expression (RE2): {error}") from None
+        said = error.args[0] if error.args else b""
+        words = said.decode(errors="replace") if isinstance(said, bytes) else str(said)
+        raise CallFailed(f"--grep {pattern!r} is no regular expression (RE2): {words}") from None
     return lambda line: expression.search(line) is not None

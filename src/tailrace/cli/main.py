@@ -14,6 +14,7 @@ from tailrace.cli.agents import (
     allow_agent,
     drain_agent,
     list_agents,
+    list_changes,
     pause_agent,
     relabel_agent,
     remove_agent,
@@ -55,7 +56,7 @@ from tailrace.cli.plan_versions import (
 )
 from tailrace.cli.plans import add_plan, check_plan, list_plans, show_schema
 from tailrace.cli.projects import add_project, edit_project, list_projects, remove_project, restore_project
-from tailrace.cli.queue import pause_queue, resume_queue
+from tailrace.cli.queue import list_pauses, pause_queue, resume_queue
 from tailrace.cli.retention import retention
 from tailrace.cli.run import abort, rerun, retry, run, runs
 from tailrace.cli.search import search
@@ -107,6 +108,7 @@ agents.command(rename_agent, name="rename")
 agents.command(relabel_agent, name="relabel")
 agents.command(allow_agent, name="allow")
 agents.command(remove_agent, name="remove")
+agents.command(list_changes, name="changes")
 app.command(agents)
 
 approvals = App(name="approvals", help="What waits for a person.")
@@ -134,7 +136,9 @@ labels.command(protect_label, name="protect")
 labels.command(unprotect_label, name="unprotect")
 app.command(labels)
 
-queue = App(name="queue", help="The queue of attempts.")
+queue = App(name="queue", help="The queue of attempts: what is paused.")
+queue.default(list_pauses)
+queue.command(list_pauses, name="list")
 queue.command(pause_queue, name="pause")
 queue.command(resume_queue, name="resume")
 app.command(queue)

@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
-from tailrace.cli.client import connect
+from tailrace.cli.client import connect, show
 from tailrace.cli.flags import NO_CLIENT_FLAGS, ClientFlags
 from tailrace.cli.projects import find_project
+
+
+def list_pauses(*, json: bool = False, flags: ClientFlags = NO_CLIENT_FLAGS) -> int:
+    """List what is paused: the whole queue, or projects; with who, why and since when."""
+    client = connect(flags)
+    found = client.get("/api/queue/pauses")["items"]
+    if not json and any(one["scope"] != "queue" for one in found):
+        projects = client.get("/api/projects", limit=500)["items"]
+        names = {f"project/{one['id']}": f"project {one['name']}" for one in projects}
+        found = [{**one, "scope": names.get(one["scope"], one["scope"])} for one in found]
+    show(found, as_json=json, columns={"PAUSED": "scope", "BY": "by", "WHY": "why", "SINCE": "at"})
+    return 0
 
 
 def pause_queue(

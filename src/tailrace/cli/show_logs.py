@@ -57,6 +57,8 @@ class Shower:
         run = await LogFollower(self._client, self._target, self._start, self).follow()
         if run is None:
             return 0
+        self._target.check_attempt(run)
+        self._sieve.check_step()
         return exit_of_run(run) if self._target.job is None else exit_status(self._target.jobs(run))
 
     # What a follower gives:
@@ -99,6 +101,7 @@ class Shower:
             run, sources = None, [Source(self._target.log, "", 0, "", {})]
         else:
             run = self._client.get(f"/api/runs/{self._target.run}")
+            self._target.check_attempt(run)
             sources = self._target.sources(run, set())
             if not sources:
                 print(f"run {run['id']} is {run['state']}: there is no log yet", file=sys.stderr)
@@ -106,6 +109,7 @@ class Shower:
                 self._one_log(self._target.jobs(run))
         for source in sources:
             self.open(run, source)
+        self._sieve.check_step()
         return sources
 
     def _one_log(self, jobs: list[dict[str, Any]]) -> None:

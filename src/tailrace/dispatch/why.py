@@ -11,15 +11,18 @@ from tailrace.domain.model import AgentView, JobView, iso_time
 from tailrace.domain.states import AgentMode, AttemptState, JobState
 from tailrace.domain.trust import Origin, Protected, open_to
 from tailrace.store.asking import open_approvals
+from tailrace.store.outputs import ended_jobs
 from tailrace.store.pauses import QUEUE, Pause, list_pauses
 from tailrace.store.protected import who_may
+from tailrace.store.run_names import run_names
 from tailrace.store.runs import summaries
 from tailrace.store.turns import Turn, turn_of
 
 
 class Held(NamedTuple):
-    """What may keep a job back that its agents cannot tell of: its run's turn, pauses that concern it, trust, and approvals that
-    are asked for (ids, by the job's id; None: for the whole run)."""
+    """What may keep a job back that its agents cannot tell of: its run's turn (`holders`: the names of the runs that it waits
+    for), pauses that concern it, trust, approvals that are asked for (ids, by the job's id; None: for the whole run), and which
+    of its run's jobs have `ended`."""
 
     turn: Turn | None
     pauses: Sequence[Pause]
@@ -27,6 +30,8 @@ class Held(NamedTuple):
     project: str
     protected: Protected
     approvals: Mapping[int | None, int] = {}
+    ended: frozenset[str] = frozenset()
+    holders: Sequence[str] = ()
 
 
 def what_holds(connection: Connection, run_id: int) -> Held:
@@ -35,13 +40,16 @@ def what_holds(connection: Connection, run_id: int) -> Held:
     scopes = (QUEUE, f"project/{run.project}")
     pauses = [one for one in list_pauses(connection) if one.scope in scopes]
     origin = Origin(run.project, run.from_fork)
+    turn = turn_of(connection, run_id)
     return Held(
-        turn_of(connection, run_id),
+        turn,
         pauses,
         origin,
         run.project_name,
         who_may(connection),
         open_approvals(connection, run_id),
+        ended_jobs(connection, run_id),
+        run_names(connection, turn.holders) if turn else (),
     )
 
 
@@ -52,10 +60,11 @@ def explain(job: JobView, agents: Sequence[AgentView], held: Held) -> str | None
     if job.state is JobState.WAITING and job.id in held.approvals:
         return f"waits for approval {held.approvals[job.id]} to use environment {job.environment}"
     if job.state is JobState.WAITING and held.turn is not None:
-        runs = ", ".join(str(run) for run in held.turn.holders)
+        runs = ", ".join(held.holders)
         return f"waits for its turn in concurrency group {held.turn.group!r}, held by run {runs}"
     if job.state is JobState.WAITING:
-        return f"waits for {', '.join(job.needs)}"
+        needs = [need for need in job.needs if need not in held.ended]
+        return f"waits for {', '.join(needs)}" if needs else "about to be put into the queue"
     if job.state is not JobState.PENDING:
         return None
     if job.retry_at is not None:

@@ -54,6 +54,11 @@ class Lease(BaseModel):
     grace_s: float = 10.0
 
     @property
+    def run_in_words(self) -> str:
+        """What people call the run, as a log begins with it."""
+        return f"run {self.project}#{self.run_number}" if self.run_number else "local run"
+
+    @property
     def folder(self) -> str:
         """The name of the attempt's folder on its agent."""
         return f"{self.attempt}-{self.cookie}"

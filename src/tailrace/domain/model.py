@@ -230,6 +230,7 @@ class AgentView(Model):
     version: str
     address: str | None
     trouble: str | None
+    trouble_at: Time | None = None
     granted_labels: tuple[str, ...]
     projects: tuple[int, ...] | None = None
     own_projects: tuple[str, ...] | None = None
@@ -241,6 +242,16 @@ class AgentView(Model):
     mode_at: Time | None
     first_seen_at: Time
     last_seen_at: Time
+
+
+class AgentChangeView(Model):
+    """What somebody wanted of an agent, in words; `why` is null where nobody said."""
+
+    id: int
+    what: str
+    by: str
+    why: str | None
+    at: Time
 
 
 class ProtectedLabelView(Model):

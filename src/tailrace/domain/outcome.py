@@ -35,6 +35,7 @@ class Reason(StrEnum):
     CONDITION_NOT_MET = "condition_not_met"
     PLAN_INVALID = "plan_invalid"
     PARAMETERS_INVALID = "parameters_invalid"
+    REVISION_MISSING = "revision_missing"
     SOURCE_UNREACHABLE = "source_unreachable"
     ARTIFACTS_MISSING = "artifacts.missing"  # no file that the step means, or no artifact
     ARTIFACTS_UNREADABLE = "artifacts.unreadable"  # a file that cannot be kept as it is

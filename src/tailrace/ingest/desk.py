@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from tailrace.domain.plan.model import MAX_LOG_BYTES
+from tailrace.ingest.handovers import Terms
 from tailrace.ingest.room import Room
 from tailrace.ingest.stalls import Stalls
 from tailrace.live.bus import Bus
@@ -17,7 +17,7 @@ from tailrace.store.sealing import SealingKey
 @dataclass(frozen=True)
 class Desk:
     """The places that sessions write to; `lease_ms` is how long an agent may be silent; `key` opens secrets;
-    `max_log` is the most bytes of any log.
+    `terms` are those of every lease.
 
     `logs` is the live tail; `reader` reads logs wherever their bytes are.
     """
@@ -31,4 +31,4 @@ class Desk:
     key: SealingKey
     stalls: Stalls = field(kw_only=True)
     room: Room = field(default_factory=Room, kw_only=True)
-    max_log: int = field(default=MAX_LOG_BYTES, kw_only=True)
+    terms: Terms = field(default_factory=Terms, kw_only=True)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from tailrace.domain.artifacts import upload_claim
 from tailrace.domain.lease import Lease
+from tailrace.domain.plan.model import MAX_LOG_BYTES
 from tailrace.domain.wire import JobSecrets
 from tailrace.ingest.secrets import open_secrets
 from tailrace.store.leases import Handover
@@ -20,10 +23,15 @@ def hand_over(key: SealingKey, agent_id: int, handover: Handover) -> JobSecrets:
     return secrets.model_copy(update={"token": token})
 
 
-def capped(lease: Lease, most: int) -> Lease:
-    """The lease with no higher limit for its log than this server allows (bytes)."""
-    spec = lease.job.log
-    if spec.limit <= most:
-        return lease
-    job = lease.job.model_copy(update={"log": spec.model_copy(update={"limit": most})})
-    return lease.model_copy(update={"job": job})
+class Terms(NamedTuple):
+    """What this server says of every lease: `max_log` is the most bytes of any log, `grace_s` as in a lease."""
+
+    max_log: int = MAX_LOG_BYTES
+    grace_s: float = 10.0
+
+    def apply(self, lease: Lease) -> Lease:
+        """The lease on these terms, with no higher limit for its log."""
+        job, spec = lease.job, lease.job.log
+        if spec.limit > self.max_log:
+            job = job.model_copy(update={"log": spec.model_copy(update={"limit": self.max_log})})
+        return lease.model_copy(update={"job": job, "grace_s": self.grace_s})

@@ -42,7 +42,7 @@ from tailrace.domain.wire import (
 from tailrace.ingest.desk import Desk
 from tailrace.ingest.facts import Facts
 from tailrace.ingest.filler import append_words, fill_piece
-from tailrace.ingest.handovers import capped, hand_over
+from tailrace.ingest.handovers import hand_over
 from tailrace.ingest.room import RETRY_S
 from tailrace.live.scopes import AGENTS, SEALING, wake_ended, wake_run
 from tailrace.logs.base import LogStore, base_after, end_of
@@ -105,7 +105,7 @@ class Session:
         self._adopt(lease.attempt, lease.log)
         self._send(
             Leased(
-                lease=capped(lease, self._desk.max_log),
+                lease=self._desk.terms.apply(lease),
                 secrets=hand_over(self._desk.key, self._agent_id, handover),
             )
         )

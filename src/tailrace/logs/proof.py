@@ -135,6 +135,8 @@ class Prover:
 def _compared(part: SealedPart, size: int, crc32: int) -> str:
     if part.state is LogState.OPEN:
         return f"it is still written: {size} bytes are held so far, and nothing is declared yet"
+    if part.crc32 is None and part.state is not LogState.TRUNCATED:
+        return "its attempt ended before an agent began it: there is nothing to compare"
     if part.crc32 is None:
         return f"its writer was lost: {size} bytes are held, and it declared no checksum"
     return f"{size} bytes with CRC-32 {crc32:08x}, as its writer declared"

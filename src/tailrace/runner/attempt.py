@@ -109,7 +109,7 @@ class Attempt:
         await self._record.write(Started(time=now_ms()))
         self._output.say(
             0,
-            f"run {lease.run_number}, job {job.name}, attempt {lease.number} on {self._machine.host}",
+            f"{lease.run_in_words}, job {job.name}, attempt {lease.number} on {self._machine.host}",
         )
         self._say_limits()
         if self._workspace.inventory is not None:

@@ -61,7 +61,7 @@ def abort_run(connection: Connection, run_id: int, by: str, reason: Reason = Rea
     ).all()
     move_all(connection, attempts, ATTEMPT, [row.id for row in queued], "abort", **cause)
     move_all(connection, jobs, JOB, [row.job_id for row in queued], "abort", **cause)
-    move_all(connection, logs, LOG, [row.log_id for row in queued], "close", size=0, crc32=0, closed_at=now)
+    move_all(connection, logs, LOG, [row.log_id for row in queued], "close", size=0, closed_at=now)
     again = 0 if reason is Reason.SUPERSEDED_BY else 1
     told = connection.execute(
         update(attempts)

@@ -12,6 +12,7 @@ from tailrace.domain.model import AgentView
 from tailrace.domain.report import MachineReport
 from tailrace.domain.states import AgentMode, AttemptState
 from tailrace.domain.trust import Taker
+from tailrace.store.agent_changes import note_change
 from tailrace.store.clock import read_clock
 from tailrace.store.identity_tables import agent_token as tokens
 from tailrace.store.projects import project_ids, require_projects
@@ -51,6 +52,10 @@ _STANDING = select(
 ).where(agents.c.id.in_(bindparam("ids", expanding=True)), agents.c.removed_at.is_(None))
 
 
+_MODES = {AgentMode.ACTIVE: "resumed", AgentMode.PAUSED: "paused", AgentMode.DRAINING: "told to drain"}
+_BEFORE = select(agents.c.granted_labels, agents.c.version, agents.c.refused).where(
+    agents.c.id == bindparam("id")
+)
 _BUSY = (
     select(attempts.c.agent_id, func.count().label("busy"))
     .where(attempt_held)
@@ -158,9 +163,15 @@ def agent_came(
     machine: MachineReport | None = None,
     projects: Sequence[str] | None = None,
 ) -> Standing:
-    """Note what an agent says of itself when it connects; how it stands then, with the labels that people gave it."""
-    granted = connection.execute(select(agents.c.granted_labels).where(agents.c.id == id)).scalar() or ()
-    ordered = sorted({*labels, *granted})
+    """Note what an agent says of itself when it connects; how it stands then, with the labels that people gave it.
+
+    Trouble that another version of it had is over, and so is that of not being understood.
+    """
+    row = connection.execute(_BEFORE, {"id": id}).first()
+    ordered = sorted({*labels, *(row.granted_labels if row else ())})
+    over: dict[str, object] = {}
+    if row is not None and (row.refused or row.version != version):
+        over = {"trouble": None, "trouble_at": None, "refused": False}
     connection.execute(
         update(agents)
         .where(agents.c.id == id)
@@ -173,6 +184,7 @@ def agent_came(
             own_projects=None if projects is None else sorted(projects),
             online=True,
             last_seen_at=read_clock(connection),
+            **over,
         )
     )
     return read_standing(connection, id) or Standing(Taker(frozenset()), AgentMode.PAUSED)
@@ -200,9 +212,9 @@ def _standing(connection: Connection, row: Row[*tuple[object, ...]]) -> Standing
 
 
 def change_agent(connection: Connection, id: int, change: AgentChange, by: str) -> None:
-    """Apply what people want of an agent; raises NotFound."""
+    """Apply what people want of an agent, and write it down with who and why; raises NotFound."""
     row = connection.execute(
-        select(agents.c.labels, agents.c.granted_labels).where(
+        select(agents.c.name, agents.c.labels, agents.c.granted_labels).where(
             agents.c.id == id, agents.c.removed_at.is_(None)
         )
     ).first()
@@ -215,18 +227,37 @@ def change_agent(connection: Connection, id: int, change: AgentChange, by: str) 
         own = set(row.labels) - set(row.granted_labels)
         values |= {"granted_labels": sorted(change.labels), "labels": sorted({*own, *change.labels})}
     if change.mode is not None:
-        at = None if change.mode is AgentMode.ACTIVE else read_clock(connection)
-        who = None if change.mode is AgentMode.ACTIVE else by
-        values |= {"mode": change.mode, "mode_by": who, "mode_why": change.why, "mode_at": at}
+        values |= {"mode": change.mode, "mode_by": None, "mode_why": None, "mode_at": None}
+        if change.mode is not AgentMode.ACTIVE:
+            values |= {"mode_by": by, "mode_why": change.why, "mode_at": read_clock(connection)}
     if change.any_project:
         values["projects"] = None
     elif change.projects is not None:
         values["projects"] = require_projects(connection, change.projects)
     if values:
         connection.execute(update(agents).where(agents.c.id == id).values(values))
+        note_change(connection, id, _in_words(row.name, change), by, change.why)
 
 
-def remove_agent(connection: Connection, id: int) -> None:
+def _in_words(name: str, change: AgentChange) -> str:
+    said: list[str] = []
+    if change.name is not None:
+        said.append(f"renamed from {name} to {change.name}")
+    if change.labels is not None:
+        said.append(
+            f"given the labels {', '.join(sorted(change.labels))}" if change.labels else "given no labels"
+        )
+    if change.mode is not None:
+        said.append(_MODES[change.mode])
+    if change.any_project:
+        said.append("allowed all projects")
+    elif change.projects is not None:
+        ids = ", ".join(map(str, sorted(change.projects)))
+        said.append(f"allowed the projects {ids}" if ids else "allowed no projects")
+    return "; ".join(said)
+
+
+def remove_agent(connection: Connection, id: int, by: str, why: str | None = None) -> None:
     """Its credential is good for nothing from now on, and its leases have run out; raises NotFound."""
     now = read_clock(connection)
     removed = connection.execute(
@@ -237,6 +268,7 @@ def remove_agent(connection: Connection, id: int) -> None:
     ).first()
     if removed is None:
         raise NotFound("agent", id)
+    note_change(connection, id, "removed", by, why)
     connection.execute(
         update(attempts).where(attempts.c.agent_id == id, attempt_held).values(lease_until=now - 1)
     )
@@ -249,9 +281,10 @@ def agent_left(connection: Connection, id: int) -> None:
     )
 
 
-def note_trouble(connection: Connection, id: int, message: str) -> None:
-    """Keep the last error that an agent reported of itself."""
-    connection.execute(update(agents).where(agents.c.id == id).values(trouble=message))
+def note_trouble(connection: Connection, id: int, message: str, *, refused: bool = False) -> None:
+    """Keep the last error that an agent reported of itself, or (`refused`) that it is not understood here."""
+    noted = {"trouble": message, "trouble_at": read_clock(connection), "refused": refused}
+    connection.execute(update(agents).where(agents.c.id == id).values(noted))
 
 
 def held_attempts(connection: Connection, agent_id: int) -> list[HeldAttempt]:
@@ -286,6 +319,7 @@ def list_agents(connection: Connection, lease_ms: int) -> list[AgentView]:
             version=row.version,
             address=row.address,
             trouble=row.trouble,
+            trouble_at=row.trouble_at,
             granted_labels=tuple(row.granted_labels),
             projects=None if row.projects is None else tuple(row.projects),
             own_projects=None if row.own_projects is None else tuple(row.own_projects),

@@ -17,8 +17,8 @@ from tailrace.store.tables import log as logs
 
 
 class LogRow(NamedTuple):
-    """A log; `size` in bytes is known once it no longer grows, its CRC-32 once its writer declared it whole. Retention took it
-    at `removed_at` (ms), and why."""
+    """A log; `size` in bytes is known once it no longer grows, its CRC-32 once its writer declared it whole: never
+    where nobody began it. Retention took it at `removed_at` (ms), and why."""
 
     id: int
     state: LogState

@@ -15,6 +15,7 @@ from tailrace.domain.states import JobState
 from tailrace.store.aborts import abort_run
 from tailrace.store.clock import read_clock
 from tailrace.store.jobs import advance_run
+from tailrace.store.run_names import run_names
 from tailrace.store.tables import job as jobs
 from tailrace.store.turns import take_place
 
@@ -55,9 +56,11 @@ def take_turn(connection: Connection, run_id: int, plan: Plan) -> Turned:
     """The run takes its place in its group, and those that it supersedes end."""
     ended: list[int] = []
     told: set[int] = set()
-    for superseded in take_place(connection, run_id, plan):
+    earlier = take_place(connection, run_id, plan)
+    by = f"run {run_names(connection, [run_id])[0]}" if earlier else ""
+    for superseded in earlier:
         with suppress(MoveRefused):  # it ended while its row was waited for
-            told.update(abort_run(connection, superseded, f"run {run_id}", Reason.SUPERSEDED_BY))
+            told.update(abort_run(connection, superseded, by, Reason.SUPERSEDED_BY))
             ended.append(superseded)
     return Turned(tuple(ended), tuple(sorted(told)))
 

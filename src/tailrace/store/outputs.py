@@ -10,6 +10,7 @@ from sqlalchemy import Connection, bindparam, select
 from tailrace.domain.lease import Need
 from tailrace.domain.plan import JobSpec, needed_values
 from tailrace.domain.references import Lookup
+from tailrace.domain.states import JOB_ENDED
 from tailrace.domain.values import RunValues
 from tailrace.store.tables import attempt as attempts
 from tailrace.store.tables import job as jobs
@@ -22,6 +23,9 @@ _GIVEN = (
     .outerjoin(attempts, attempts.c.job_id == jobs.c.id)
     .where(jobs.c.run_id == bindparam("run"), jobs.c.name.in_(bindparam("names", expanding=True)))
     .order_by(attempts.c.number)
+)
+_ENDED = select(jobs.c.name).where(
+    jobs.c.run_id == bindparam("run"), jobs.c.state.in_([state.value for state in JOB_ENDED])
 )
 _RUN = (
     select(
@@ -50,6 +54,11 @@ def read_given(connection: Connection, run_id: int, names: Iterable[str]) -> dic
     """How these jobs of a run stand, and what their newest attempts gave."""
     rows = connection.execute(_GIVEN, {"run": run_id, "names": list(names)})
     return {row.name: Need(outcome=row.state, outputs=row.outputs or {}) for row in rows}
+
+
+def ended_jobs(connection: Connection, run_id: int) -> frozenset[str]:
+    """The names of the jobs of a run for which no other has to wait any more, however they ended."""
+    return frozenset(connection.execute(_ENDED, {"run": run_id}).scalars())
 
 
 def values_for(connection: Connection, run_id: int, spec: Mapping[str, Any]) -> Lookup:

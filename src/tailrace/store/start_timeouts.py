@@ -49,5 +49,5 @@ def give_up(connection: Connection, late: Late, detail: str) -> Ended | None:
     now = read_clock(connection)
     cause = {"reason": Reason.START_TIMEOUT, "detail": detail, "finished_at": now}
     move(connection, attempts, ATTEMPT, row.id, "give_up", **cause)
-    move_all(connection, logs, LOG, [row.log_id], "close", size=0, crc32=0, closed_at=now)
+    move_all(connection, logs, LOG, [row.log_id], "close", size=0, closed_at=now)
     return Ended(late.run_id, end_job(connection, row, "give_up", cause))

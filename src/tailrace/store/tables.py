@@ -357,6 +357,14 @@ agent = Table(
     Column("address", Text),
     Column("online", Boolean, nullable=False),
     Column("trouble", Text, comment="the last error that it reported of itself"),
+    Column("trouble_at", Ms),
+    Column(
+        "refused",
+        Boolean,
+        nullable=False,
+        server_default=false(),
+        comment="the trouble is that its hello was not understood",
+    ),
     Column("machine", JSON, comment="what it said of its machine when it connected"),
     Column("load", JSON, comment="how busy its machine was when its leases were renewed"),
     Column("mode", String(10), nullable=False, server_default="active"),
@@ -367,6 +375,19 @@ agent = Table(
     Column("last_seen_at", Ms, nullable=False),
     Column("removed_at", Ms),
     CheckConstraint(among("mode", AgentMode), name="mode"),
+    sqlite_autoincrement=True,
+)
+
+agent_change = Table(
+    "agent_change",
+    metadata,
+    row_id(),
+    reference("agent_id", "agent", nullable=False),
+    Column("what", Text, nullable=False, comment="in words"),
+    Column("by", Text, nullable=False),
+    Column("why", Text),
+    Column("at", Ms, nullable=False),
+    Index(None, "agent_id", "id"),
     sqlite_autoincrement=True,
 )
 

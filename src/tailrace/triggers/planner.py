@@ -134,7 +134,9 @@ class Planner:
             await self._read_and_plan(work)
         except SourceUnreachable as error:
             await self._end(work, "fail", Reason.SOURCE_UNREACHABLE, str(error))
-        except (RevisionNotFound, PlanInvalid, Invalid) as error:
+        except RevisionNotFound as error:
+            await self._end(work, "fail", Reason.REVISION_MISSING, str(error))
+        except (PlanInvalid, Invalid) as error:
             await self._end(work, "fail", Reason.PLAN_INVALID, str(error))
         except Exception as error:
             _log.exception("a run could not be planned", run=work.run_id)

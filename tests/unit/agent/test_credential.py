@@ -9,7 +9,14 @@ from typing import Any
 
 import pytest
 
-from tailrace.agent.credential import Credential, CredentialFile, is_loopback, register
+from tailrace.agent.credential import (
+    Credential,
+    CredentialFile,
+    FarewellUnheard,
+    farewell,
+    is_loopback,
+    register,
+)
 from tailrace.domain.errors import Invalid, Unauthorised
 
 
@@ -30,7 +37,7 @@ class _Registration(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         assert isinstance(self.server, Registry)
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.wishes.append((self.path, json.loads(body)))
+        self.server.wishes.append((self.path, json.loads(body or b"{}")))
         answers = self.server.answers
         status, answer = answers.pop(0) if len(answers) > 1 else answers[0]
         text = json.dumps(answer).encode()
@@ -84,6 +91,21 @@ async def test_what_the_server_does_not_take_is_told(registry: Registry) -> None
     registry.answers = [(422, {"detail": "labels: not a label: 'ü'"})]
     with pytest.raises(Invalid, match="labels: not a label"):
         await register(registry.url, "token", "host", ("ü",), 2)
+
+
+@pytest.mark.parametrize("last", [204, 401])
+async def test_a_farewell_is_said_until_it_is_heard(registry: Registry, last: int) -> None:
+    """An agent that the server does not know any more needs none."""
+    registry.answers = [(503, {"detail": "no room"}), (last, {})]
+    await farewell(registry.url, Credential(server="http://before", id=4, credential="secret"))
+    assert [path for path, _ in registry.wishes] == ["/api/agents/farewell"] * 2
+
+
+async def test_a_farewell_that_is_not_understood_is_told(registry: Registry) -> None:
+    """By a server of another version, say."""
+    registry.answers = [(404, {"detail": "nothing is here"})]
+    with pytest.raises(FarewellUnheard, match="HTTP 404: nothing is here"):
+        await farewell(registry.url, Credential(server=registry.url, id=4, credential="secret"))
 
 
 async def test_a_server_in_trouble_is_asked_again(registry: Registry) -> None:

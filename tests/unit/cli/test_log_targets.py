@@ -48,6 +48,20 @@ def test_the_newest_attempt_is_shown_and_those_after_it() -> None:
         Target(1, "b").sources(seen, set())
 
 
+def test_an_attempt_that_there_is_not_is_refused_by_name() -> None:
+    """It says which there are."""
+    seen = run(job("a", (1, "failed"), (2, "pending")), job("b", (1, "passed")), job("c"))
+    for target in (Target(1), Target(1, "a"), Target(1, "a", 2), Target(1, "b", 1)):
+        target.check_attempt(seen)
+    for target, words in (
+        (Target(1, "a", 9), "job a of run 1 has no attempt 9: it has attempts 1 to 2"),
+        (Target(1, "b", 2), "job b of run 1 has no attempt 2: it has attempt 1 alone"),
+        (Target(1, "c", 1), "job c of run 1 has no attempt 1: it has none yet"),
+    ):
+        with pytest.raises(CallFailed, match=words):
+            target.check_attempt(seen)
+
+
 @pytest.mark.parametrize(
     ("target", "seen", "ended"),
     [

@@ -10,6 +10,7 @@ import pytest
 
 from tailrace.cli.client import CallFailed
 from tailrace.cli.log_arguments import longest_pause, read_wish
+from tailrace.cli.log_wish import line_pattern
 from tailrace.cli.logs import LogFlags
 from tailrace.cli.main import app
 from tailrace.domain.spans import Stream
@@ -45,6 +46,13 @@ def test_what_contradicts_itself_is_refused(flags: dict[str, Any], words: str) -
     """By name, before anything is asked of a server."""
     with pytest.raises(CallFailed, match=words):
         read_wish(LogFlags(**flags))
+
+
+def test_what_is_wrong_with_a_pattern_is_said_in_words() -> None:
+    """As RE2 says it; it says it in bytes."""
+    with pytest.raises(CallFailed) as refused:
+        line_pattern("[", ignore_case=False)
+    assert str(refused.value) == "--grep '[' is no regular expression (RE2): missing ]: ["
 
 
 def test_streams_are_named_with_commas_or_again() -> None:

@@ -7,6 +7,7 @@ import errno
 import os
 import zlib
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -30,6 +31,7 @@ from tailrace.domain.wire import (
     Unnoted,
     pack_chunk,
 )
+from tailrace.ingest.handovers import Terms
 from tailrace.live.scopes import run_scope
 from tailrace.store.jobs import get_job
 from tailrace.store.leases import Handover
@@ -221,13 +223,16 @@ async def test_an_agent_that_comes_back_without_an_ended_attempts_log_ends_the_l
 
 
 async def test_no_plan_allows_more_than_the_server(world: World) -> None:
-    """The lease says what holds."""
+    """The lease says what holds: the log's limit, and how long a job that has to end may take."""
     leased = await a_lease(world)
+    assert Terms().apply(leased) == leased
+    world = replace(world, desk=replace(world.desk, terms=Terms(max_log=1 << 30, grace_s=3.5)))
     job = leased.job.model_copy(update={"log": LogSpec(limit=1 << 40, when_full="drop")})
     world.session().deliver(Handover(leased.model_copy(update={"job": job})))
     (told,) = world.heard(Leased)
     assert isinstance(told, Leased)
-    assert told.lease.job.log == LogSpec(limit=world.desk.max_log, when_full="drop")
+    assert told.lease.job.log == LogSpec(limit=1 << 30, when_full="drop")
+    assert told.lease.grace_s == 3.5
 
 
 async def test_what_was_dropped_is_counted(world: World) -> None:

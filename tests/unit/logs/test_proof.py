@@ -81,6 +81,17 @@ def test_an_open_and_a_truncated_log_say_what_can_be_said(world: World) -> None:
     assert "its writer was lost" in world.prove().detail
 
 
+def test_a_log_that_nobody_began_has_no_writer(world: World) -> None:
+    """Its attempt was aborted before an agent had it: no writer declared anything."""
+    world.logs.create(8)
+    row = SealedPart(LogState.CLOSED, 0, None, False, None, None, ())
+    archive = world.logs.archive
+    proof = Prover(world.logs.tail, archive, Segments(archive), lambda _: row).prove(8)
+    assert proof.ok
+    assert "before an agent began it" in proof.detail
+    assert "declared" not in proof.detail
+
+
 @pytest.mark.parametrize("number", [0, 1])
 def test_a_flipped_bit_is_found_and_blamed_on_its_segment(world: World, number: int) -> None:
     """The others are still proved."""

@@ -127,7 +127,7 @@ async def test_system_text_stands_on_its_own_lines(bench: Bench) -> None:
     attempt = bench.attempt("printf 'no newline'")
     await bench.carry(attempt)
     host = os.uname().nodename
-    assert attempt.system == f"tailrace: run 12, job test, attempt 1 on {host}\n\ntailrace: passed\n"
+    assert attempt.system == f"tailrace: run acme#12, job test, attempt 1 on {host}\n\ntailrace: passed\n"
     assert attempt.whole[1].endswith(b"no newline\ntailrace: passed\n")
 
 

@@ -9,6 +9,7 @@ from tailrace.domain.errors import MoveRefused, NotFound
 from tailrace.domain.outcome import Reason
 from tailrace.domain.states import AttemptState, LogState
 from tailrace.store.aborts import abort_run, attempts_to_abort
+from tailrace.store.logs import find_log
 from tailrace.store.runs import get_run
 from tests.unit.store.world import (
     a_job,
@@ -40,6 +41,9 @@ def test_a_pending_run_ends_at_once_with_its_queue_and_its_logs(connection: Conn
         assert (job.reason, job.detail) == ("aborted_by", "aborted by Ada")
         for attempt in job.attempts:
             assert (attempt.state, attempt.log_state, attempt.log_size) == ("aborted", LogState.CLOSED, 0)
+            log = find_log(connection, attempt.log)
+            assert log is not None
+            assert log.crc32 is None, "nobody wrote it, and nobody declared a checksum"
     assert lease(connection, an_agent(connection), free=9) == []
 
 

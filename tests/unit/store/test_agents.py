@@ -12,6 +12,7 @@ from tailrace.domain.report import Load, MachineReport
 from tailrace.domain.states import AgentMode
 from tailrace.domain.trust import Taker
 from tailrace.store import Store
+from tailrace.store.agent_changes import list_changes
 from tailrace.store.agents import (
     AgentChange,
     Standing,
@@ -27,7 +28,7 @@ from tailrace.store.agents import (
     remove_agent,
 )
 from tailrace.store.leases import end_lapsed, find_lapsed, renew_leases
-from tests.unit.store.world import LEASE_MS, a_job, a_run, an_agent, finish, lease, start
+from tests.unit.store.world import LEASE_MS, a_job, a_project, a_run, an_agent, finish, lease, start
 
 
 def register(connection: Connection, token: str, credential: str = "c") -> int:
@@ -39,6 +40,66 @@ def register(connection: Connection, token: str, credential: str = "c") -> int:
 def came(connection: Connection, id: int, *labels: str) -> frozenset[str]:
     standing = agent_came(connection, id, labels=labels, capacity=3, version="2.0", address="10.0.0.1")
     return standing.taker.labels
+
+
+def test_every_change_of_an_agent_says_who_and_why(connection: Connection) -> None:
+    """Also that it was resumed or removed, and after that; what a mode is now stands beside the agent."""
+    id, project = an_agent(connection), a_project(connection)
+    name = list_agents(connection, LEASE_MS)[0].name
+    for number, change in enumerate(
+        (
+            AgentChange(mode=AgentMode.PAUSED),
+            AgentChange(mode=AgentMode.ACTIVE),
+            AgentChange(name="other"),
+            AgentChange(labels=["prod", "gpu"]),
+            AgentChange(projects=[project]),
+            AgentChange(any_project=True, mode=AgentMode.DRAINING),
+        )
+    ):
+        change_agent(connection, id, change._replace(why=f"why {number}"), "kim")
+    change_agent(connection, id, AgentChange(mode=AgentMode.ACTIVE, why="well again"), "kim")
+    (agent,) = list_agents(connection, LEASE_MS)
+    assert (agent.mode_by, agent.mode_why, agent.mode_at) == (None, None, None)
+    change_agent(connection, id, AgentChange(why="nothing"), "kim")
+    remove_agent(connection, id, "lee", "too old")
+    assert [(one.what, one.by, one.why) for one in reversed(list_changes(connection, id))] == [
+        ("paused", "kim", "why 0"),
+        ("resumed", "kim", "why 1"),
+        (f"renamed from {name} to other", "kim", "why 2"),
+        ("given the labels gpu, prod", "kim", "why 3"),
+        (f"allowed the projects {project}", "kim", "why 4"),
+        ("told to drain; allowed all projects", "kim", "why 5"),
+        ("resumed", "kim", "well again"),
+        ("removed", "lee", "too old"),
+    ]
+    newest, before = list_changes(connection, id, limit=2)
+    assert [one.id for one in list_changes(connection, id, before=newest.id, limit=1)] == [before.id]
+    with pytest.raises(NotFound):
+        list_changes(connection, id + 1)
+
+
+def test_trouble_has_a_time_and_an_end(connection: Connection) -> None:
+    """What an agent reports lasts until it is another version; that it is not understood, until it is."""
+    id = an_agent(connection)
+    came(connection, id)
+
+    def trouble() -> str | None:
+        (agent,) = list_agents(connection, LEASE_MS)
+        assert (agent.trouble is None) == (agent.trouble_at is None)
+        return agent.trouble
+
+    note_trouble(connection, id, "no room")
+    came(connection, id)
+    assert trouble() == "no room", "it came back, and nobody mended it"
+    agent_came(connection, id, labels=(), capacity=1, version="2.1", address=None)
+    assert trouble() is None
+    note_trouble(connection, id, "agent 2.1 speaks protocol 9", refused=True)
+    agent_came(connection, id, labels=(), capacity=1, version="2.1", address=None)
+    assert trouble() is None
+    note_trouble(connection, id, "agent 2.1 speaks protocol 9", refused=True)
+    note_trouble(connection, id, "no room")
+    agent_came(connection, id, labels=(), capacity=1, version="2.1", address=None)
+    assert trouble() == "no room"
 
 
 def test_a_token_registers_one_agent_with_its_labels(connection: Connection) -> None:
@@ -161,7 +222,7 @@ def test_a_removed_agent_loses_all(connection: Connection) -> None:
     a_run(connection, a_job("a"), a_job("b"))
     held = lease(connection, id, free=2)
     start(connection, id, held[0].attempt)
-    remove_agent(connection, id)
+    remove_agent(connection, id, "kim")
     assert read_standing(connection, id) is None
     assert list_agents(connection, LEASE_MS) == []
     lapsed = find_lapsed(connection)
@@ -170,7 +231,7 @@ def test_a_removed_agent_loses_all(connection: Connection) -> None:
         assert end_lapsed(connection, one, 0) is not None
     assert find_lapsed(connection) == []
     with pytest.raises(NotFound):
-        remove_agent(connection, id)
+        remove_agent(connection, id, "kim")
     with pytest.raises(NotFound):
         change_agent(connection, id, AgentChange(), "kim")
     gone = agent_came(connection, id, labels=("linux",), capacity=1, version="1", address=None)

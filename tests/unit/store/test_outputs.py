@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from tailrace.dispatch.why import explain, what_holds
 from tailrace.domain.facts import Finished
 from tailrace.domain.lease import Need
 from tailrace.domain.outcome import Outcome, Reason
@@ -38,6 +39,18 @@ def give(connection: Connection, agent: int, attempt: int, **outputs: str) -> No
         time=2**50, outcome=Outcome(state=AttemptState.PASSED, exit_code=0), size=0, crc32=0, outputs=outputs
     )
     apply_fact(connection, agent, attempt, end)
+
+
+def test_what_waits_for_several_jobs_waits_for_those_that_have_not_ended(connection: Connection) -> None:
+    """What has ended it waits for no longer, and does not say so."""
+    run = a_run(connection, a_job("build"), a_job("lint"), a_job("deploy", ["build", "lint"]))
+    deploy = jobs_by_name(connection, run)["deploy"]
+    assert explain(deploy, (), what_holds(connection, run)) == "waits for build, lint"
+    agent = an_agent(connection)
+    build, lint = lease(connection, agent, free=2)
+    finish(connection, agent, build.attempt)
+    start(connection, agent, lint.attempt)
+    assert explain(deploy, (), what_holds(connection, run)) == "waits for lint"
 
 
 def test_a_job_gets_what_it_names_of_those_it_needs(connection: Connection) -> None:

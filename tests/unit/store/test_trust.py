@@ -175,7 +175,7 @@ def test_what_people_said_after_the_offer_was_made_holds(
     changed, other = an_agent(connection), an_agent(connection)
     run = a_run_of(connection, project)
     if change is None:
-        remove_agent(connection, changed)
+        remove_agent(connection, changed, "kim")
     else:
         change_agent(connection, changed, change, "kim")
     before = Taker(frozenset())

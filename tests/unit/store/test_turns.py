@@ -12,11 +12,13 @@ from tailrace.domain.states import AttemptState
 from tailrace.store import Store
 from tailrace.store.aborts import abort_run, attempts_to_abort
 from tailrace.store.leases import end_lapsed, find_lapsed
+from tailrace.store.run_names import run_names
 from tailrace.store.runs import create_run, get_run
 from tailrace.store.turns import turn_of
 from tests.unit.store.world import (
     a_job,
     a_plan,
+    a_project,
     an_agent,
     finish,
     lease,
@@ -85,9 +87,9 @@ def test_a_newer_run_supersedes_those_before_it(connection: Connection) -> None:
     third = run_of(connection, plan, concurrency=CANCEL)
     shown = get_run(connection, second)
     assert (shown.state, shown.reason) == ("aborted", "superseded_by")
-    assert shown.jobs[0].detail == f"superseded by run {third}"
+    assert shown.jobs[0].detail == f"superseded by run {run_names(connection, [third])[0]}"
     assert [(one.attempt_id, one.by) for one in attempts_to_abort(connection, agent)] == [
-        (held.attempt, f"run {second}")
+        (held.attempt, f"run {run_names(connection, [second])[0]}")
     ]
     assert lease(connection, agent, free=5) == [], "the first has not ended yet"
     finish(connection, agent, held.attempt, AttemptState.ABORTED)
@@ -104,6 +106,15 @@ def test_a_plan_may_have_a_few_runs_at_once(connection: Connection) -> None:
     assert [one.run for one in held] == runs[:2]
     finish(connection, agent, held[1].attempt)
     assert [one.run for one in lease(connection, agent, free=5)] == [runs[2]]
+
+
+def test_a_run_is_called_by_its_projects_name_and_its_number(connection: Connection) -> None:
+    """Its id is another number: the first run of a second project is not number 2."""
+    first, second = a_project(connection, "shop"), a_project(connection, "web")
+    one, other = a_plan(connection, first), a_plan(connection, second)
+    runs = [run_of(connection, plan) for plan in (one, one, other)]
+    assert run_names(connection, runs[::-1]) == ["web#1", "shop#2", "shop#1"]
+    assert run_names(connection, []) == []
 
 
 async def test_runs_that_come_at_once_take_turns_all_the_same(store: Store) -> None:

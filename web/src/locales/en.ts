@@ -70,6 +70,7 @@ const en = {
     output_invalid: "Outputs invalid",
     condition_not_met: "Condition not met",
     plan_invalid: "Plan invalid",
+    revision_missing: "No such revision",
     source_unreachable: "Source unreachable",
     artifacts: {
       missing: "No artifact",

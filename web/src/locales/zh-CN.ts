@@ -72,6 +72,7 @@ const zhCN: Messages = {
     output_invalid: "产出值无效",
     condition_not_met: "条件不满足",
     plan_invalid: "计划无效",
+    revision_missing: "没有该修订版本",
     source_unreachable: "无法访问代码仓库",
     artifacts: {
       missing: "没有产物",

@@ -1,0 +1,31 @@
+"""What people wanted of agents: each change with who and why, for as long as the agent is known, and after."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, insert, select
+
+from tailrace.domain.errors import NotFound
+from tailrace.domain.model import AgentChangeView
+from tailrace.store.clock import now_ms
+from tailrace.store.tables import agent as agents
+from tailrace.store.tables import agent_change as changes
+
+_NOTE = insert(changes).values(at=now_ms())
+
+
+def note_change(connection: Connection, agent_id: int, what: str, by: str, why: str | None) -> None:
+    """Write a change down."""
+    connection.execute(_NOTE, {"agent_id": agent_id, "what": what, "by": by, "why": why})
+
+
+def list_changes(
+    connection: Connection, agent_id: int, *, before: int | None = None, limit: int = 50
+) -> list[AgentChangeView]:
+    """The newest changes of an agent, newest first, with ids below `before`. Raises NotFound."""
+    if connection.execute(select(agents.c.id).where(agents.c.id == agent_id)).first() is None:
+        raise NotFound("agent", agent_id)
+    wanted = select(changes).where(changes.c.agent_id == agent_id)
+    if before is not None:
+        wanted = wanted.where(changes.c.id < before)
+    rows = connection.execute(wanted.order_by(changes.c.id.desc()).limit(limit))
+    return [AgentChangeView(id=row.id, what=row.what, by=row.by, why=row.why, at=row.at) for row in rows]
