@@ -172,7 +172,7 @@ async def test_what_people_changed_is_seen_without_a_wake(house: House) -> None:
     changed, removed = await house.agent("changed"), await house.agent("removed")
     change = AgentChange(labels=["prod"], mode=AgentMode.PAUSED, projects=[])
     await house.store.write(change_agent, changed.id, change, "kim")
-    await house.store.write(remove_agent, removed.id)
+    await house.store.write(remove_agent, removed.id, "Ada")
     changed.kept.heard = removed.kept.heard = True
     await house.settle(changed, removed)
     given = frozenset({"prod"})
