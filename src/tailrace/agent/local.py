@@ -122,7 +122,8 @@ class LocalRun:
                 if job.retry is not None and job.retry.delay_s:
                     self._viewer.notice(f"{job.name}: attempt {number} follows in {job.retry.delay_s} s")
                     with suppress(TimeoutError):
-                        await asyncio.wait_for(self._aborting.wait(), job.retry.delay_s)
+                        async with asyncio.timeout(job.retry.delay_s):
+                            await self._aborting.wait()
             return JobEnd(JobState.ABORTED, f"aborted by {self._aborted_by} before it began")
 
     async def _attempt(self, job: JobSpec, number: int) -> Finished:

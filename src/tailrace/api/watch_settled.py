@@ -100,7 +100,8 @@ class SettledStream:
                     await self._signal.wait()
                 case _:
                     try:
-                        await asyncio.wait_for(self._signal.wait(), quiet_at - clock())
+                        async with asyncio.timeout(quiet_at - clock()):
+                            await self._signal.wait()
                     except TimeoutError:
                         quiet_at = None
                         start = settler.settled

@@ -92,7 +92,8 @@ class Dispatcher:
         try:
             while True:
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._asked.wait(), SLOW_S)
+                    async with asyncio.timeout(SLOW_S):
+                        await self._asked.wait()
                 self._asked.clear()
                 try:
                     await self._lease_all()

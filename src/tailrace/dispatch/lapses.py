@@ -68,7 +68,8 @@ class LapseKeeper:
                 except Exception as error:
                     _log.error("leases could not be checked; trying again", error=str(error))
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(lapsed.wait(), self._tick_s)
+                    async with asyncio.timeout(self._tick_s):
+                        await lapsed.wait()
         finally:
             unsubscribe()
 

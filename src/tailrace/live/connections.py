@@ -114,7 +114,8 @@ class Connections:
             self._timer = None
         self._all(lambda connection: connection.close())
         try:
-            await asyncio.wait_for(self._empty.wait(), CLOSE_GRACE_S)
+            async with asyncio.timeout(CLOSE_GRACE_S):
+                await self._empty.wait()
         except TimeoutError:
             self._all(lambda connection: connection.abandon())
 

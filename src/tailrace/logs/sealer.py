@@ -128,7 +128,8 @@ class Sealer:
                 except Exception as error:
                     _log.error("logs could not be claimed for sealing; trying again", error=str(error))
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._asked.wait(), self._poll_s)
+                    async with asyncio.timeout(self._poll_s):
+                        await self._asked.wait()
                 self._asked.clear()
         finally:
             await self.close()

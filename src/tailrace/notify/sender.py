@@ -103,7 +103,8 @@ class Sender:
                     _log.error("notifications could not be claimed; trying again", error=str(error))
                 await asyncio.sleep(LEAST_S)
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._asked.wait(), SLOW_S)
+                    async with asyncio.timeout(SLOW_S):
+                        await self._asked.wait()
         finally:
             unsubscribe()
             for task in self._busy:

@@ -109,7 +109,8 @@ class Poller:
                 except Exception as error:
                     _log.error("triggers could not be looked at; trying again", error=str(error))
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._asked.wait(), wait_s)
+                    async with asyncio.timeout(wait_s):
+                        await self._asked.wait()
                 self._asked.clear()
         finally:
             unsubscribe()
