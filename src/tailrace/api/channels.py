@@ -27,7 +27,7 @@ from tailrace.store.channels import add_channel, change_channel, get_channel, li
 from tailrace.store.sealing import SealingKey
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
-Secrets = Annotated[dict[str, str], Field(max_length=5, repr=False)]
+Secrets = Annotated[dict[str, str], Field(max_length=5)]
 
 
 class ChannelWish(BaseModel):
@@ -37,7 +37,7 @@ class ChannelWish(BaseModel):
     name: Name
     project: RowId | None = None
     settings: ChannelSettings
-    secrets: Secrets = {}
+    secrets: Secrets = Field(default={}, repr=False)
 
 
 class ChannelChange(BaseModel):
@@ -46,7 +46,7 @@ class ChannelChange(BaseModel):
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
     name: Name | None = None
     settings: ChannelSettings | None = None
-    secrets: Secrets | None = None
+    secrets: Secrets | None = Field(default=None, repr=False)
     enabled: bool | None = None
 
 
