@@ -307,7 +307,10 @@ class Parent:
     def _give_up_place(self) -> None:
         if self._server is None:
             return  # given up before: the inode's number may be another socket's by now
-        with _place_lock(self._path), suppress(FileNotFoundError):
+        with (
+            suppress(FileNotFoundError),
+            _place_lock(self._path),
+        ):  # the folder may be gone: it is not made again
             if self._path.stat().st_ino == self._inode:  # else another version's parent has taken it
                 self._path.unlink()
 
@@ -332,7 +335,7 @@ class Parent:
 
 def _take_place(path: Path) -> socket.socket:
     """Listen on `path`, in place of another parent that may listen there: it keeps its connections."""
-    with _place_lock(path):
+    with _place_lock(path, os.O_CREAT):
         new = path.with_name(f".{path.name}.{os.getpid()}")
         server = listen(new)
         new.rename(path)
@@ -340,9 +343,9 @@ def _take_place(path: Path) -> socket.socket:
 
 
 @contextmanager
-def _place_lock(path: Path) -> Generator[None, None, None]:
-    """Held while the socket's place changes hands."""
-    fd = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+def _place_lock(path: Path, flags: int = 0) -> Generator[None, None, None]:
+    """Held while the socket's place changes hands; raises FileNotFoundError where there is none and `flags` do not make it."""
+    fd = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CLOEXEC | flags, 0o600)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX)
         yield

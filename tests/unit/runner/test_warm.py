@@ -127,6 +127,18 @@ async def test_asked_to_leave_it_is_gone_at_once(tmp_path: Path) -> None:
     assert not (tmp_path / "warm.sock").exists()
 
 
+async def test_a_parent_whose_folder_is_gone_makes_none(tmp_path: Path) -> None:
+    """Whoever removes an agent's folder is not disturbed by the parent that ends meanwhile."""
+    warm = WarmParent(tmp_path)
+    await warm.ensure()
+    pid = parent_of(tmp_path)
+    for entry in tmp_path.iterdir():
+        entry.unlink()
+    await warm.close(leave=False)
+    await until(lambda: ended(pid))
+    assert list(tmp_path.iterdir()) == []
+
+
 async def test_asked_to_leave_with_runners_it_makes_room(own: Bench, tmp_path: Path) -> None:
     """The next agent gets a new parent; the old one ends with its last runner."""
     bench, warm = own, own.warm
