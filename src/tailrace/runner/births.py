@@ -1,4 +1,4 @@
-"""Runners that begin their lives in their attempts' control groups, and those groups when they have ended."""
+"""Runners that begin their lives in a control group, and those groups when they have ended."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 
 from tailrace.runner.cgroup import ControlGroups
 from tailrace.runner.clone import fork_into
-from tailrace.runner.leaf import Leaf
+from tailrace.runner.leaf import BORN, Leaf
 
 
 class Births:
@@ -17,9 +17,9 @@ class Births:
         self._living: dict[int, Leaf] = {}
         self._left: list[Leaf] = []
 
-    def fork(self, name: str) -> tuple[int, Leaf | None]:
-        """As `os.fork`, with the child in the group `name`, or in none: it makes its own then. Raises OSError."""
-        leaf = self._groups.birthplace(name)
+    def fork(self) -> tuple[int, Leaf | None]:
+        """As `os.fork`, with the child in a group of its own, or in none: its attempts get theirs then. Raises OSError."""
+        leaf = self._groups.birthplace(f"{BORN}{os.urandom(6).hex()}")
         if leaf is None:
             return os.fork(), None
         try:

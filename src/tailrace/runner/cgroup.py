@@ -84,25 +84,25 @@ class ControlGroups:
 
     @classmethod
     @contextmanager
-    def of_agent(cls, agent_folder: Path, lives: Callable[[str], bool]) -> Generator[ControlGroups]:
+    def of_agent(cls, agent_folder: Path, used: Callable[[Path], bool]) -> Generator[ControlGroups]:
         """As `find`, without what dead runners left there; in the end the folders are removed, unless attempts live.
 
-        `lives` tells of an attempt's folder, by its name, whether its runner does.
+        `used` tells of a group whether a living runner's attempt has it.
         """
         groups, owner = cls.find(agent_folder), os.getpid()
-        groups.sweep(lives)
+        groups.sweep(used)
         try:
             yield groups
         finally:
             if os.getpid() == owner:  # not a process that was forked meanwhile
-                groups.sweep(lives)
+                groups.sweep(used)
                 groups.leave()
 
-    def sweep(self, lives: Callable[[str], bool]) -> None:
-        """End and remove the groups of attempts that have no living runner; `lives` tells of a folder's name."""
+    def sweep(self, used: Callable[[Path], bool]) -> None:
+        """End and remove the groups that no living runner's attempt has, and idle runners with them."""
         for branch in self.branches:
             for path in folders_in(branch.path):
-                if path.name != _ASIDE and not lives(path.name):
+                if path.name != _ASIDE and not used(path):
                     leaf = Leaf(path, branch.home)
                     leaf.kill()
                     leaf.remove()

@@ -14,6 +14,7 @@ import sys
 import traceback
 from collections.abc import Mapping
 from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import FrameType
@@ -26,12 +27,16 @@ from tailrace.prctl import adopt_orphans, hide_memory
 from tailrace.runner.births import Births
 from tailrace.runner.carry import carry
 from tailrace.runner.cgroup import ControlGroups
+from tailrace.runner.crew import Forked
 from tailrace.runner.edition import this_edition
 from tailrace.runner.folder import AttemptFolder
+from tailrace.runner.group import used_by_living
 from tailrace.runner.handover import take_from_pipe
+from tailrace.runner.leaf import Leaf
 from tailrace.runner.masking import Masker
-from tailrace.runner.parent import Forked, Parent
+from tailrace.runner.parent import Parent
 from tailrace.runner.service import Service
+from tailrace.runner.task import FREE, Task, next_task
 from tailrace.runner.trees import Undeletable, remove_tree
 
 _STAGE = ".rehearsal-"
@@ -48,10 +53,8 @@ def run(agent_folder: Path, service: Service | None = None, *, follows: bool = F
     os.chdir("/")
     adopt_orphans()  # those of a runner that was killed
 
-    def lives(name: str) -> bool:
-        return AttemptFolder(agent_folder / "attempts" / name).is_alive()
-
-    with ControlGroups.of_agent(agent_folder, lives) as groups:
+    used = partial(used_by_living, agent_folder / "attempts")
+    with ControlGroups.of_agent(agent_folder, used) as groups:
         _rehearse(agent_folder, groups)  # first: a loop that closes resets the signals that it used
         forked = _serve(agent_folder / "warm.sock", edition, groups, service, follows)
         if forked is not None:
@@ -96,27 +99,55 @@ def _noticed(_number: int, _frame: FrameType | None) -> None:
 
 
 def _become_runner(forked: Forked, groups: ControlGroups) -> NoReturn:
-    """In the forked child: leave everything of the parent behind and carry the attempt."""
+    """In the forked child: leave everything of the parent behind, and carry attempts, one after the other."""
     status = 1
-    secrets: dict[str, str] = {}
+    task: Task | None = forked.task
     try:
         os.setsid()
         for number in (signal.SIGHUP, signal.SIGCHLD, signal.SIGTERM):
             signal.signal(number, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        _redirect(forked.folder.errors)
         gc.enable()
         hide_memory()
-        if forked.secrets is not None:
-            secrets = take_from_pipe(forked.secrets)
-        asyncio.run(carry(forked.folder, forked.lock, secrets, groups, forked.leaf))
+        while task is not None:
+            task = _carry(task, groups, forked)
         status = 0
-    except BaseException as error:
-        _confess(error, secrets)
-    finally:  # the lock ends with the process: whoever finds it free finds the trace too
+    finally:  # the lock of an attempt that went wrong ends with the process: whoever finds it free finds the trace too
         with suppress(Exception):
             sys.stderr.flush()
         os._exit(status)
+
+
+def _carry(task: Task, groups: ControlGroups, runner: Forked) -> Task | None:
+    """Carry an attempt; the next task, None where there is none or this process has seen what another attempt must not.
+
+    Who had secrets in its memory gets no second task.
+    """
+    _redirect(task.folder.errors)
+    secrets: dict[str, str] = {}
+    try:
+        if task.secrets is not None:
+            secrets = take_from_pipe(task.secrets)
+        asyncio.run(carry(task.folder, task.lock, secrets, groups, runner.leaf))
+    except BaseException as error:
+        _confess(error, secrets)
+        raise SystemExit(1) from error
+    if task.secrets is not None or not _is_alone(runner.leaf):
+        return None
+    _redirect(Path(os.devnull))
+    with suppress(OSError):  # the parent is gone: so is the line
+        runner.line.send(FREE)
+    task.lock.release()
+    return next_task(runner.line)
+
+
+def _is_alone(leaf: Leaf | None) -> bool:
+    """Whether nothing is left of the attempt, and this process is still where it was born."""
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return leaf is None or leaf.members() == [os.getpid()]
+    return False
 
 
 def _confess(error: BaseException, secrets: Mapping[str, str]) -> None:

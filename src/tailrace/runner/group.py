@@ -12,7 +12,7 @@ from tailrace.domain.plan.model import NO_LIMITS, LimitsSpec
 from tailrace.domain.sizes import size_words
 from tailrace.runner.cgroup import Branch, ControlGroups
 from tailrace.runner.folder import AttemptFolder
-from tailrace.runner.leaf import Leaf
+from tailrace.runner.leaf import BORN, Leaf
 
 _PAGE = 4096
 _BATCH = 1 << 20  # the kernel counts in larger steps than pages
@@ -91,7 +91,8 @@ class Group:
     ) -> Self:
         """Make them, and note where, so that whoever finishes a dead runner's attempt finds them.
 
-        `born_in` is the one in which this process began its life; whoever bore it there removes it.
+        `born_in` is the one in which this process began its life, and in which its attempts' processes are, one attempt's after
+        the other's; whoever bore it there removes it.
         """
         wanted = {"memory": limits.memory, "pids": limits.processes, "cpu": limits.cpu}
         wanted = {controller: value for controller, value in wanted.items() if value is not None}
@@ -99,7 +100,7 @@ class Group:
             branch for branch in groups.branches if branch.version == 2 or branch.controllers & wanted.keys()
         ]
         used = used or list(groups.branches[:1])
-        places = {branch: branch.path / folder.path.name for branch in used}
+        places = {branch: _place(branch, folder, born_in) for branch in used}
         leaves: list[Leaf] = []
         doors: list[Door] = []
         held: dict[str, float] = {}
@@ -133,14 +134,11 @@ class Group:
     @classmethod
     def left_in(cls, folder: AttemptFolder) -> Self:
         """Those that a dead runner made, as far as they are still there."""
-        paths: list[Path] = []
-        with suppress(OSError):
-            text = folder.groups.read_text(encoding="utf-8", errors="surrogateescape")
-            paths = [Path(line) for line in text.splitlines()]
         ours = (
             path
-            for path in paths
-            if path.name == folder.path.name and path.parent.name.startswith("tailrace-")
+            for path in noted(folder)
+            if (path.name == folder.path.name or path.name.startswith(BORN))
+            and path.parent.name.startswith("tailrace-")
         )
         return cls(tuple(Leaf(path, path.parent.parent) for path in ours if path.exists()))
 
@@ -217,6 +215,31 @@ class Group:
     def _enter(self) -> None:
         for door in self._doors:
             door.enter()
+
+
+def noted(folder: AttemptFolder) -> list[Path]:
+    """The groups that an attempt's runner has noted, none where it has not come to that."""
+    try:
+        text = folder.groups.read_text(encoding="utf-8", errors="surrogateescape")
+    except OSError:
+        return []
+    return [Path(line) for line in text.splitlines()]
+
+
+def used_by_living(attempts: Path, group: Path) -> bool:
+    """Whether the group is one of a living runner's attempt, or may be: a runner that begins has noted nothing yet."""
+    for folder in map(AttemptFolder, attempts.iterdir() if attempts.exists() else ()):
+        if folder.is_alive():
+            groups = noted(folder)
+            if not groups or group in groups:
+                return True
+    return False
+
+
+def _place(branch: Branch, folder: AttemptFolder, born_in: Leaf | None) -> Path:
+    if born_in is not None and born_in.path.parent == branch.path:
+        return born_in.path
+    return branch.path / folder.path.name
 
 
 def _note(folder: AttemptFolder, places: Collection[Path]) -> None:

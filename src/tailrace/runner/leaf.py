@@ -12,6 +12,8 @@ from pathlib import Path
 REMOVE_PATIENCE_S = 5.0
 """A group can be removed when its processes are gone, a moment after SIGKILL, or later on a busy machine."""
 PERIOD_US = 100_000
+BORN = "runner-"
+"""Groups in which runners are born have names that begin so; those of one attempt have the name of its folder."""
 _NO_LIMIT = 1 << 62  # version 1 has no word for it
 _READ_BACK = {
     "memory": (("memory.max",), ("memory.limit_in_bytes",)),

@@ -16,35 +16,22 @@ import signal
 import socket
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import cast
 
-from tailrace.domain.errors import TailraceError
+from tailrace.domain.errors import Conflict, TailraceError
 from tailrace.runner.births import Births
+from tailrace.runner.crew import Crew, Forked
 from tailrace.runner.family import children_of
 from tailrace.runner.folder import AttemptFolder, RunnerLock
-from tailrace.runner.leaf import Leaf
 from tailrace.runner.service import END, HAS_PLACE, Service, start_successor
 from tailrace.runner.sockets import listen
+from tailrace.runner.task import Task
 
 FIRST_AGENT_S = 30.0
 """How long a new parent waits for its first agent."""
 _MAX_LINE = 64 * 1024
-
-
-@dataclass(frozen=True)
-class Forked:
-    """What a forked child is to do; `secrets` is the pipe that holds the job's, None where it wants none.
-
-    `leaf` is the control group in which it began, None where it has none yet.
-    """
-
-    folder: AttemptFolder
-    lock: RunnerLock
-    secrets: int | None
-    leaf: Leaf | None
 
 
 class Agent:
@@ -100,7 +87,6 @@ class Parent:
         self._follows = follows
         self._stack = stack
         self._edition = edition
-        self._births = births
         self._service = service
         self._stays = service is not None  # until another has its place
         self._after: socket.socket | None = None  # the line to that one
@@ -113,6 +99,7 @@ class Parent:
         for end in (self._wake, wake):
             end.setblocking(False)
             stack.enter_context(end)
+        self._crew = Crew(births, self._selector)
         signal.set_wakeup_fd(wake.fileno(), warn_on_full_buffer=False)
         self._selector.register(self._wake, selectors.EVENT_READ)
         self._server: socket.socket | None = _take_place(path)
@@ -121,7 +108,6 @@ class Parent:
         self._selector.register(self._server, selectors.EVENT_READ)
         stack.callback(self.close_server)
         self._agents: dict[int, Agent] = {}
-        self._runners: set[int] = set()
         self._successors: set[int] = set()
         self._met = service is not None
         if service is not None:
@@ -135,7 +121,7 @@ class Parent:
     def serve(self) -> Forked | None:
         """Serve until nobody needs this process any more: None; or, in a forked child: what it is to do."""
         while self._is_needed():
-            ready = self._selector.select(None if self._met else FIRST_AGENT_S)
+            ready = self._selector.select(self._crew.dismiss_idle() if self._met else FIRST_AGENT_S)
             if not ready and not self._met:
                 break
             for key, _ in ready:
@@ -144,6 +130,8 @@ class Parent:
                         self._wake.recv(4096)
                 elif key.fileobj is self._server:
                     self._accept()
+                elif key.data is self._crew:
+                    self._crew.hear(key.fd)
                 elif self._after is not None and key.fileobj is self._after:
                     self._hear_after(self._after)
                 elif self._before is not None and key.fileobj is self._before:
@@ -152,15 +140,18 @@ class Parent:
                 elif key.fd in self._agents:  # not what an earlier one of this round has closed
                     forked = self._hear(self._agents[key.fd])
                     if forked is not None:
-                        return forked
+                        return self._become(forked)
             self._reap()
+            if (forked := self._crew.carry_lost()) is not None:
+                return self._become(forked)
+        self._crew.close()
         self._give_up_place()
         return None
 
     def _is_needed(self) -> bool:
         if self._ending:
-            return bool(self._runners) or self._before is not None
-        return bool(self._agents or self._runners) or self._stays or not self._met
+            return bool(self._crew.busy) or self._before is not None
+        return bool(self._agents or self._crew.busy) or self._stays or not self._met
 
     def close_server(self) -> None:
         if self._server is not None:
@@ -188,7 +179,7 @@ class Parent:
             agent.connection.close()
             agent.close_passed()
             if self._follows and not self._agents:
-                self._abort_runners()
+                self._crew.abort()
             return None
         for line in lines:
             try:
@@ -198,12 +189,7 @@ class Parent:
                 continue
             if "start" in message:
                 secrets = agent.take_passed() if message.get("secrets") is True else None
-                forked = None
-                try:
-                    forked = self._start(agent, AttemptFolder(Path(str(message["start"]))), secrets)
-                finally:
-                    if secrets is not None and forked is None:
-                        os.close(secrets)
+                forked = self._start(agent, AttemptFolder(Path(str(message["start"]))), secrets)
                 if forked is not None:
                     return forked
             elif message.get("leave") is True:
@@ -215,46 +201,46 @@ class Parent:
         return None
 
     def _start(self, agent: Agent, folder: AttemptFolder, secrets: int | None) -> Forked | None:
-        """Fork a runner. The lock is taken before the fork, so that the runner is alive when the agent hears of it."""
-        if self._ending:
-            agent.answer(error="the warm parent was told to end")
-            return None
+        """Have an attempt carried. The lock is taken before, so that its runner is alive when the agent hears of it."""
         try:
-            lock = folder.take_lock(patience_s=0.2)
+            lock = self._lock(folder)
         except (TailraceError, OSError) as error:
+            if secrets is not None:
+                os.close(secrets)
             agent.answer(error=str(error))
             return None
         try:
-            pid, leaf = self._births.fork(folder.path.name)
+            carried = self._crew.carry(Task(folder, lock, secrets))
         except OSError as error:
-            lock.release()
             agent.answer(error=f"cannot fork: {error}")
             return None
-        if pid == 0:
-            for other in self._agents.values():
-                self._stack.enter_context(other.connection)
-                other.close_passed()
-            return Forked(folder, lock, secrets, leaf)
-        lock.release()
-        self._runners.add(pid)
+        if isinstance(carried, Forked):
+            return carried
         if self._ending:  # it was told while it forked
-            os.kill(pid, signal.SIGTERM)
-        agent.answer(pid=pid)
+            os.kill(carried, signal.SIGTERM)
+        agent.answer(pid=carried)
         return None
 
-    def _abort_runners(self) -> None:
-        """Let them record their end."""
-        for pid in self._runners:  # reaped by nobody else: the ids are still theirs
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGTERM)
+    def _lock(self, folder: AttemptFolder) -> RunnerLock:
+        if self._ending:
+            raise Conflict("the warm parent was told to end")
+        return folder.take_lock(patience_s=0.2)
+
+    def _become(self, forked: Forked) -> Forked:
+        """In the forked child: what is to be closed of the agents; the rest is in the stack."""
+        for other in self._agents.values():
+            self._stack.enter_context(other.connection)
+            other.close_passed()
+        return forked
 
     def _leave(self, agent: Agent) -> None:
         """Make room for another parent at once, and end with the last runner."""
         if not self._stays:
             self._make_room()
-        agent.answer(runners=len(self._runners))
+        agent.answer(runners=self._crew.busy)
 
     def _make_room(self) -> None:
+        self._crew.keep_nobody()
         if self._server is not None:
             self._give_up_place()
             self._selector.unregister(self._server)
@@ -300,9 +286,10 @@ class Parent:
         if self._ending:
             return
         self._ending = True
+        self._crew.keep_nobody()
         if self._service is not None:
             self._service.end()
-        self._abort_runners()
+        self._crew.abort()
 
     def _give_up_place(self) -> None:
         if self._server is None:
@@ -318,17 +305,16 @@ class Parent:
         reaped = False
         with suppress(ChildProcessError):
             while pid := os.waitpid(-1, os.WNOHANG)[0]:
-                self._runners.discard(pid)
                 self._successors.discard(pid)
-                self._births.ended(pid)
+                self._crew.ended(pid)
                 reaped = True
-        self._births.remove()
+        self._crew.remove_groups()
         if reaped:
             self._end_orphans()
 
     def _end_orphans(self) -> None:
         """Kill what a dead runner left: who is our child, and nobody that we started. Each that dies leaves its own children."""
-        for pid in children_of(os.getpid()) - self._runners - self._successors:
+        for pid in children_of(os.getpid()) - self._crew.pids - self._successors:
             with suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
 

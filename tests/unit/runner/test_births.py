@@ -13,6 +13,7 @@ from tailrace.domain.plan import RunStep
 from tailrace.runner.births import Births
 from tailrace.runner.cgroup import NO_CONTROL_GROUPS, ControlGroups
 from tailrace.runner.command import send_abort
+from tailrace.runner.group import noted
 from tests.support.control_groups import left_of, need_limits
 from tests.unit.runner.bench import Bench, inside, kill, parent_pid, until
 
@@ -31,8 +32,8 @@ async def test_a_runner_is_in_its_group_from_the_beginning(own: Bench, groups: C
     attempt = own.attempt("cat /proc/self/cgroup; sleep 1000", grace_s=0.1)
     pid = await own.start(attempt)
     place = Path("/proc", str(pid), "cgroup").read_text().splitlines()[-1]
-    assert place.endswith(f"/{attempt.folder.path.name}")
     await until(lambda: place.encode() in attempt.stdout)
+    assert place.endswith(f"/{noted(attempt.folder)[0].name}")
     assert pid in inside(attempt)
     assert await send_abort(attempt.folder, "kim")
     assert (await own.end(attempt)).outcome.state == "aborted"
@@ -46,7 +47,7 @@ async def test_steps_that_come_after_an_abort_are_in_the_group_too(own: Bench, g
     await own.start(attempt)
     await until(lambda: b"ready" in attempt.stdout)
     assert await send_abort(attempt.folder, "kim")
-    await until(lambda: f"/{attempt.folder.path.name}\n".encode() in attempt.stdout)
+    await until(lambda: f"/{noted(attempt.folder)[0].name}\n".encode() in attempt.stdout)
     await until(lambda: inside(attempt) == set(attempt.processes) != set())
     assert await send_abort(attempt.folder, "kim")
     await own.end(attempt)
@@ -84,7 +85,7 @@ async def test_a_runner_whose_parent_died_removes_its_group_itself(
 
 def test_without_control_groups_it_is_an_ordinary_fork() -> None:
     births = Births(NO_CONTROL_GROUPS)
-    pid, leaf = births.fork("attempt")
+    pid, leaf = births.fork()
     if pid == 0:
         os._exit(7)
     assert leaf is None
@@ -96,7 +97,7 @@ def test_the_forked_process_is_python_as_after_any_fork(own: Bench, groups: Cont
     births = Births(groups)
     random.seed(1)
     expected = random.Random(1).random()
-    pid, leaf = births.fork("1-cookie")
+    pid, leaf = births.fork()
     if pid == 0:
         done: list[int] = []
         thread = threading.Thread(target=done.append, args=(1,))

@@ -125,6 +125,7 @@ async def test_a_new_warm_parent_ends_what_dead_runners_left(own: Bench) -> None
     attempt.folder.remove()
     await own.carry(own.attempt("true"))
     assert sleeping(seconds) == []
+    await own.warm.close(leave=True)
     await until(lambda: left_of(own.folder) == [])
 
 

@@ -68,6 +68,7 @@ async def test_out_of_memory_is_named_with_its_limit_and_step(limiting: Bench) -
         ("two", "failed"),
         ("three", "skipped"),
     ]
+    await limiting.warm.close(leave=True)
     await until(lambda: left_of(limiting.folder) == [])
 
 
@@ -99,6 +100,7 @@ async def test_out_of_processes_is_named_with_its_limit_and_step(limiting: Bench
     )
     assert b"BlockingIOError" in attempt.stderr
     assert attempt.processes == []
+    await limiting.warm.close(leave=True)
     await until(lambda: left_of(limiting.folder) == [])
 
 
