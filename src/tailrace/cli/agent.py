@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from importlib import import_module
 from json import dumps
-from typing import Annotated
+from types import ModuleType
+from typing import Annotated, cast
 
 from cyclopts import Parameter
 
@@ -21,6 +23,7 @@ def agent(
 
     SIGINT (Ctrl-C) aborts its jobs; SIGTERM detaches: the jobs go on, and the next agent takes them up.
     """
+    _import_structlog()
     from tailrace.agent.labels import machine_labels
     from tailrace.agent.run import AgentConfig, run_agent
     from tailrace.cli.messages import configure_messages
@@ -56,6 +59,16 @@ def agent(
         warm_service=settings.warm_service,
     )
     return asyncio.run(run_agent(config))
+
+
+def _import_structlog() -> None:
+    """Without rich, which it takes for traces that it is not asked to draw: megabytes of a process that is to be small."""
+    known = sys.modules.get("rich")
+    sys.modules["rich"] = cast(ModuleType, None)  # how an import is refused
+    import_module("structlog")
+    del sys.modules["rich"]
+    if known is not None:
+        sys.modules["rich"] = known
 
 
 def agent_token(
