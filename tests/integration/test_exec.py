@@ -503,3 +503,48 @@ def test_parameters_have_their_defaults_and_answers_are_checked(desk: Desk) -> N
     status, _, said = desk.exec("--var", "A=z")
     assert status == 2
     assert "parameter A must be x or y; found 'z'; parameter B is missing, and has no default" in said
+
+
+def test_jobs_exchange_artifacts(desk: Desk) -> None:
+    """Those of the last attempt, with the right to be executed; `--artifacts` puts them somewhere, else they go with the run."""
+    desk.plan("""
+jobs:
+  build:
+    checkout: false
+    retry: {max: 1, on: [exit_code]}
+    steps:
+      - run: |
+          mkdir -p out/bin
+          touch "out/of $TAILRACE_ATTEMPT"
+          echo 'echo runs' > out/bin/tool
+          chmod +x out/bin/tool
+      - artifacts: [out]
+      - run: test "$TAILRACE_ATTEMPT" = 2
+  use:
+    needs: build
+    checkout: false
+    steps:
+      - artifacts: {from: build, paths: ["out/bin", "out/of*"], to: got}
+      - run: got/out/bin/tool; ls got/out
+""")
+    target = desk.repository.parent / "kept"
+    status, out, error = desk.exec("--artifacts", str(target))
+    assert status == 0, error
+    assert [line.partition("| ")[2] for line in out.splitlines()] == ["runs", "bin", "of 2"]
+    files = sorted(str(path.relative_to(target)) for path in target.rglob("*") if path.is_file())
+    assert files == ["build/out/bin/tool", "build/out/of 2"]
+    assert desk.left() == []
+
+
+def test_what_nobody_kept_cannot_be_fetched(desk: Desk) -> None:
+    """Unless the plan says that it is optional."""
+    desk.plan("""
+jobs:
+  build: {checkout: false, steps: [{run: echo built}]}
+  may: {needs: build, checkout: false, steps: [{artifacts: {from: build, optional: true}}]}
+  must: {needs: build, checkout: false, steps: [{artifacts: {from: build}}]}
+""")
+    status, _, error = desk.exec()
+    assert status == 1
+    assert "may    passed" in error
+    assert "job build has no artifact" in error

@@ -24,7 +24,8 @@ from tailrace.domain.wire import MAX_CHUNK_BYTES, MAX_CHUNK_SPANS
 from tailrace.runner.command import send_abort
 from tailrace.runner.folder import AttemptFolder
 from tailrace.runner.recover import finish_dead
-from tailrace.runner.trees import Undeletable
+from tailrace.runner.shelf import Shelf
+from tailrace.runner.trees import Undeletable, remove_tree
 from tailrace.runner.warm import RunnerNotStarted, WarmParent
 
 LOOK_S = 0.5
@@ -64,6 +65,9 @@ class LocalRun:
         self._begun: dict[asyncio.Task[JobEnd], str] = {}
         self._held: dict[str, _Held] = {}
         self._attempts = 0
+        self.artifacts = folder / "artifacts"
+        """What the jobs kept, in a folder for each."""
+        self.artifacts.mkdir()
         self._aborted_by: str | None = None
         self._aborting = asyncio.Event()
         self._aborts = 0
@@ -128,6 +132,8 @@ class LocalRun:
 
     async def _attempt(self, job: JobSpec, number: int) -> Finished:
         self._attempts += 1
+        if number > 1:
+            await asyncio.to_thread(remove_tree, Shelf(self.artifacts, job.name).path)
         lease = self._jobs.lease(job, self._attempts, number, os.urandom(16).hex())
         folder = AttemptFolder.create(self._folder / "attempts", lease)
         held = _Held(folder, Attempt(lease, folder))

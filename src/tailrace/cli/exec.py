@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Mapping
@@ -38,6 +39,7 @@ def exec_plan(
     revision: str | None = None,
     folder: Path | None = None,
     capacity: int | None = None,
+    artifacts: Path | None = None,
 ) -> int:
     """Run a plan file on this machine, without a server, with what agents run it with.
 
@@ -67,6 +69,8 @@ def exec_plan(
         The folder that is checked out; that of the plan file if not given.
     capacity:
         How many jobs at once; the number of processors if not given.
+    artifacts:
+        Where to put what the jobs kept, in a folder for each job; if not given, it goes with the run.
     """
     from tailrace.cli.messages import configure_messages
     from tailrace.cli.secret_files import read_secrets
@@ -87,7 +91,7 @@ def exec_plan(
     if not there.is_dir():
         raise CallFailed(f"--folder {there}: there is no such folder")
     places = capacity or os.cpu_count() or 1
-    return asyncio.run(_Exec(jobs, there, revision, variables, secrets.values, places).run())
+    return asyncio.run(_Exec(jobs, there, revision, variables, secrets.values, places, artifacts).run())
 
 
 @dataclass(frozen=True)
@@ -100,6 +104,7 @@ class _Exec:
     variables: Mapping[str, str]
     secrets: Mapping[str, str] = field(repr=False)
     places: int
+    artifacts: Path | None
 
     async def run(self) -> int:
         from tailrace.agent.local import LocalRun
@@ -118,6 +123,9 @@ class _Exec:
                 local = LocalRun(place, work, warm, viewer, self.places)
                 _heed_signals(local, viewer)
                 ends = await local.run()
+                if self.artifacts is not None:
+                    await asyncio.to_thread(_hand_over, local.artifacts, self.artifacts.absolute())
+                    viewer.notice(f"what the jobs kept is in {self.artifacts}")
             finally:
                 starting.cancel()
                 await asyncio.gather(starting, return_exceptions=True)
@@ -135,6 +143,14 @@ class _Exec:
             sources = take_snapshot(self.there, place / "mirrors", self.revision)
         project = Path(sources.repository).name or "/"
         return LocalWork(self.jobs, project, "exec", sources, self.variables, self.secrets)
+
+
+def _hand_over(kept: Path, target: Path) -> None:
+    """Raises CallFailed when they cannot be put there."""
+    try:
+        shutil.copytree(kept, target, dirs_exist_ok=True)
+    except (OSError, shutil.Error) as error:
+        raise CallFailed(f"--artifacts {target}: not all could be put there: {error}") from error
 
 
 def _heed_signals(local: LocalRun, viewer: ExecViewer) -> None:

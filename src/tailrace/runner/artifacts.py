@@ -28,9 +28,10 @@ from tailrace.domain.sizes import size_words
 from tailrace.domain.wire import faults_of
 from tailrace.inside import NotPlain, blocks, entries, reading, writing
 from tailrace.runner.calls import TOGETHER, CallCut, CallRefused, Calls
-from tailrace.runner.failure import failed, overdue
+from tailrace.runner.failure import StepFailed, failed, overdue
 from tailrace.runner.handover import Access
 from tailrace.runner.output import FULL
+from tailrace.runner.shelf import Shelf, Shelved
 from tailrace.runner.stop import Stop
 from tailrace.steps.artifacts import Selection
 
@@ -41,14 +42,20 @@ _SHOWN = 5
 _REFUSALS = {413: Reason.ARTIFACTS_TOO_LARGE, 500: Reason.ARTIFACTS_DAMAGED}
 Say = Callable[[str], None]
 T = TypeVar("T")
+F = TypeVar("F", Offered, Shelved)
 
 
 class ArtifactsPlace(NamedTuple):
-    """Whose artifacts: the attempt's, from or into its workspace; `access` is None where there is no server."""
+    """Whose artifacts: the attempt's, from or into its workspace.
+
+    `access` is None where there is no server; `shelves` is then where the run keeps its jobs' artifacts, None where it cannot.
+    """
 
     workspace: Path
     attempt: int
     access: Access | None
+    job: str = ""
+    shelves: Path | None = None
 
 
 async def move_artifacts(
@@ -96,7 +103,8 @@ async def _keep(step: ArtifactsStep, place: ArtifactsPlace, say: Say) -> None:
     total = sum(file.size for file in files)
     words = f"{_count(len(files), 'file')}, {size_words(total)}"
     if place.access is None:
-        say(f"there is no server to keep them: {words}, first {files[0].path}")
+        await _shelve(place, files, step.name)
+        say(f"kept {words}, for this run alone")
         return
     announcement = Announcement(files=tuple(files), keep_s=step.keep_s).model_dump_json().encode()
     async with Calls(place.access, place.attempt, say) as calls:
@@ -107,6 +115,22 @@ async def _keep(step: ArtifactsStep, place: ArtifactsPlace, say: Say) -> None:
         wanted = [kept for kept in Taken.model_validate_json(answer).files if kept.wanted]
         await _all(wanted, lambda kept: _send(calls, place.workspace, known[kept.path], kept, step.name))
     say(f"kept {words}")
+
+
+async def _shelve(place: ArtifactsPlace, files: Sequence[FileSpec], step: str) -> None:
+    if place.shelves is None:
+        raise failed(Reason.SETUP_FAILED, f"step '{step}': there is no server to keep the artifacts")
+    shelf = Shelf(place.shelves, place.job)
+    for file in files:
+        try:
+            if await shelf.keep(place.workspace, file):
+                continue
+            detail = f"step '{step}': {file.path} changed while it was being kept"
+        except OSError as error:
+            if error.errno in FULL:
+                raise failed(Reason.OUT_OF_DISK, f"step '{step}': {_told(error)}") from error
+            detail = f"step '{step}': {_told(error)}"
+        raise failed(Reason.ARTIFACTS_UNREADABLE, detail)
 
 
 async def _find(workspace: Path, selection: Selection, say: Say) -> list[str]:
@@ -200,27 +224,62 @@ async def _send(calls: Calls, workspace: Path, file: FileSpec, kept: Kept, step:
 
 async def _fetch(step: FetchStep, place: ArtifactsPlace, say: Say) -> None:
     if place.access is None:
+        await _take_from_shelf(step, place, say)
+        return
+    async with Calls(place.access, place.attempt, say) as calls:
+        offering = Offering.model_validate_json(await calls.call("GET", f"/of/{step.job}"))
+        files = _wanted(step, offering.files, place.workspace, say)
+        await _all(files, lambda file: _receive(calls, place.workspace, step, file))
+    _say_fetched(step, files, say)
+
+
+async def _take_from_shelf(step: FetchStep, place: ArtifactsPlace, say: Say) -> None:
+    if place.shelves is None:
         raise failed(
             Reason.SETUP_FAILED,
             f"step '{step.name}': there is no server from which to fetch the artifacts of {step.job}",
         )
-    async with Calls(place.access, place.attempt, say) as calls:
-        offering = Offering.model_validate_json(await calls.call("GET", f"/of/{step.job}"))
-        selection = Selection(step.paths) if step.paths else None
-        files = [file for file in offering.files if selection is None or selection.takes(file.path)]
-        for pattern in selection.unused if selection and files else ():
-            say(f"no artifact of job {step.job} matches {pattern}")
-        if not files:
-            which = f" that matches {', '.join(step.paths)}" if step.paths and offering.files else ""
-            words = f"job {step.job} has no artifact{which}"
-            if not step.optional:
-                raise failed(Reason.ARTIFACTS_MISSING, f"step '{step.name}': {words}")
-            say(f"{words}: nothing to fetch")
-            return
+    shelf = Shelf(place.shelves, step.job)
+    files = _wanted(step, shelf.files(), place.workspace, say)
+    for file in files:
+        path = _target(step, file)
+        try:
+            await shelf.bring(file.path, place.workspace, path)
+        except OSError as error:
+            raise _unwritten(step, path, error) from error
+    _say_fetched(step, files, say)
+
+
+def _wanted(step: FetchStep, offered: Sequence[F], workspace: Path, say: Say) -> list[F]:
+    """Those that the step means; none where it may go without. Raises StepFailed."""
+    selection = Selection(step.paths) if step.paths else None
+    files = [file for file in offered if selection is None or selection.takes(file.path)]
+    for pattern in selection.unused if selection and files else ():
+        say(f"no artifact of job {step.job} matches {pattern}")
+    if files:
+        _check_room(workspace, sum(file.size for file in files), step.name)
+        return files
+    which = f" that matches {', '.join(step.paths)}" if step.paths and offered else ""
+    words = f"job {step.job} has no artifact{which}"
+    if not step.optional:
+        raise failed(Reason.ARTIFACTS_MISSING, f"step '{step.name}': {words}")
+    say(f"{words}: nothing to fetch")
+    return []
+
+
+def _say_fetched(step: FetchStep, files: Sequence[Offered | Shelved], say: Say) -> None:
+    if files:
         total = sum(file.size for file in files)
-        _check_room(place.workspace, total, step.name)
-        await _all(files, lambda file: _receive(calls, place.workspace, step, file))
-    say(f"fetched {_count(len(files), 'file')}, {size_words(total)}, from job {step.job}")
+        say(f"fetched {_count(len(files), 'file')}, {size_words(total)}, from job {step.job}")
+
+
+def _target(step: FetchStep, file: Offered | Shelved) -> str:
+    return f"{step.to}/{file.path}" if step.to else file.path
+
+
+def _unwritten(step: FetchStep, path: str, error: OSError) -> StepFailed:
+    reason = Reason.OUT_OF_DISK if error.errno in FULL else Reason.ARTIFACTS_UNREADABLE
+    return failed(reason, f"step '{step.name}': {path} cannot be written: {_told(error)}")
 
 
 def _check_room(workspace: Path, total: int, step: str) -> None:
@@ -234,7 +293,7 @@ def _check_room(workspace: Path, total: int, step: str) -> None:
 
 
 async def _receive(calls: Calls, workspace: Path, step: FetchStep, file: Offered) -> None:
-    path = f"{step.to}/{file.path}" if step.to else file.path
+    path = _target(step, file)
     trouble = ""
     for _ in range(TRIES):
         try:
@@ -248,8 +307,7 @@ async def _receive(calls: Calls, workspace: Path, step: FetchStep, file: Offered
         except CallCut as error:
             trouble = str(error)
         except OSError as error:
-            reason = Reason.OUT_OF_DISK if error.errno in FULL else Reason.ARTIFACTS_UNREADABLE
-            raise failed(reason, f"step '{step.name}': {path} cannot be written: {_told(error)}") from error
+            raise _unwritten(step, path, error) from error
     raise failed(Reason.ARTIFACTS_DAMAGED, f"step '{step.name}': {path}: {trouble}")
 
 

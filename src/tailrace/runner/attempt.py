@@ -226,7 +226,13 @@ class Attempt:
         if step is None:
             return await self._check_out(index, name)
         if not isinstance(step, RunStep):
-            place = ArtifactsPlace(self._place.workspace, self._lease.attempt, self._access)
+            place = ArtifactsPlace(
+                self._place.workspace,
+                self._lease.attempt,
+                self._access,
+                self._lease.job.name,
+                self._folder.shelves,
+            )
             moved = await move_artifacts(step, place, self._stop, partial(self._output.say, index))
             give_to_owner(self._place.workspace)
             return 0 if moved else None

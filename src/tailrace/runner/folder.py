@@ -132,6 +132,12 @@ class AttemptFolder:
         return self.path.parent.parent / "workspaces"
 
     @property
+    def shelves(self) -> Path | None:
+        """Where a run without a server keeps its jobs' artifacts, None where there is one."""
+        place = self.path.parent.parent / "artifacts"
+        return place if place.is_dir() else None
+
+    @property
     def kept_name(self) -> Path:
         """The name that its workspace has in `workspaces`, where it works in one of those."""
         return self.path / "kept"

@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 
 from tailrace.domain.outcome import Reason
-from tailrace.domain.plan import ArtifactsStep, FetchStep
+from tailrace.domain.plan import ArtifactsStep, FetchStep, RunStep
 from tailrace.runner.artifacts import ArtifactsPlace, move_artifacts
 from tailrace.runner.failure import StepFailed
 from tailrace.runner.handover import Access, put_into_pipe, split_access, take_from_pipe, with_access
+from tailrace.runner.shelf import Shelf
 from tailrace.runner.stop import Stop
 from tests.unit.runner.bench import Bench
 
@@ -209,20 +210,33 @@ async def test_names_that_cannot_be_kept_are_told(tmp_path: Path) -> None:
     (tmp_path / "d").mkdir()
     (tmp_path / "d" / "a\\b").touch()
     (tmp_path / "f").touch()
-    place = ArtifactsPlace(tmp_path, 7, None)
+    (tmp_path / "shelves").mkdir()
+    place = ArtifactsPlace(tmp_path, 7, None, "job", tmp_path / "shelves")
     assert (await moved(ArtifactsStep(name="keep", paths=("f",)), place))[0]
     with pytest.raises(StepFailed, match=r"the file 'd/a\\\\b' cannot be kept: its name holds a backslash"):
         await moved(KEEP, place)
 
 
-async def test_a_runner_without_a_server_says_what_it_would_keep(bench: Bench) -> None:
-    """As in a run of one's own machine: the step passes; to fetch something fails."""
-    made = bench.attempt("echo one > f; ln -s f l", steps=(KEEP,))
-    assert (await bench.carry(made)).outcome.state == "passed"
-    assert "there is no server to keep them: 1 file, 4 bytes, first f" in made.system
+async def test_without_a_server_the_run_keeps_them_itself(own: Bench) -> None:
+    """Where it has a place for them; a name with a slash or dots leads nowhere else."""
+    made = own.attempt("echo one > f; ln -s f l", steps=(KEEP,))
+    assert (await own.carry(made)).outcome.reason == "setup_failed"
+    (own.folder / "artifacts").mkdir()
+    made = own.attempt("echo one > f; ln -s f l", steps=(KEEP,))
+    assert (await own.carry(made)).outcome.state == "passed"
+    assert "kept 1 file, 4 bytes, for this run alone" in made.system
     assert "left out: 'l' is a link, which is not followed" in made.system
-    made = bench.attempt("true", steps=(FETCH,))
-    assert (await bench.carry(made)).outcome.reason == "setup_failed"
+    made = own.attempt("true", steps=(FetchStep(name="fetch", job="test"), RunStep(name="look", run="cat f")))
+    assert (await own.carry(made)).outcome.state == "passed"
+    assert made.stdout == b"one\n"
+    made = own.attempt("true", steps=(FETCH,))
+    assert (await own.carry(made)).outcome.reason == "artifacts.missing"
+
+
+@pytest.mark.parametrize("job", ["..", ".", "...", "../other", "a/b", "/tmp"])
+def test_a_shelf_is_a_folder_of_its_own(tmp_path: Path, job: str) -> None:
+    place = Shelf(tmp_path, job).path
+    assert place.resolve().parent == place.parent == tmp_path.resolve()
 
 
 async def test_no_step_gets_the_runners_token(bench: Bench) -> None:
