@@ -10,6 +10,7 @@ has_chinese_font() {
     ls /usr/share/fonts/*/noto/NotoSansCJK-* >/dev/null 2>&1 && return
     command -v fc-list >/dev/null && [ -n "$(fc-list :lang=zh-cn | head -n 1)" ]
 }
+has_nspawn() { command -v systemd-nspawn >/dev/null; }
 has_git() { command -v git >/dev/null; }
 has_subversion() { command -v svn >/dev/null && command -v svnserve >/dev/null; }
 has_make() { command -v make >/dev/null; }
@@ -33,6 +34,7 @@ has_make || need make "everything"
 has_python || need python3-venv "everything: Python 3.11 or newer with venv and ensurepip"
 has_postgresql || need postgresql "the store's tests on a real PostgreSQL (the server's programs; no server needs to run)"
 has_chromium || need chromium "the tests of the page in a real browser"
+has_nspawn || need systemd-container "the tests of the units, in a systemd of their own"
 has_chinese_font || need fonts-noto-cjk "the pictures of the page in Chinese"
 [ -n "$packages" ] || exit 0
 
