@@ -1,6 +1,6 @@
 import { createPinia } from "pinia";
 import { createApp, ref, watch } from "vue";
-import { Api } from "./api/client";
+import { createApi } from "./api/client";
 import App from "./App.vue";
 import { LiveConnection, type ConnectionState, type Socket } from "./live/connection";
 import { createLocales } from "./locales";
@@ -23,7 +23,7 @@ watch(
 app.use(locales);
 
 const router = createPageRouter();
-const api = new Api("", () => {
+const api = createApi("", () => {
   const session = useSession();
   if (!session.user) return;
   session.lost();

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, it } from "vitest";
 // @ts-expect-error The fake server is plain JavaScript.
 import { startFakeServer } from "../../dev/fake-server.mjs";
-import { Api } from "../../src/api/client";
+import { createApi, type Api } from "../../src/api/client";
 import { LogLoader } from "../../src/console/log-loader";
 import { LogModel } from "../../src/console/log-model";
 import { decodeBytes } from "../../src/live/decode";
@@ -20,7 +20,7 @@ let id: number;
 
 beforeEach(async () => {
   server = await startFakeServer({ seed: false });
-  api = new Api(server.url);
+  api = createApi(server.url);
   globalThis.fetch = (input, init) => real(input, { ...init, headers: { ...init?.headers, Authorization: "Bearer fake" } });
   id = server.world.start({ kind: "quiet" }).jobs[0]!.attempts[0]!.log;
   log = server.world.logs.get(id)!;

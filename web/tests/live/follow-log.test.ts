@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, it } from "vitest";
 // @ts-expect-error The fake server is plain JavaScript.
 import { startFakeServer } from "../../dev/fake-server.mjs";
-import { Api } from "../../src/api/client";
+import { createApi, type Api } from "../../src/api/client";
 import { Backoff } from "../../src/live/backoff";
 import { LiveConnection, type Socket } from "../../src/live/connection";
 import { LogFollower, type FollowOptions } from "../../src/live/follow-log";
@@ -28,7 +28,7 @@ let api: Api;
 
 beforeEach(async () => {
   server = await startFakeServer({ seed: false });
-  api = new Api(server.url);
+  api = createApi(server.url);
   // What the browser does with its cookie.
   globalThis.fetch = (input, init) => real(input, { ...init, headers: { ...init?.headers, ...AUTHORIZATION } });
   connection = new LiveConnection({

@@ -1,0 +1,38 @@
+const agents = {
+  agents: {
+    title: "Agents",
+    labels: "Labels",
+    busyOf: "{busy} of {capacity} places taken",
+    machine: "Machine",
+    processors: "{count} processor | {count} processors",
+    memory: "{size} of memory",
+    disk: "{size} of disk",
+    notToldYet: "Not told yet",
+    tools: "Tools",
+    load: "Load",
+    wanting: "{count} process wants to run | {count} processes want to run",
+    wantingHint: "Mean of the last minute",
+    overloaded: "more than it has processors",
+    memoryFree: "{size} of memory free",
+    diskFree: "{size} of disk free",
+    address: "Address",
+    version: "Version",
+    seen: "Last seen",
+    trouble: "Trouble",
+    standing: { active: "Takes work", paused: "Paused", draining: "Draining", drained: "Drained" },
+    by: "by {who}",
+    actions: { active: "Resume", paused: "Pause", draining: "Drain" },
+    ask: { active: "Resume {name}?", paused: "Pause {name}?", draining: "Drain {name}?" },
+    explain: {
+      active: "It gets work again.",
+      paused: "It gets no more work until somebody resumes it. What it does goes on.",
+      draining: "It gets no more work, because it is to go. What it does goes on; it is drained when nothing of that is left.",
+    },
+    why: "Why (others can read it)",
+    now: "{name}: {standing}",
+    empty: "No agents yet",
+    emptyHint: "An agent connects out to this server and executes jobs. `tailrace up` brings one along.",
+  },
+};
+
+export default agents;

@@ -1,0 +1,26 @@
+import agents from "./agents";
+import console from "./console";
+import deliveries from "./deliveries";
+import notifications from "./notifications";
+import plans from "./plans";
+import runs from "./runs";
+import secrets from "./secrets";
+import shell from "./shell";
+import states from "./states";
+import triggers from "./triggers";
+
+const en = {
+  ...shell,
+  ...states,
+  ...runs,
+  ...console,
+  ...plans,
+  ...triggers,
+  ...deliveries,
+  ...notifications,
+  ...secrets,
+  ...agents,
+};
+
+export default en;
+export type Messages = typeof en;
