@@ -74,6 +74,24 @@ def test_answers_that_were_not_asked_for_are_refused(
     answer = home.client.post("/api/runs", json={"plan": plan, "parameters": answers})
     if answer.status_code == 400:
         assert answer.json()["detail"] == why
+        for fault in answer.json().get("errors", []):
+            name = fault["place"].removeprefix("parameters.")
+            assert why == f"parameter {name} {fault['message']}"
         return
     shown = home.wait_state(answer.json()["id"], *ENDED)
     assert (shown["state"], shown["reason"], shown["detail"]) == ("failed", "parameters_invalid", why)
+
+
+def test_a_plan_tells_what_it_asks(home: House, plan: int) -> None:
+    """In its order; a plan in the repository as soon as it was read once."""
+    told = home.get(f"/api/plans/{plan}/parameters")
+    if told["version"] is None:
+        assert told["items"] == []
+        home.wait_state(home.run(plan, parameters={"LEVEL": "low", "OTP": SECRET}), "passed")
+        told = home.get(f"/api/plans/{plan}/parameters")
+    assert told["version"] == 1
+    assert [(one["name"], one["kind"], one["default"], one["choices"]) for one in told["items"]] == [
+        ("LEVEL", "choice", None, ["low", "high"]),
+        ("DRY", "boolean", "true", []),
+        ("OTP", "secret", None, []),
+    ]

@@ -30,6 +30,7 @@ from tailrace.api.notifications import notifications_router, rules_router
 from tailrace.api.page import page_routes
 from tailrace.api.pauses import pauses_router
 from tailrace.api.plan_checks import plan_checks_router
+from tailrace.api.plan_parameters import plan_parameters_router
 from tailrace.api.plan_versions import plan_versions_router
 from tailrace.api.plans import plans_router
 from tailrace.api.problems import handle_problems, problem
@@ -132,6 +133,7 @@ def create_app(parts: Parts, lifespan: Lifespan) -> App:
         plan_checks_router(desk.store, desk.lease_ms),
         plans_router(desk.store),
         plan_versions_router(desk.store),
+        plan_parameters_router(desk.store),
         secrets_router(desk.store, parts.key),
         runs_router(parts.runs, desk.store),
         variables_router(desk.store),

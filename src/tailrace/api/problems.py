@@ -92,7 +92,7 @@ def handle_problems(app: FastAPI) -> None:
 
     async def refused(_request: Request, error: Exception) -> Response:
         status = next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
-        return problem(status, str(error))
+        return problem(status, str(error), errors=list(error.errors) if isinstance(error, Invalid) else None)
 
     async def no_room(_request: Request, error: Exception) -> Response:
         assert isinstance(error, Crowded)

@@ -29,8 +29,11 @@ class SessionWish(BaseModel):
 
 
 class Identity(BaseModel):
+    """Who asks; the server's `version`, and the `url` under which people and forges reach it."""
+
     name: str
     version: str
+    url: str
 
 
 class CodeWish(BaseModel):
@@ -75,12 +78,12 @@ def sessions_router(store: Store, url: str) -> APIRouter:
             samesite="strict",
             secure=url.startswith("https://"),
         )
-        return Identity(name=name, version=__version__)
+        return Identity(name=name, version=__version__, url=url)
 
     @router.get("/api/session")
     async def who_am_i(request: Request) -> Identity:
         """Who the caller is."""
-        return Identity(name=request.state.name, version=__version__)
+        return Identity(name=request.state.name, version=__version__, url=url)
 
     @router.delete("/api/session", status_code=204)
     async def sign_out(request: Request, response: Response) -> None:

@@ -45,7 +45,7 @@ class Conflict(TailraceError):
 
 
 class Invalid(TailraceError):
-    """The input is wrong; `errors` holds places, each with line, column and message, where there are any."""
+    """The input is wrong; `errors` says of each part of it that is, where there are any: its `place` and a `message`."""
 
     def __init__(self, message: str, errors: tuple[dict[str, object], ...] = ()) -> None:
         super().__init__(message)

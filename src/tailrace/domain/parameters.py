@@ -84,20 +84,21 @@ def resolve(parameters: Mapping[str, Parameter], given: Mapping[str, str], *, as
     """
     texts: dict[str, str] = {}
     secrets: list[str] = []
-    faults: list[str] = []
+    faults: dict[str, str] = {}
     for name, parameter in parameters.items():
         text = given.get(name, parameter.default)
         if text is None:
             if asked and parameter.kind != "secret":
-                faults.append(f"parameter {name} is missing, and has no default{_about(parameter)}")
+                faults[name] = "is missing, and has no default"
         elif (fault := fault_of(parameter, text)) is not None:
-            faults.append(f"parameter {name} {fault}{_about(parameter)}")
+            faults[name] = fault
         elif parameter.kind == "secret":
             secrets.append(name)
         else:
             texts[name] = text
     if faults:
-        raise Invalid("; ".join(faults))
+        said = (f"parameter {name} {fault}{_about(parameters[name])}" for name, fault in faults.items())
+        raise Invalid("; ".join(said), tuple(_at(name, fault) for name, fault in faults.items()))
     return Values(texts, tuple(secrets))
 
 
@@ -112,6 +113,10 @@ def check_names(parameters: Mapping[str, Parameter], names: Mapping[str, object]
     if unknown:
         known = f"it has {', '.join(parameters)}" if parameters else "it has none"
         raise Invalid(f"the plan has no parameter {unknown[0]}; {known}")
+
+
+def _at(name: str, fault: str) -> dict[str, object]:
+    return {"place": f"parameters.{name}", "message": fault}
 
 
 def _about(parameter: Parameter) -> str:

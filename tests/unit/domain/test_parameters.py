@@ -92,6 +92,10 @@ def test_defaults_are_filled_in_and_all_faults_are_told() -> None:
     assert str(caught.value) == (
         "parameter A is missing, and has no default (which one); parameter B must be true or false; found 'no'"
     )
+    assert caught.value.errors == (
+        {"place": "parameters.A", "message": "is missing, and has no default"},
+        {"place": "parameters.B", "message": "must be true or false; found 'no'"},
+    )
     with pytest.raises(Invalid, match="the plan has no parameter X; it has A, B, S"):
         check_names(asked, {"X": "1"})
 
