@@ -1,13 +1,18 @@
 import { createRouter, createWebHistory, type Router } from "vue-router";
 import AgentsPage from "./agents/AgentsPage.vue";
+import ApprovalsPage from "./approvals/ApprovalsPage.vue";
 import DeliveriesPage from "./deliveries/DeliveriesPage.vue";
 import DeliveryPage from "./deliveries/DeliveryPage.vue";
 import RefusalsPage from "./deliveries/RefusalsPage.vue";
+import WebhooksPage from "./hooks/WebhooksPage.vue";
 import ChannelsPage from "./notifications/ChannelsPage.vue";
 import OutboxPage from "./notifications/OutboxPage.vue";
 import RulesPage from "./notifications/RulesPage.vue";
 import PlansPage from "./plans/PlansPage.vue";
 import VersionsPage from "./plans/VersionsPage.vue";
+import BadgesPage from "./projects/BadgesPage.vue";
+import EnvironmentsPage from "./projects/EnvironmentsPage.vue";
+import SettingsPage from "./projects/SettingsPage.vue";
 import RunPage from "./runs/RunPage.vue";
 import RunsPage from "./runs/RunsPage.vue";
 import LoginPage from "./session/LoginPage.vue";
@@ -29,6 +34,11 @@ export function createPageRouter(): Router {
       { path: "/runs/:run(\\d+)/jobs/:job(\\d+)", name: "job", component: RunPage },
       { path: "/plans", name: "plans", component: PlansPage },
       { path: "/plans/:plan(\\d+)/versions", name: "versions", component: VersionsPage },
+      { path: "/projects/:project(\\d+)", name: "project", component: SettingsPage },
+      { path: "/projects/:project(\\d+)/webhooks", name: "webhooks", component: WebhooksPage },
+      { path: "/projects/:project(\\d+)/environments", name: "environments", component: EnvironmentsPage },
+      { path: "/projects/:project(\\d+)/badges", name: "badges", component: BadgesPage },
+      { path: "/approvals", name: "approvals", component: ApprovalsPage },
       { path: "/triggers", name: "triggers", component: TriggersPage },
       { path: "/deliveries", name: "deliveries", component: DeliveriesPage },
       { path: "/deliveries/refusals", name: "refusals", component: RefusalsPage },

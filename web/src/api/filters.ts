@@ -15,6 +15,12 @@ export interface DeliveryFilter {
   cursor?: Cursor;
 }
 
+export interface ApprovalFilter {
+  project?: string;
+  state?: string;
+  cursor?: Cursor;
+}
+
 export interface NotificationFilter {
   state?: string;
   channel?: string;

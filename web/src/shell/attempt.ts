@@ -73,6 +73,8 @@ export function sortFaults(
 function pathOf(place: string): string {
   const parts = place.split(".");
   if (parts[0] === "body") parts.shift();
+  // What is only tried is a part of the request, and is the whole of it when it is kept.
+  if (parts[0] === "hook") parts.shift();
   if (parts[0] === "settings" && parts.length > 1) parts.splice(0, 2);
   return parts.join(".");
 }

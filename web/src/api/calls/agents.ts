@@ -1,5 +1,5 @@
-import type { Http } from "../http";
-import type { Agent, AgentMode } from "../types";
+import { query, type Http } from "../http";
+import type { Agent, AgentChange, AgentMode, Cursor, Page } from "../types";
 
 /** Agents. */
 export const agentCalls = (http: Http) => ({
@@ -7,4 +7,7 @@ export const agentCalls = (http: Http) => ({
   /** Give an agent work, or none; `why` may be empty. */
   setAgentMode: (id: number, mode: AgentMode, why: string): Promise<Agent> =>
     http.patch(`/api/agents/${id}`, { mode, why: why || null }),
+  /** What people wanted of it, newest first. */
+  agentChanges: (id: number, cursor: Cursor | null = null): Promise<Page<AgentChange>> =>
+    http.get(`/api/agents/${id}/changes${query({ limit: 20, cursor: cursor ?? "" })}`),
 });

@@ -1,5 +1,5 @@
 import { query, type Http } from "../http";
-import type { Plan, PlanDifference, PlanDraft, PlanVersion } from "../types";
+import type { Plan, PlanDifference, PlanDraft, PlanParameters, PlanVersion } from "../types";
 
 /** Plans and their versions. */
 export const planCalls = (http: Http) => ({
@@ -8,6 +8,7 @@ export const planCalls = (http: Http) => ({
   addPlan: (draft: PlanDraft): Promise<Plan> => http.post("/api/plans", draft),
   changePlan: (id: number, draft: Pick<PlanDraft, "name" | "definition">): Promise<Plan> =>
     http.put(`/api/plans/${id}`, draft),
+  parameters: (plan: number): Promise<PlanParameters> => http.get(`/api/plans/${plan}/parameters`),
   removePlan: (id: number): Promise<void> => http.delete(`/api/plans/${id}`),
   removedPlans: (): Promise<Plan[]> => http.all("/api/plans", { removed: 1 }),
   restorePlan: (id: number): Promise<Plan> => http.post(`/api/plans/${id}/restore`),

@@ -46,3 +46,12 @@ export interface Load {
   memory_free: number;
   disk_free: number;
 }
+
+/** What somebody wanted of an agent, in words. */
+export interface AgentChange {
+  id: number;
+  what: string;
+  by: string;
+  why: string | null;
+  at: string;
+}

@@ -30,6 +30,8 @@ export interface ProblemBody {
 export interface Session {
   name: string;
   version: string;
+  /** Where people and forges reach the server; not told by older ones. */
+  url?: string;
 }
 
 export interface Archive {

@@ -1,7 +1,9 @@
 /** The shapes of the REST API. Ids are integers, times are ISO 8601 UTC with milliseconds. */
 export type * from "./agents";
+export type * from "./approvals";
 export type * from "./base";
 export type * from "./deliveries";
+export type * from "./hooks";
 export type * from "./logs";
 export type * from "./notifications";
 export type * from "./plans";

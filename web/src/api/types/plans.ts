@@ -33,3 +33,24 @@ export interface PlanDraft {
   definition?: string;
   path?: string;
 }
+
+export type ParameterKind = "string" | "choice" | "boolean" | "number" | "secret";
+
+/** What a plan asks whoever starts a run. */
+export interface Parameter {
+  name: string;
+  kind: ParameterKind;
+  description: string;
+  /** Null: it must be answered, unless it is secret. */
+  default: string | null;
+  choices: string[];
+  /** Bounds of a number. */
+  least: number | null;
+  most: number | null;
+}
+
+export interface PlanParameters {
+  /** The plan's version that asks; null: a plan in the repository that was never read. */
+  version: number | null;
+  items: Parameter[];
+}

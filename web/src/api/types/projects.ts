@@ -12,3 +12,16 @@ export interface ProjectDraft {
   repository: string;
   webhook_secret?: string;
 }
+
+/** What is left out stays; a null secret is taken away. */
+export interface ProjectChange {
+  name?: string;
+  repository?: string;
+  webhook_secret?: string | null;
+}
+
+/** A picture of how the newest run ended, which anybody who has its address can see. */
+export interface Badge {
+  url: string;
+  markdown: string;
+}

@@ -43,6 +43,7 @@ export interface RunDraft {
   plan: number;
   revision?: string;
   variables?: Record<string, string>;
+  parameters?: Record<string, string>;
 }
 
 export interface Job {

@@ -5,6 +5,7 @@ export type StepState = "waiting" | "running" | "passed" | "failed" | "aborted" 
 export type LogState = "open" | "closed" | "sealed" | "truncated" | "removed";
 export type AgentState = "online" | "offline";
 export type DeliveryState = "accepted" | "ignored" | "invalid";
+export type ApprovalState = "open" | "approved" | "rejected" | "withdrawn";
 export type NotificationState = "pending" | "sent" | "failed" | "unsure";
 
 export type AnyState =
@@ -14,4 +15,5 @@ export type AnyState =
   | StepState
   | AgentState
   | DeliveryState
+  | ApprovalState
   | NotificationState;

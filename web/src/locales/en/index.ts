@@ -1,8 +1,11 @@
 import agents from "./agents";
+import approvals from "./approvals";
 import console from "./console";
 import deliveries from "./deliveries";
+import hooks from "./hooks";
 import notifications from "./notifications";
 import plans from "./plans";
+import projects from "./projects";
 import runs from "./runs";
 import secrets from "./secrets";
 import shell from "./shell";
@@ -15,6 +18,9 @@ const en = {
   ...runs,
   ...console,
   ...plans,
+  ...projects,
+  ...approvals,
+  ...hooks,
   ...triggers,
   ...deliveries,
   ...notifications,

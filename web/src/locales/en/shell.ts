@@ -1,6 +1,7 @@
 const shell = {
   app: {
     runs: "Runs",
+    approvals: "Approvals",
     plans: "Plans",
     agents: "Agents",
     search: "Search",

@@ -1,9 +1,12 @@
 import type { Messages } from "../en";
 import agents from "./agents";
+import approvals from "./approvals";
 import console from "./console";
 import deliveries from "./deliveries";
+import hooks from "./hooks";
 import notifications from "./notifications";
 import plans from "./plans";
+import projects from "./projects";
 import runs from "./runs";
 import secrets from "./secrets";
 import shell from "./shell";
@@ -16,6 +19,9 @@ const zhCN: Messages = {
   ...runs,
   ...console,
   ...plans,
+  ...projects,
+  ...approvals,
+  ...hooks,
   ...triggers,
   ...deliveries,
   ...notifications,

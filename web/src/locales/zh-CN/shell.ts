@@ -3,6 +3,7 @@ import type en from "../en/shell";
 const shell: typeof en = {
   app: {
     runs: "运行",
+    approvals: "审批",
     plans: "计划",
     agents: "代理",
     search: "搜索",
