@@ -31,3 +31,15 @@ it("the browser's first language that we speak is taken", () => {
   expect(preferredLocale(["en-GB", "zh"])).toBe("en");
   expect(preferredLocale(["fr"])).toBe("en");
 });
+
+it("every message that the page names is there", () => {
+  const known = flatten(en);
+  const sources = import.meta.glob<string>("../../src/**/*.{vue,ts}", { query: "?raw", import: "default", eager: true });
+  const missing: string[] = [];
+  for (const [file, text] of Object.entries(sources)) {
+    for (const [, key] of text.matchAll(/\bt\(\s*["']([\w.]+)["']/g)) {
+      if (!known.has(key!)) missing.push(`${file}: ${key}`);
+    }
+  }
+  expect(missing).toEqual([]);
+});

@@ -29,8 +29,8 @@ const projects = {
     branchHint: "Empty: the newest run of any branch.",
     whole: "{name}, all plans",
     picture: "Badge of {name}",
-    markdown: "Markdown of {name}",
-    address: "Address of the picture of {name}",
+    markdown: "Markdown",
+    address: "Address of the picture",
   },
 };
 

@@ -21,14 +21,14 @@ const agents: typeof en = {
     version: "版本",
     seen: "最近在线",
     trouble: "故障",
-    standing: { active: "接受作业", paused: "已暂停", draining: "正在排空", drained: "已排空" },
+    standing: { active: "接受任务", paused: "已暂停", draining: "正在排空", drained: "已排空" },
     by: "操作者：{who}",
     actions: { active: "恢复", paused: "暂停", draining: "排空" },
     ask: { active: "恢复 {name}？", paused: "暂停 {name}？", draining: "排空 {name}？" },
     explain: {
-      active: "它将重新得到作业。",
-      paused: "在有人恢复它之前，它不再得到新作业。正在执行的作业会继续。",
-      draining: "它即将下线，不再得到新作业。正在执行的作业会继续；全部结束后即为已排空。",
+      active: "它将重新得到任务。",
+      paused: "在有人恢复它之前，它不再得到新任务。正在执行的任务会继续。",
+      draining: "它即将下线，不再得到新任务。正在执行的任务会继续；全部结束后即为已排空。",
     },
     why: "理由（其他人可见）",
     now: "{name}：{standing}",
@@ -37,7 +37,7 @@ const agents: typeof en = {
     noHistory: "还没有人更改过它。",
     older: "显示更早的变更",
     empty: "还没有代理",
-    emptyHint: "代理主动连接到此服务器并执行作业。`tailrace up` 会自带一个。",
+    emptyHint: "代理主动连接到此服务器并执行任务。`tailrace up` 会自带一个。",
   },
 };
 

@@ -3,6 +3,7 @@ import type en from "../en/hooks";
 const hooks: typeof en = {
   hooks: {
     secretFresh: "已保存。请立即填入发送方：它不会再次显示。",
+    secretNew: "新密钥",
     secretKept: "已保存密钥，不会显示给任何人。",
     secretMissing: "没有密钥时，此项目不接收 Webhook。",
     secretSet: "设置密钥",
@@ -27,9 +28,9 @@ const hooks: typeof en = {
     genericHint: "以 POST 发送 JSON 或表单。发送方用 X-Tailrace-Token 或 Authorization: Bearer 给出密钥，或在 X-Tailrace-Signature 中给出正文的 HMAC，或按 Standard Webhooks 签名。",
     example: "例如",
     reading: "任意发送方的 Webhook 如何读取",
-    readingHint: "此处留空时，按常用名称从内容中读取。路径写法同 JMESPath：head.commit.id、commits[0].id，固定文本写作 'main'；可能找不到内容的路径以 || '' 结尾。",
+    readingHint: "此处留空时，按常用名称从内容中读取。路径写法同 JMESPath：head.commit.id、commits[0].id，固定文本写作 'main'；可能找不到内容的路径以 {'||'} '' 结尾。",
     readingOf: "{name} 的 Webhook 读取方式",
-    picks: "事件的各部分",
+    picks: "取值：事件的各部分",
     picksHint: "各写一个路径。留空则按其自身名称读取（若内容中有）。",
     values: "运行的变量",
     valuesHint: "脚本从内容中得到的值。",

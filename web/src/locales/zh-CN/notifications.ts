@@ -12,7 +12,7 @@ const notifications: typeof en = {
     addRule: "添加规则",
     editRule: "编辑规则",
     channelsHint: "渠道是消息送出的途径：发给人、发给其他程序，或显示在代码平台的提交旁。规则决定哪些运行会通知它。",
-    rulesHint: "规则决定哪些运行在什么情况下通知渠道。代码平台无需规则即可得知每个作业的状态。",
+    rulesHint: "规则决定哪些运行在什么情况下通知渠道。代码平台无需规则即可得知每个任务的状态。",
     noChannels: "还没有渠道",
     noChannelsHint: "邮箱、聊天、Webhook，或代码平台的提交状态。",
     noRules: "还没有规则",
@@ -36,7 +36,7 @@ const notifications: typeof en = {
     },
     whose: "适用于",
     chooseProject: "选择项目",
-    forgeHint: "项目运行中的每个作业都会显示在其提交旁，无需规则。",
+    forgeHint: "项目运行中的每个任务都会显示在其提交旁，无需规则。",
     fields: {
       host: "邮件服务器",
       port: "端口",

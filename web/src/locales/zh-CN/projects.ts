@@ -31,8 +31,8 @@ const projects: typeof en = {
     branchHint: "留空则为任意分支的最近一次运行。",
     whole: "{name}，所有计划",
     picture: "{name} 的徽章",
-    markdown: "{name} 的 Markdown",
-    address: "{name} 的图片地址",
+    markdown: "Markdown",
+    address: "图片地址",
   },
 };
 
