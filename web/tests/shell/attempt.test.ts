@@ -22,3 +22,21 @@ it("what no field shows is told all the same", () => {
   ];
   expect(sortFaults(faults, ["name"]).others).toEqual(["expected a pattern", "plan: too large", "wrong"]);
 });
+
+it("a part of a field has a place of its own, and what is only tried has the places of what is kept", () => {
+  const faults = [
+    { place: "parameters.LEVEL", message: "must be low or high" },
+    { place: "body.hook.picks.branch", message: "Value error, no path" },
+    { place: "body.picks.ref", message: "no path" },
+    { place: "body.hook.values.IMAGE.[key]", message: "no name" },
+  ];
+  expect(sortFaults(faults, ["parameters.LEVEL", "picks.branch", "picks.ref", "values"])).toEqual({
+    beside: {
+      "parameters.LEVEL": "must be low or high",
+      "picks.branch": "no path",
+      "picks.ref": "no path",
+      values: "no name",
+    },
+    others: [],
+  });
+});
