@@ -42,7 +42,7 @@ export function useAttempt(fields: readonly string[] | (() => readonly string[])
       if (error.status === 0) problem.value = t("app.unreachable");
       else if (error.errors.length > 0) problem.value = "";
       else problem.value = error.fields.length > 0 ? sorted.others.join("\n") : error.message;
-      void nextTick(() => document.querySelector<HTMLElement>('dialog[open] [aria-invalid="true"]')?.focus());
+      if (Object.keys(sorted.beside).length > 0) void nextTick(goToFault);
       return false;
     } finally {
       busy.value = false;
@@ -50,6 +50,12 @@ export function useAttempt(fields: readonly string[] | (() => readonly string[])
   }
 
   return { busy, problem, faults, errors, attempt };
+}
+
+/** The first field that is wrong gets the focus: where a dialog is open, of that one. */
+function goToFault(): void {
+  const form = document.querySelector("dialog[open]") ?? document;
+  form.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus();
 }
 
 /** Which of the server's words belong beside a field, and which do not. */
