@@ -244,6 +244,14 @@ export class FakeWorld {
         return { status: 200, body: { items: this.plans, next: null } };
       case "GET plans/:id":
         return { status: 200, body: this.plans.find((plan) => plan.id === id) };
+      case "GET plans/:id/parameters":
+        return { status: 200, body: { version: 1, items: [] } };
+      case "GET projects/:id":
+        return { status: 200, body: this.projects.find((project) => project.id === id) };
+      case "GET approvals":
+      case "GET environments":
+      case "GET agents/:id/changes":
+        return { status: 200, body: { items: [], next: null } };
       case "GET secrets": {
         const own = search.get("project");
         return { status: 200, body: { items: this.secrets.filter((item) => !own || item.project === Number(own)), next: null } };

@@ -18,7 +18,7 @@ export const GUIDES: Record<Exclude<Sender, "generic">, { place: string; entries
       { field: "Payload URL", say: "address" },
       { field: "Content type", text: "application/json" },
       { field: "Secret", say: "secret" },
-      { field: "Events", text: "Pushes, Branch or tag deletion, Pull requests; Workflow runs, Workflow jobs" },
+      { field: "Events", text: "Pushes, Pull requests; for plans that follow workflows also Workflow runs, Workflow jobs" },
     ],
   },
   gitlab: {

@@ -10,7 +10,7 @@ const plans = {
     noPlans: "No plans yet",
     name: "Name",
     repository: "Repository",
-    repositoryHint: "A URL or a path that git can clone.",
+    repositoryHint: "A URL or a path that git can clone; of Subversion svn://, svn+https:// and the like.",
     secret: "Webhook secret",
     secretHint: "Deliveries without a matching signature are refused. Leave it empty to take no webhooks.",
     noWebhook: "No webhook secret: webhooks are refused",

@@ -12,7 +12,7 @@ const plans: typeof en = {
     noPlans: "还没有计划",
     name: "名称",
     repository: "代码仓库",
-    repositoryHint: "git 可以克隆的 URL 或路径。",
+    repositoryHint: "git 可以克隆的 URL 或路径；Subversion 写作 svn://、svn+https:// 等。",
     secret: "Webhook 密钥",
     secretHint: "签名不匹配的请求会被拒绝。留空则不接收 Webhook。",
     noWebhook: "未设置 Webhook 密钥：拒绝所有 Webhook",
