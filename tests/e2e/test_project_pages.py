@@ -138,7 +138,7 @@ def test_how_generic_webhooks_are_read_is_tried_and_kept(house: House, page: Pag
     expect(form.locator("[name=pick-branch]")).to_have_attribute("aria-invalid", "true")
     form.locator("[name=pick-branch]").fill("push_data.branch")
     only = page.get_by_test_id("pairs-only")
-    only.get_by_role("button", name="Add").click()
+    only.get_by_role("button", name="Add: Only where").click()
     page.keyboard.type("push_data.tag")
     page.keyboard.press("Tab")
     page.keyboard.type("latest")

@@ -6,6 +6,13 @@ export const PICKS: readonly PickName[] = [
   ...(["title", "message", "author", "url", "action", "changed"] as const),
 ];
 
+/** Where the server says what is wrong with a proof: its kind stands in the path. */
+export const PROOF_FAULTS = ["header", "prefix"].flatMap(proofFaults);
+
+export function proofFaults(field: string): string[] {
+  return ["token", "hmac"].map((kind) => `proof.${kind}.${field}`);
+}
+
 /** A hook as a form holds it. */
 export interface HookForm {
   proof: "any" | "token" | "hmac";
@@ -47,9 +54,11 @@ export function hookOf(form: HookForm): GenericHook {
   return {
     proof: proofOf(form),
     key: form.key.trim() || null,
-    picks: Object.fromEntries(PICKS.filter((name) => form.picks[name].trim()).map((name) => [name, form.picks[name].trim()])),
+    picks: Object.fromEntries(PICKS.map((name) => [name, form.picks[name].trim()]).filter(([, path]) => path)),
     values: Object.fromEntries(filled(form.values).map(({ left, right }) => [left.trim(), right.trim()])),
-    only: Object.fromEntries(filled(form.only).map(({ left, right }) => [left.trim(), right.split("\n").filter(Boolean)])),
+    only: Object.fromEntries(
+      filled(form.only).map(({ left, right }) => [left.trim(), right.split("\n").filter(Boolean)]),
+    ),
   };
 }
 

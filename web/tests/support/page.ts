@@ -15,12 +15,13 @@ export interface Opened {
 export async function open(
   component: Component,
   api: object,
-  { at = "/", route = "/:rest(.*)*", props = {}, locale = "en" as Locale } = {},
+  { at = "/", route = "/:rest(.*)*", props = {}, provide = {}, locale = "en" as Locale } = {},
 ): Promise<Opened> {
   const router = createRouter({
     history: createMemoryHistory(),
     routes: [
-      { path: route, component: { template: "<div />" } },
+      { path: route, name: "here", component: { template: "<div />" } },
+      { path: "/runs", name: "runs", component: { template: "<div />" } },
       ...(route === "/:rest(.*)*" ? [] : [{ path: "/:rest(.*)*", component: { template: "<div />" } }]),
     ],
   });
@@ -30,7 +31,7 @@ export async function open(
     attachTo: document.body,
     global: {
       plugins: [createPinia(), router, createLocales(locale)],
-      provide: { [apiKey as symbol]: api as unknown as Api },
+      provide: { [apiKey as symbol]: api as unknown as Api, ...provide },
     },
   });
   await flushPromises();
