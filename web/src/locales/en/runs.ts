@@ -33,8 +33,6 @@ const runs = {
     clear: "Clear the filter",
     toPlans: "Go to the plans",
     noTitle: "No commit subject",
-    created: "created {when}",
-    count: "{count} run | {count} runs",
   },
   run: {
     label: "Run {number}",
@@ -51,9 +49,6 @@ const runs = {
     outputs: "Outputs",
     onAgent: "on {agent}",
     version: "version {version}",
-    created: "Created",
-    started: "Started",
-    duration: "Duration",
     by: "by {author}",
     attempt: "Attempt {number}",
     attempts: "Attempts",

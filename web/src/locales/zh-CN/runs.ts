@@ -35,8 +35,6 @@ const runs: typeof en = {
     clear: "清除筛选",
     toPlans: "前往计划",
     noTitle: "没有提交标题",
-    created: "创建于{when}",
-    count: "{count} 次运行",
   },
   run: {
     label: "运行 {number}",
@@ -53,9 +51,6 @@ const runs: typeof en = {
     outputs: "产出值",
     onAgent: "在 {agent} 上",
     version: "第 {version} 版",
-    created: "创建时间",
-    started: "开始时间",
-    duration: "耗时",
     by: "作者 {author}",
     attempt: "第 {number} 次尝试",
     attempts: "尝试",
