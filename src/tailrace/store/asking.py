@@ -8,11 +8,11 @@ from typing import NamedTuple
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from tailrace.domain.approvals import ApprovalState, refusal
-from tailrace.store.approval_tables import approval as approvals
-from tailrace.store.approval_tables import approval_open
-from tailrace.store.approval_tables import environment as environments
 from tailrace.store.clock import now_ms
 from tailrace.store.outbox import note_waiting
+from tailrace.store.tables import approval as approvals
+from tailrace.store.tables import approval_open
+from tailrace.store.tables import environment as environments
 from tailrace.store.tables import run as runs
 
 _LAST = (

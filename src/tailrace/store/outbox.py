@@ -12,10 +12,10 @@ from tailrace.domain.notifications import NotificationView, What, When, covers, 
 from tailrace.domain.states import NOTIFICATION, REOPEN, NotificationState, RunState
 from tailrace.store.clock import now_ms, read_clock
 from tailrace.store.moves import move
-from tailrace.store.notification_tables import channel as channels
-from tailrace.store.notification_tables import outbox, outbox_pending, run_verdict
-from tailrace.store.notification_tables import rule as rules
+from tailrace.store.tables import channel as channels
+from tailrace.store.tables import outbox, outbox_pending, run_verdict
 from tailrace.store.tables import project as projects
+from tailrace.store.tables import rule as rules
 from tailrace.store.tables import run as runs
 
 STATUSES = "statuses"

@@ -17,7 +17,6 @@ from tailrace.store.badges import find_badge
 from tailrace.store.channels import add_channel
 from tailrace.store.migrate import migrate
 from tailrace.store.notification_rules import add_rule
-from tailrace.store.notification_tables import outbox
 from tailrace.store.outbox import (
     NotificationFilter,
     list_notifications,
@@ -28,7 +27,7 @@ from tailrace.store.outbox import (
 from tailrace.store.outbox_claims import anything_due, claim_due
 from tailrace.store.projects import get_project
 from tailrace.store.sqlite import sqlite_engine
-from tailrace.store.tables import run
+from tailrace.store.tables import outbox, run
 from tests.unit.store.test_query_plans import World
 
 LARGE = {"run", "outbox"}

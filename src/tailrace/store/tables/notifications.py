@@ -21,7 +21,7 @@ from sqlalchemy import (
 
 from tailrace.domain.states import NOTIFICATION_ENDED, NotificationState
 from tailrace.store.columns import Ms, among, ends, metadata, reference, row_id
-from tailrace.store.tables import run
+from tailrace.store.tables.runs import run
 
 channel = Table(
     "channel",
