@@ -9,6 +9,7 @@ import stat
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeVar
+from urllib.parse import quote
 
 from pydantic import ValidationError
 
@@ -205,22 +206,43 @@ async def _fetch(step: FetchStep, place: ArtifactsPlace, say: Say) -> None:
             f"step '{step.name}': there is no server from which to fetch the artifacts of {step.job}",
         )
     async with Calls(place.access, place.attempt, say) as calls:
-        offering = Offering.model_validate_json(await calls.call("GET", f"/of/{step.job}"))
+        offered = await _offered(step, calls)
         selection = Selection(step.paths) if step.paths else None
-        files = [file for file in offering.files if selection is None or selection.takes(file.path)]
+        files = [one for one in offered if selection is None or selection.takes(one.file.path)]
         for pattern in selection.unused if selection and files else ():
             say(f"no artifact of job {step.job} matches {pattern}")
         if not files:
-            which = f" that matches {', '.join(step.paths)}" if step.paths and offering.files else ""
+            which = f" that matches {', '.join(step.paths)}" if step.paths and offered else ""
             words = f"job {step.job} has no artifact{which}"
             if not step.optional:
                 raise failed(Reason.ARTIFACTS_MISSING, f"step '{step.name}': {words}")
             say(f"{words}: nothing to fetch")
             return
-        total = sum(file.size for file in files)
+        total = sum(one.file.size for one in files)
         _check_room(place.workspace, total, step.name)
-        await _all(files, lambda file: _receive(calls, place.workspace, step, file))
-    say(f"fetched {_count(len(files), 'file')}, {size_words(total)}, from job {step.job}")
+        await _all(files, lambda one: _receive(calls, place.workspace, step.name, one))
+    jobs = f"{_count(len(step.jobs), 'job')} of matrix {step.job}" if step.jobs else f"job {step.job}"
+    say(f"fetched {_count(len(files), 'file')}, {size_words(total)}, from {jobs}")
+
+
+class _Wanted(NamedTuple):
+    """A file that a job kept, and the path in the workspace to which it comes."""
+
+    file: Offered
+    path: str
+
+
+async def _offered(step: FetchStep, calls: Calls) -> list[_Wanted]:
+    """What the job kept; of a matrix what each of its jobs did, each in a folder of its name."""
+    offered: list[_Wanted] = []
+    for job in step.jobs or (step.job,):
+        answer = await calls.call("GET", f"/of/{quote(job, safe='')}")
+        folder = f"{step.to}/" if step.to else ""
+        if step.jobs:
+            folder += f"{job}/"
+        files = Offering.model_validate_json(answer).files
+        offered += [_Wanted(file, f"{folder}{file.path}") for file in files]
+    return offered
 
 
 def _check_room(workspace: Path, total: int, step: str) -> None:
@@ -233,8 +255,8 @@ def _check_room(workspace: Path, total: int, step: str) -> None:
         )
 
 
-async def _receive(calls: Calls, workspace: Path, step: FetchStep, file: Offered) -> None:
-    path = f"{step.to}/{file.path}" if step.to else file.path
+async def _receive(calls: Calls, workspace: Path, step: str, wanted: _Wanted) -> None:
+    file, path = wanted
     trouble = ""
     for _ in range(TRIES):
         try:
@@ -249,8 +271,8 @@ async def _receive(calls: Calls, workspace: Path, step: FetchStep, file: Offered
             trouble = str(error)
         except OSError as error:
             reason = Reason.OUT_OF_DISK if error.errno in FULL else Reason.ARTIFACTS_UNREADABLE
-            raise failed(reason, f"step '{step.name}': {path} cannot be written: {_told(error)}") from error
-    raise failed(Reason.ARTIFACTS_DAMAGED, f"step '{step.name}': {path}: {trouble}")
+            raise failed(reason, f"step '{step}': {path} cannot be written: {_told(error)}") from error
+    raise failed(Reason.ARTIFACTS_DAMAGED, f"step '{step}': {path}: {trouble}")
 
 
 class _Arriving:

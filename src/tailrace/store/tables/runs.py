@@ -119,6 +119,8 @@ job = Table(
     Column("reason", String(60)),
     Column("detail", Text),
     Column("retry_at", Ms, comment="when its next attempt is queued; null: it is, or none"),
+    Column("concurrency", Text, comment="the group in which it takes its turn, since it could begin"),
+    Column("place", BigInteger, comment="its place in its group; null: it is not in line, or has ended"),
     Column("created_at", Ms, nullable=False),
     Column("started_at", Ms),
     Column("finished_at", Ms),
@@ -131,6 +133,13 @@ job = Table(
         sqlite_where=text("retry_at IS NOT NULL"),
         postgresql_where=text("retry_at IS NOT NULL"),
     ),
+    Index(
+        "ix_job_concurrency",
+        "concurrency",
+        "place",
+        sqlite_where=text("place IS NOT NULL"),
+        postgresql_where=text("place IS NOT NULL"),
+    ),
     sqlite_autoincrement=True,
 )
 
@@ -138,3 +147,4 @@ job = Table(
 run_in_turn = run.c.concurrency.is_not(None) & run.c.finished_at.is_(None)
 run_planning = run.c.state == literal_column("'planning'")
 job_delayed = job.c.retry_at.is_not(None)
+job_in_turn = job.c.place.is_not(None)
