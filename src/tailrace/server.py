@@ -53,6 +53,7 @@ from tailrace.logs.segment_reader import Segments
 from tailrace.logs.tail_file import FileLogStore
 from tailrace.notify.http import Http
 from tailrace.notify.mail import Mailer
+from tailrace.notify.outbox_retention import OutboxRetention
 from tailrace.notify.post import Post
 from tailrace.notify.sender import Sender
 from tailrace.settings import ADMIN_TOKEN_FILE, ServerSettings
@@ -262,6 +263,7 @@ async def _compose(
         Reader(archive),
         ArtifactRetention(store, bus, artifact_rules, sealer.sweep_soon),
     )
+    outbox_retention = OutboxRetention(store, settings.notification_days)
     inbox_retention = InboxRetention(store, data / "deliveries", settings.delivery_days)
     prover = Prover(tail, archive, segments, partial(store.read_now, find_sealed))
     guard = Guard.allowing("allow_private_targets", settings.allow_private_targets)
@@ -287,6 +289,7 @@ async def _compose(
         artifacts,
         sender,
         inbox_retention,
+        outbox_retention,
     )
     return parts, [
         dispatcher.run,
@@ -299,6 +302,7 @@ async def _compose(
         artifacts.retention.run,
         sender.run,
         inbox_retention.run,
+        outbox_retention.run,
         Resync(hub, describe_all).run,
     ]
 

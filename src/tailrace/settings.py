@@ -152,6 +152,11 @@ class ServerSettings(_Settings):
         ge=0,
         description="Headers and bodies of webhooks are removed after so many days; 0 keeps them for ever.",
     )
+    notification_days: int = Field(
+        0,
+        ge=0,
+        description="Notifications are removed so many days after they were sent, or failed for good; 0 keeps them for ever.",
+    )
     poll_allowed: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = Field(
         (),
         description="Machines on loopback, link-local or private networks that polls of URLs may ask: names, addresses, networks.",

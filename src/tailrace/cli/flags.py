@@ -92,6 +92,12 @@ class ServerFlags:
             help="Headers and bodies of webhooks are removed after so many days; 0 keeps them for ever."
         ),
     ] = None
+    notification_days: Annotated[
+        int | None,
+        Parameter(
+            help="Notifications are removed so many days after they were sent, or failed for good; 0 keeps them for ever."
+        ),
+    ] = None
     lease_s: Annotated[
         float | None,
         Parameter(help="Seconds for which an agent may be silent before it loses its attempts."),

@@ -10,6 +10,7 @@ from cyclopts import App
 
 from tailrace import __version__
 from tailrace.cli.agent import agent, agent_token
+from tailrace.cli.cron import cron
 from tailrace.cli.exec import exec_plan
 from tailrace.cli.groups import GROUPS
 from tailrace.cli.login_link import login_link
@@ -41,6 +42,7 @@ app.command(rerun)
 app.command(retry)
 app.command(verify)
 app.command(retention)
+app.command(cron)
 app.command(login_link, name="login-link")
 app.command(agent_token, name="agent-token")
 for group in GROUPS:

@@ -25,6 +25,7 @@ from tailrace.store.outbox import (
     note_waiting,
 )
 from tailrace.store.outbox_claims import anything_due, claim_due
+from tailrace.store.outbox_retention import find_expired_notifications
 from tailrace.store.projects import get_project
 from tailrace.store.sqlite import sqlite_engine
 from tailrace.store.tables import outbox, run
@@ -59,6 +60,7 @@ class OutboxWorld(World):
             {
                 "channel_id": self.channel,
                 "run_id": n,
+                "project_id": self.project,
                 "occasion": f"ended@{n}",
                 "what": "passed",
                 "state": "sent",
@@ -102,6 +104,10 @@ ACTS: dict[str, Callable[[OutboxWorld], Callable[[Connection], Any]]] = {
     "list_notifications of a channel": lambda w: (
         lambda c: list_notifications(c, NotificationFilter(channel=w.channel))
     ),
+    "list_notifications of a project": lambda w: (
+        lambda c: list_notifications(c, NotificationFilter(project=w.project, before=2000))
+    ),
+    "find_expired_notifications": lambda w: lambda c: find_expired_notifications(c, 1),
     "list_notifications of a run": lambda w: lambda c: list_notifications(c, NotificationFilter(run=RUN)),
     "badge": lambda w: lambda c: find_badge(c, get_project(c, w.project).name, None, None),
     "badge of a branch": lambda w: (

@@ -17,7 +17,14 @@ from tailrace.store.tables.attempts import (
 from tailrace.store.tables.deliveries import delivery, delivery_kept, refusal, replay
 from tailrace.store.tables.identity import agent_token, login_code, server, session, token
 from tailrace.store.tables.logs import log, log_unsealed, orphan, segment
-from tailrace.store.tables.notifications import channel, outbox, outbox_pending, rule, run_verdict
+from tailrace.store.tables.notifications import (
+    channel,
+    outbox,
+    outbox_ended,
+    outbox_pending,
+    rule,
+    run_verdict,
+)
 from tailrace.store.tables.projects import plan, plan_version, project, secret
 from tailrace.store.tables.runs import (
     concurrency_group,
@@ -58,6 +65,7 @@ __all__ = [
     "metadata",
     "orphan",
     "outbox",
+    "outbox_ended",
     "outbox_pending",
     "pause",
     "plan",
