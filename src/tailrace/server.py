@@ -59,6 +59,7 @@ from tailrace.notify.sender import Sender
 from tailrace.settings import ADMIN_TOKEN_FILE, ServerSettings
 from tailrace.sources.polls import Polls
 from tailrace.sources.repositories import Repositories
+from tailrace.sources.ways import Ways
 from tailrace.store import Store, open_store
 from tailrace.store.agents import add_agent_token
 from tailrace.store.artifact_retention import ArtifactRules
@@ -251,7 +252,9 @@ async def _compose(
         away_ms=lease_ms,
         log_grace_s=settings.log_grace_s,
     )
-    repositories = Repositories(data / "mirrors")
+    setting = "repository_allowed (TAILRACE_REPOSITORY_ALLOWED)"
+    ways = Ways(Guard.allowing(setting, settings.repository_allowed, own_networks=True))
+    repositories = Repositories(data / "mirrors", ways)
     planner = Planner(store, bus, repositories, key)
     guard = Guard.allowing("poll_allowed (TAILRACE_POLL_ALLOWED)", settings.poll_allowed)
     poller = Poller(store, bus, key, Polls(repositories, guard))

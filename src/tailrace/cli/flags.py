@@ -128,6 +128,12 @@ class ServerFlags:
             help="The most bytes of any job's log (with KiB, MiB or GiB): no plan's `limit` is higher."
         ),
     ] = None
+    repository_allowed: Annotated[
+        str | None,
+        Parameter(
+            help="Machines on loopback or link-local networks whose repositories may be asked: names, addresses, networks.",
+        ),
+    ] = None
     poll_allowed: Annotated[
         str | None,
         Parameter(
