@@ -26,7 +26,7 @@ _EVENTS = ("pull_request", "push", "ping", "create", "delete", "issues", "workfl
 
 @dataclass(frozen=True)
 class Forge:
-    """`header` names the event; None: the body does. `page` is where the project's pages are, `request` how it calls pull requests."""
+    """`header` names the event; None: the body does. `page` is where the project's pages are, `request` its word for pull requests."""
 
     name: str
     source: Source
