@@ -27,10 +27,12 @@ _Address: TypeAlias = IPv4Address | IPv6Address
 
 ALLOWED_FORMS = "names of machines, addresses, or networks such as 10.0.0.0/8"
 
-# Metadata services that lie at addresses which look like anybody's: Azure's.
+# Metadata services, also those that lie at addresses which look like anybody's: Azure's, Alibaba's, Amazon's of IPv6.
 _METADATA = frozenset(
-    {ip_address("168.63.129.16"), ip_address("169.254.169.254"), ip_address("fd00:ec2::254")}
+    map(ip_address, ("169.254.169.254", "168.63.129.16", "100.100.100.200", "fd00:ec2::254"))
 )
+_PRIVATE = "an address of a private or reserved network"
+_OWN = tuple(map(ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")))
 _NAT64 = (ip_network("64:ff9b::/96"), ip_network("64:ff9b:1::/96"))
 _COMPATIBLE = ip_network("::/96")
 
@@ -49,15 +51,17 @@ class Guard:
 
     It asks what a name resolves to, not what it looks like, and gives those addresses to connect to: a name that is
     asked for again could say another thing. `names` (in lower case) and `networks` are allowed whatever they are;
-    `setting` is what an admin changes to allow more.
+    `setting` is what an admin changes to allow more. With `own_networks` private networks are let through: it is there that what
+    is asked for usually lies.
     """
 
     setting: str
     names: frozenset[str] = frozenset()
     networks: tuple[IPv4Network | IPv6Network, ...] = ()
+    own_networks: bool = False
 
     @classmethod
-    def allowing(cls, setting: str, words: Iterable[str]) -> Guard:
+    def allowing(cls, setting: str, words: Iterable[str], *, own_networks: bool = False) -> Guard:
         """A guard that allows these (ALLOWED_FORMS); raises ValueError."""
         names: set[str] = set()
         networks: list[IPv4Network | IPv6Network] = []
@@ -68,7 +72,7 @@ class Guard:
                 if not word or "/" in word or ":" in word or word.replace(".", "").isdigit():
                     raise ValueError(f"{word!r}: {error}; expected {ALLOWED_FORMS}") from None
                 names.add(_plain(word))
-        return cls(setting, frozenset(names), tuple(networks))
+        return cls(setting, frozenset(names), tuple(networks), own_networks)
 
     def why_not(self, host: str, address: str) -> str | None:
         """Why `host`, which is at `address`, is refused; None when it is not."""
@@ -77,6 +81,8 @@ class Guard:
         if _plain(host) in self.names or any(a in n for a in (found, inner) for n in self.networks):
             return None
         what = _what(inner)
+        if what == _PRIVATE and self.own_networks and any(inner in network for network in _OWN):
+            what = None
         if what is None:
             return None
         shown = host if host == address else f"{host} ({address})"
@@ -183,7 +189,7 @@ def _what(address: _Address) -> str | None:
     if address.is_multicast:
         return "a multicast address"
     if not address.is_global or address.is_reserved:
-        return "an address of a private or reserved network"
+        return _PRIVATE
     return None
 
 

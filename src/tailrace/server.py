@@ -53,11 +53,13 @@ from tailrace.logs.segment_reader import Segments
 from tailrace.logs.tail_file import FileLogStore
 from tailrace.notify.http import Http
 from tailrace.notify.mail import Mailer
+from tailrace.notify.outbox_retention import OutboxRetention
 from tailrace.notify.post import Post
 from tailrace.notify.sender import Sender
 from tailrace.settings import ADMIN_TOKEN_FILE, ServerSettings
 from tailrace.sources.polls import Polls
 from tailrace.sources.repositories import Repositories
+from tailrace.sources.ways import Ways
 from tailrace.store import Store, open_store
 from tailrace.store.agents import add_agent_token
 from tailrace.store.artifact_retention import ArtifactRules
@@ -250,7 +252,9 @@ async def _compose(
         away_ms=lease_ms,
         log_grace_s=settings.log_grace_s,
     )
-    repositories = Repositories(data / "mirrors")
+    setting = "repository_allowed (TAILRACE_REPOSITORY_ALLOWED)"
+    ways = Ways(Guard.allowing(setting, settings.repository_allowed, own_networks=True))
+    repositories = Repositories(data / "mirrors", ways)
     planner = Planner(store, bus, repositories, key)
     guard = Guard.allowing("poll_allowed (TAILRACE_POLL_ALLOWED)", settings.poll_allowed)
     poller = Poller(store, bus, key, Polls(repositories, guard))
@@ -262,6 +266,7 @@ async def _compose(
         Reader(archive),
         ArtifactRetention(store, bus, artifact_rules, sealer.sweep_soon),
     )
+    outbox_retention = OutboxRetention(store, settings.notification_days)
     inbox_retention = InboxRetention(store, data / "deliveries", settings.delivery_days)
     prover = Prover(tail, archive, segments, partial(store.read_now, find_sealed))
     guard = Guard.allowing("allow_private_targets", settings.allow_private_targets)
@@ -287,6 +292,7 @@ async def _compose(
         artifacts,
         sender,
         inbox_retention,
+        outbox_retention,
     )
     return parts, [
         dispatcher.run,
@@ -299,6 +305,7 @@ async def _compose(
         artifacts.retention.run,
         sender.run,
         inbox_retention.run,
+        outbox_retention.run,
         Resync(hub, describe_all).run,
     ]
 

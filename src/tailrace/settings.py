@@ -152,6 +152,15 @@ class ServerSettings(_Settings):
         ge=0,
         description="Headers and bodies of webhooks are removed after so many days; 0 keeps them for ever.",
     )
+    notification_days: int = Field(
+        0,
+        ge=0,
+        description="Notifications are removed so many days after they were sent, or failed for good; 0 keeps them for ever.",
+    )
+    repository_allowed: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = Field(
+        (),
+        description="Machines on loopback or link-local networks whose repositories may be asked: names, addresses, networks.",
+    )
     poll_allowed: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = Field(
         (),
         description="Machines on loopback, link-local or private networks that polls of URLs may ask: names, addresses, networks.",
@@ -208,7 +217,7 @@ class ServerSettings(_Settings):
             )
         return value
 
-    @field_validator("poll_allowed")
+    @field_validator("poll_allowed", "repository_allowed")
     @classmethod
     def _targets(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         Guard.allowing("", value)

@@ -187,6 +187,37 @@ def test_a_step_that_finds_nothing_fails_unless_it_may(home: House) -> None:
     assert b"nothing to keep" in home.output(home.wait_log(run)["log"], "system")
 
 
+def test_the_artifacts_of_all_jobs_of_a_matrix_come_into_a_folder_each(home: House) -> None:
+    """Called like the job, whatever its values hold."""
+    run = home.run(
+        home.plan(
+            """
+jobs:
+  build:
+    matrix: {os: [debian/12, "what?"]}
+    checkout: false
+    steps:
+      - run: mkdir dist; echo "$TAILRACE_MATRIX_OS" > dist/name
+      - artifacts: dist
+  use:
+    needs: build
+    checkout: false
+    steps:
+      - artifacts: {from: build, to: got}
+      - run: find got -type f | sort; cat got/*/dist/name got/*/*/dist/name
+"""
+        )
+    )
+    home.wait_state(run, "passed")
+    output = home.output(home.wait_log(run, job=2)["log"]).decode()
+    assert output.splitlines() == [
+        "got/build (debian/12)/dist/name",
+        "got/build (what?)/dist/name",
+        "what?",
+        "debian/12",
+    ]
+
+
 def test_a_report_is_kept_after_a_failure(home: House) -> None:
     """By its condition, and in `finally`; the job has failed all the same."""
     steps = [{"run": "echo x > report; echo x > last; exit 3"}, {"artifacts": "report", "if": "always"}]

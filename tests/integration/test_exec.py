@@ -472,6 +472,40 @@ jobs:
     assert desk.exec("--job", "test (3.11)")[1].count("python 3.1") == 1
 
 
+def test_a_failure_ends_the_other_jobs_of_its_matrix(desk: Desk) -> None:
+    """What runs, what waits for its next attempt, and what did not begin."""
+    desk.plan(
+        """
+jobs:
+  test:
+    matrix: {x: [a, b, c, d]}
+    max_parallel: 3
+    fail_fast: true
+    checkout: false
+    retry: {max: 1, on: [signal], delay: 1h}
+    steps:
+      - run: |
+          case $TAILRACE_MATRIX_X in
+            a) echo begun; sleep 1000;;
+            b) kill -TERM $$;;
+            c) until test -e "$WHERE/go"; do sleep 0.1; done; exit 3;;
+          esac
+"""
+    )
+    process = desk.begin("--capacity", "3", "--var", f"WHERE={desk.temporary}")
+    assert process.stderr is not None
+    said = b""
+    while b"test (b): attempt 2 follows" not in said:
+        said += (piece := os.read(process.stderr.fileno(), 65536))
+        assert piece, said
+    (desk.temporary / "go").touch()
+    out, rest = process.communicate(timeout=60)
+    text = (said + rest).decode()
+    assert process.returncode == 3
+    assert "begun" in out.decode()
+    assert text.count("aborted by job test (c), which failed") >= 3, text
+
+
 def test_a_failure_that_is_allowed_and_a_delay_before_the_next_attempt(desk: Desk) -> None:
     """The exit status is that of what counts."""
     desk.plan(

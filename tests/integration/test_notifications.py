@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import sqlite3
 import threading
 import xml.etree.ElementTree as ET
 from collections.abc import Generator
@@ -209,12 +210,43 @@ def test_the_commands_do_what_the_routes_do(home: House) -> None:
         (failed,) = wait_sent(home, run)
         assert failed["state"] == "failed"
         assert "no_service" in tailrace(home, "notify", "list", "--run", str(run)).stdout
+        listed = tailrace(home, "notify", "list", "--project", project, "--json").stdout
+        assert [one["id"] for one in json.loads(listed)] == [failed["id"]]
+        assert home.get("/api/notifications", project=failed["project"] + 10**6)["items"] == []
         assert tailrace(home, "notify", "retry", str(failed["id"])).returncode == 0
         wait_for(lambda: home.get(f"/api/notifications/{failed['id']}")["state"] == "sent", "the second try")
     assert tailrace(home, "notify", "disable", "team").returncode == 0
     assert tailrace(home, "notify", "remove-channel", "team").returncode == 0
     gone = tailrace(home, "notify", "test", "team")
     assert (gone.returncode, "no channel 'team'" in gone.stderr) == (2, True)
+
+
+def test_retention_forgets_what_was_sent_long_ago(house: House) -> None:
+    """First said, then done; by the setting alone."""
+    house.environment["TAILRACE_NOTIFICATION_DAYS"] = "3"
+    house.environment["TAILRACE_ALLOW_PRIVATE_TARGETS"] = "127.0.0.1"
+    house.up()
+    project = house.project()
+    with FakeService(Says()) as chat:
+        channel = house.post(
+            "/api/channels",
+            {"name": "team", "settings": {"kind": "slack"}, "secrets": {"url": f"{chat.url}/x"}},
+        )
+        house.post("/api/notification-rules", {"channel": channel["id"], "on": ["every"]})
+        run = house.run(house.script_plan("true", project=project))
+        (sent,) = wait_sent(house, run)
+    assert house.post("/api/retention", {"dry_run": True})["notifications"] == []
+    with sqlite3.connect(house.data / "tailrace.db", timeout=10) as database:
+        database.execute("UPDATE outbox SET ended_at = ended_at - 4 * 24 * 3600 * 1000")
+    why = "it was kept for 3 days"
+    said = house.post("/api/retention", {"dry_run": True})["notifications"]
+    assert said == [{"notification": sent["id"], "run": run, "why": why}]
+    assert house.get(f"/api/notifications/{sent['id']}")["state"] == "sent"
+    done = tailrace(house, "retention").stdout
+    assert why in done
+    assert "1 notification removed" in done
+    assert house.client.get(f"/api/notifications/{sent['id']}").status_code == 404
+    assert "0 notifications removed" in tailrace(house, "retention").stdout
 
 
 def test_a_badge_shows_the_newest_run_to_whoever_has_its_address(home: House) -> None:

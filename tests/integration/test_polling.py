@@ -26,7 +26,8 @@ from tests.unit.sources.conftest import Repository
 def house(tmp_path: Path) -> Generator[House]:
     """A server alone, which may ask what listens on loopback at 127.0.0.1."""
     (tmp_path / "house").mkdir()
-    with House(tmp_path / "house", TAILRACE_POLL_ALLOWED="127.0.0.1") as house:
+    allowed = {"TAILRACE_POLL_ALLOWED": "127.0.0.1", "TAILRACE_REPOSITORY_ALLOWED": "127.0.0.1"}
+    with House(tmp_path / "house", **allowed) as house:
         house.server()
         yield house
 
@@ -148,6 +149,31 @@ def test_a_poll_of_subversion_signs_in_with_a_secret(house: House, tmp_path: Pat
         assert docs.check()["last_detail"] == "revision 5; 1 run"
         repository.commit("Code", {"trunk/one": "3"})
         assert docs.check()["last_detail"] == "revision 5"
+
+
+@pytest.mark.parametrize("kind", ["git", "subversion"])
+def test_repositories_on_loopback_are_asked_where_an_admin_allows_it(
+    tmp_path: Path, repository: Repository, kind: str
+) -> None:
+    """Else neither the poll nor the planning of a run asks them; both say why, and what to set."""
+    repository.commit("One", {".tailrace.yml": b"jobs: {a: {steps: [{run: x}]}}"})
+    with git_daemon(repository) as address, House(tmp_path / "closed") as house:
+        house.folder.mkdir()
+        house.server()
+        repository_address = address if kind == "git" else "svn://127.0.0.1:1/wheels"
+        project = house.project(repository=repository_address)
+        trigger = _Trigger(house, project, kind=kind, interval_s=3600)
+        for said in (trigger.looked()["last_detail"], _planned(house, project)["detail"]):
+            assert "127.0.0.1 is a loopback address" in said
+            assert "TAILRACE_REPOSITORY_ALLOWED" in said
+
+
+def _planned(house: House, project: int) -> dict[str, Any]:
+    """A run whose plan is in the repository, when it has ended."""
+    plan = house.post("/api/plans", {"project": project, "name": "there", "path": ".tailrace.yml"})["id"]
+    ended = house.wait_state(house.run(plan), "failed")
+    assert ended["reason"] == "source_unreachable"
+    return ended
 
 
 def test_a_poll_of_a_url_heeds_the_guard(house: House) -> None:

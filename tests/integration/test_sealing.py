@@ -142,7 +142,7 @@ def test_retention_removes_what_its_rules_take(keeping_one: House) -> None:
         assert said["bytes"] > 0
         assert house.output(logs[0]) == b"kept long enough\n", "it was only said"
         done = cli(house, "retention")
-        assert "1 log, 0 artifacts and 0 deliveries removed" in done.stdout
+        assert "1 log, 0 artifacts, 0 deliveries and 0 notifications removed" in done.stdout
         gone = house.client.get(f"/api/logs/{logs[0]}")
         assert gone.status_code == 410
         assert "was removed by retention on 20" in gone.json()["detail"]

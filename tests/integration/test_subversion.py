@@ -35,7 +35,7 @@ def repository(tmp_path: Path) -> SvnRepository:
 @pytest.fixture
 def running(tmp_path: Path) -> Generator[House]:
     """A server and an agent of it."""
-    with House(tmp_path / "house") as house:
+    with House(tmp_path / "house", TAILRACE_REPOSITORY_ALLOWED="127.0.0.1") as house:
         house.folder.mkdir(exist_ok=True)
         house.server()
         house.agent()

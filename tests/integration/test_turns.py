@@ -63,3 +63,51 @@ def test_a_paused_project_waits(home: House) -> None:
     tailrace(home, "queue", "resume", "--project", str(project))
     assert name not in tailrace(home, "queue", "list").stdout
     home.wait_state(run, "passed")
+
+
+def test_a_job_waits_for_the_same_job_of_another_run(home: House) -> None:
+    """The rest of its run does not."""
+    job = "{checkout: false, %s, steps: [{run: %s}]}"
+    deploy = job % ("concurrency: prod", "echo begun; sleep 1000")
+    plan = home.plan(f"jobs: {{deploy: {deploy}, lint: {{checkout: false, steps: [{{run: 'true'}}]}}}}")
+    first = home.run(plan)
+    home.wait_output(first, b"begun")
+    second = home.run(plan)
+    assert _why(home, second).endswith(f"held by job deploy of run {_name(home, first)}")
+    wait_for(lambda: home.show(second)["jobs"][1]["state"] == "passed", "the other job to pass")
+    home.post(f"/api/runs/{first}/abort")
+    home.wait_output(second, b"begun")
+    home.post(f"/api/runs/{second}/abort")
+    home.wait_state(second, "aborted")
+
+
+def test_a_failure_ends_the_other_jobs_of_its_matrix(home: House) -> None:
+    """The process of the one that runs is ended in a moment; what comes last in it comes all the same."""
+    script = 'if [ $TAILRACE_MATRIX_X = a ]; then echo begun; sleep 1000; fi; until test -e "$GO"; do sleep 0.1; done; exit 3'
+    go = home.folder / "go"
+    plan = home.plan(
+        f"""
+jobs:
+  test:
+    matrix: {{x: [a, b, c]}}
+    max_parallel: 2
+    fail_fast: true
+    checkout: false
+    variables: {{GO: "{go}"}}
+    steps: [{{run: '{script}'}}]
+    finally: [{{run: echo cleaned}}]
+"""
+    )
+    run = home.run(plan)
+    home.wait_output(run, b"begun")
+    waits = wait_for(lambda: home.show(run)["jobs"][2]["why"], "the third to say why it waits")
+    assert waits == "max_parallel: 2 of the jobs of matrix test are under way"
+    go.touch()
+    ended = home.wait_state(run, "failed")
+    assert [(job["state"], job["reason"]) for job in ended["jobs"]] == [
+        ("aborted", "matrix_failed"),
+        ("failed", "exit_code"),
+        ("aborted", "matrix_failed"),
+    ]
+    assert ended["jobs"][0]["detail"] == "aborted by job test (b), which failed"
+    assert home.output(home.wait_log(run)["log"]).endswith(b"cleaned\n")

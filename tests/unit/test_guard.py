@@ -32,7 +32,8 @@ CLOSED = Guard("allowed_targets")
         ("::ffff:169.254.169.254", "metadata"),
         ("fd00:ec2::254", "metadata"),
         ("168.63.129.16", "metadata"),
-        ("100.100.100.200", "private"),
+        ("100.100.100.200", "metadata"),
+        ("100.64.0.1", "private"),
         ("10.1.2.3", "private"),
         ("172.16.0.1", "private"),
         ("192.168.0.1", "private"),
@@ -51,6 +52,32 @@ def test_addresses_that_lead_inside_are_refused(address: str, what: str) -> None
     assert f"ci.example.org ({address}) is" in why
     assert what in why
     assert "allowed_targets" in why
+
+
+@pytest.mark.parametrize(
+    ("address", "refused"),
+    [
+        ("10.1.2.3", False),
+        ("172.31.0.1", False),
+        ("192.168.0.1", False),
+        ("100.64.0.1", False),
+        ("fc00::1", False),
+        ("::ffff:10.1.2.3", False),
+        ("127.0.0.1", True),
+        ("::ffff:127.0.0.1", True),
+        ("169.254.1.1", True),
+        ("100.100.100.200", True),
+        ("fd00:ec2::254", True),
+        ("240.0.0.1", True),
+        ("0.1.2.3", True),
+    ],
+)
+def test_networks_of_ones_own_can_be_let_through_and_nothing_else_with_them(
+    address: str, refused: bool
+) -> None:
+    """Metadata services have addresses there too."""
+    guard = Guard.allowing("x", [], own_networks=True)
+    assert (guard.why_not("git.example.org", address) is not None) == refused
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,7 @@ def test_an_unknown_name_in_the_file_is_named_with_what_is_allowed(tmp_path: Pat
         ("bus_url", "redis://x", "'memory:'"),
         ("log_limit", "1GB", "expected a size: whole bytes, or KiB, MiB or GiB"),
         ("log_limit", "0", "greater than 0"),
+        ("repository_allowed", "10.0.0.1/8", "names of machines, addresses, or networks"),
         ("poll_allowed", "10.0.0.1/8", "names of machines, addresses, or networks"),
     ],
 )

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from tailrace.agent.attempt import Attempt
-from tailrace.agent.local_jobs import JobEnd, LocalJobs, LocalWork
+from tailrace.agent.local_jobs import JobEnd, LocalJobs, LocalWork, who_failed
 from tailrace.agent.runners import now_ms
 from tailrace.agent.wake import wakes
 from tailrace.domain.errors import Conflict
@@ -69,10 +69,16 @@ class LocalRun:
         """What the jobs kept, in a folder for each."""
         self.artifacts.mkdir()
         self._aborted_by: str | None = None
-        self._aborting = asyncio.Event()
+        self._stops: dict[str, asyncio.Event] = {}
+        self._failed_by: dict[str, str] = {}
         self._aborts = 0
         self._grace_s: float | None = None
         self._orders: set[asyncio.Task[None]] = set()
+
+    @property
+    def aborted(self) -> bool:
+        """Whether somebody has ended the run."""
+        return self._aborted_by is not None
 
     async def run(self) -> dict[str, JobEnd]:
         """Every job's end, in the plan's order, once nothing of them is alive any more."""
@@ -82,7 +88,7 @@ class LocalRun:
                 while self._begun:
                     ended, _ = await asyncio.wait(self._begun, return_when=asyncio.FIRST_COMPLETED)
                     for task in ended:
-                        self._jobs.end(self._begun.pop(task), task.result())
+                        self._end(self._begun.pop(task), task.result())
                     self._begin()
             finally:
                 for task in (*self._begun, *self._orders):
@@ -97,7 +103,8 @@ class LocalRun:
         Once more ends these too, and so does a grace: then they have no more than a moment.
         """
         self._aborted_by = self._aborted_by or by
-        self._aborting.set()
+        for stop in self._stops.values():
+            stop.set()
         self._aborts += 1
         self._grace_s = grace_s
         self._jobs.abort(by)
@@ -106,14 +113,27 @@ class LocalRun:
 
     def _begin(self) -> None:
         for job in self._jobs.advance():
+            self._stops[job.name] = asyncio.Event()
             self._begun[asyncio.create_task(self._do(job))] = job.name
+
+    def _end(self, name: str, end: JobEnd) -> None:
+        for other in self._jobs.end(name, end):
+            self._failed_by.setdefault(other, who_failed(name))
+            self._stops[other].set()
+            for held in self._held.values():
+                if held.attempt.lease.job.name == other:
+                    self._order(held, self._failed_by[other])
+
+    def _ended_by(self, job: JobSpec) -> str | None:
+        """Who wants that the job ends."""
+        return self._aborted_by or self._failed_by.get(job.name)
 
     async def _do(self, job: JobSpec) -> JobEnd:
         """Attempts at the job, until one passes or its plan wants no more of them."""
         async with self._places:
             began = asyncio.get_running_loop().time()
             number = 1
-            while self._aborted_by is None:
+            while self._ended_by(job) is None:
                 finished = await self._attempt(job, number)
                 outcome = finished.outcome
                 if outcome.state is not AttemptState.FAILED or not _wants_another(job, number, outcome):
@@ -127,8 +147,8 @@ class LocalRun:
                     self._viewer.notice(f"{job.name}: attempt {number} follows in {job.retry.delay_s} s")
                     with suppress(TimeoutError):
                         async with asyncio.timeout(job.retry.delay_s):
-                            await self._aborting.wait()
-            return JobEnd(JobState.ABORTED, f"aborted by {self._aborted_by} before it began")
+                            await self._stops[job.name].wait()
+            return JobEnd(JobState.ABORTED, f"aborted by {self._ended_by(job)} before it began")
 
     async def _attempt(self, job: JobSpec, number: int) -> Finished:
         self._attempts += 1
@@ -145,8 +165,9 @@ class LocalRun:
         except (RunnerNotStarted, OSError) as error:
             with suppress(OSError), folder.errors.open("a", encoding="utf-8") as file:
                 file.write(f"{error}\n")  # it becomes the outcome's detail
-        if self._aborted_by is not None:
-            self._order(held, self._aborted_by)
+        ended_by = self._ended_by(job)
+        if ended_by is not None:
+            self._order(held, ended_by)
         finished = await self._watch(held)
         self._viewer.end(lease)
         held.attempt.close()
@@ -208,7 +229,7 @@ class LocalRun:
             await asyncio.sleep(END_S)
 
     def _order(self, held: _Held, by: str) -> None:
-        order = asyncio.create_task(self._tell(held, by, self._grace_s, self._aborts))
+        order = asyncio.create_task(self._tell(held, by, self._grace_s, max(self._aborts, 1)))
         self._orders.add(order)
         order.add_done_callback(self._orders.discard)
 

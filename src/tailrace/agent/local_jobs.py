@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -10,7 +10,8 @@ from tailrace.agent.snapshot import Sources
 from tailrace.domain.events import EventKind
 from tailrace.domain.lease import Lease, Need
 from tailrace.domain.plan import JobSpec, needed_values
-from tailrace.domain.progress import JobProgress, progress
+from tailrace.domain.plan.turns import resolve_group
+from tailrace.domain.progress import UNDER_WAY, JobProgress, progress, with_room
 from tailrace.domain.references import Lookup
 from tailrace.domain.states import JobState
 from tailrace.domain.values import RunValues
@@ -62,30 +63,39 @@ class LocalJobs:
 
     def advance(self) -> list[JobSpec]:
         """The jobs that begin now; those that never will end as skipped."""
-        moves = progress(
-            [
-                JobProgress(
-                    name,
-                    self._needs(job),
-                    self._states[name],
-                    job.condition,
-                    self._matrices(job),
-                    job.allow_failure,
-                )
-                for name, job in self._work.jobs.items()
-            ],
-            self._values,
-        )
+        found = [
+            JobProgress(
+                name,
+                self._needs(job),
+                self._states[name],
+                job.condition,
+                self._matrices(job),
+                job.allow_failure,
+                job.matrix_of,
+                job.max_parallel,
+            )
+            for name, job in self._work.jobs.items()
+        ]
+        moves = progress(found, self._values)
         for name, _, detail in moves.skipped:
             self.end(name, JobEnd(JobState.SKIPPED, detail))
-        for name in moves.ready:
+        ready = with_room(found, self._in_turn(moves.ready))
+        for name in ready:
             self._states[name] = JobState.PENDING
-        return [self._work.jobs[name] for name in moves.ready]
+        return [self._work.jobs[name] for name in ready]
 
-    def end(self, name: str, end: JobEnd) -> None:
-        """A job has ended."""
+    def end(self, name: str, end: JobEnd) -> tuple[str, ...]:
+        """A job has ended; the jobs under way that have to end because it failed. Those of them that waited have ended."""
         self._states[name] = end.state
         self._ends[name] = end
+        job = self._work.jobs[name]
+        if end.state is not JobState.FAILED or not job.fail_fast or job.allow_failure:
+            return ()
+        others = [one.name for one in self._work.jobs.values() if one.matrix_of == job.matrix_of]
+        for other in others:
+            if self._states[other] is JobState.WAITING:
+                self.end(other, JobEnd(JobState.ABORTED, f"aborted by {who_failed(name)}"))
+        return tuple(other for other in others if self._states[other] in UNDER_WAY)
 
     def abort(self, by: str) -> None:
         """End what waits for others, whatever its condition."""
@@ -119,6 +129,22 @@ class LocalJobs:
             grace_s=GRACE_S,
         )
 
+    def _in_turn(self, ready: Iterable[str]) -> list[str]:
+        """Those of which no other of their concurrency group is under way."""
+        taken = {self._group(name) for name, state in self._states.items() if state in UNDER_WAY}
+        begin: list[str] = []
+        for name in ready:
+            group = self._group(name)
+            if group is None or group not in taken:
+                taken.add(group)
+                begin.append(name)
+        return begin
+
+    def _group(self, name: str) -> str | None:
+        group = self._work.jobs[name].concurrency
+        values = {key: value or "" for key, value in self._own().items()}
+        return None if group is None else resolve_group(group.group, values)
+
     def _needs(self, job: JobSpec) -> tuple[str, ...]:
         return tuple(need for need in job.needs if need in self._work.jobs)
 
@@ -138,8 +164,13 @@ class LocalJobs:
 
     def _values(self, name: str) -> Lookup:
         """What the names in a job's condition stand for, but for the outcomes of jobs."""
-        work, job = self._work, self._work.jobs[name]
-        own = {
+        job = self._work.jobs[name]
+        variables = {**job.variables, **self._work.variables}
+        return RunValues(self._own(), variables, self._given(job), job.matrix, self._matrices(job)).value
+
+    def _own(self) -> dict[str, str | None]:
+        work = self._work
+        return {
             "branch": work.sources.branch,
             "event": EVENT,
             "plan": work.plan,
@@ -147,5 +178,8 @@ class LocalJobs:
             "ref": work.sources.ref,
             "revision": work.sources.revision,
         }
-        variables = {**job.variables, **work.variables}
-        return RunValues(own, variables, self._given(job), job.matrix, self._matrices(job)).value
+
+
+def who_failed(name: str) -> str:
+    """On whose word the others of its matrix end."""
+    return f"job {name}, which failed"

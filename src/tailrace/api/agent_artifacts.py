@@ -58,7 +58,7 @@ def agent_artifacts_router(store: Store, keeper: Keeper, reader: Reader, key: Se
             pass  # nobody is left to be answered
         return Response(status_code=204)
 
-    @router.get("/{attempt}/of/{job}")
+    @router.get("/{attempt}/of/{job:path}")
     async def list_offered(attempt: RowId, job: str, request: Request) -> Offering:
         carrier = await carrier_of(attempt, request)
         return Offering(files=tuple(await store.read(offer, carrier, job)))

@@ -56,6 +56,7 @@ from tailrace.logs.proof import Prover
 from tailrace.logs.retention import Retention
 from tailrace.logs.sealer import Sealer
 from tailrace.logs.search import LogSearch
+from tailrace.notify.outbox_retention import OutboxRetention
 from tailrace.notify.sender import Sender
 from tailrace.sources.base import Source
 from tailrace.sources.registry import Sources
@@ -97,6 +98,7 @@ class Parts:
     artifacts: ArtifactParts
     sender: Sender
     inbox_retention: InboxRetention
+    outbox_retention: OutboxRetention
 
 
 class _Described(FastAPI):
@@ -140,7 +142,13 @@ def create_app(parts: Parts, lifespan: Lifespan) -> App:
         logs_router(desk.reader, parts.describe),
         search_router(desk.reader, parts.describe, desk.store, parts.search),
         archive_router(
-            desk.store, parts.sealer, parts.retention, kept.retention, parts.inbox_retention, parts.prover
+            desk.store,
+            parts.sealer,
+            parts.retention,
+            kept.retention,
+            parts.inbox_retention,
+            parts.outbox_retention,
+            parts.prover,
         ),
         sse_router(desk.hub),
         live_router(desk.hub, parts.topics),

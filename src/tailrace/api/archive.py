@@ -1,4 +1,4 @@
-"""The archive: its state, what retention takes of logs and artifacts, and the proof of a log."""
+"""The archive: its state, what retention takes, and the proof of a log."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from tailrace.domain.states import LogState
 from tailrace.logs.proof import Prover
 from tailrace.logs.retention import Retention
 from tailrace.logs.sealer import Sealer
+from tailrace.notify.outbox_retention import OutboxRetention
 from tailrace.store import Store
 from tailrace.store.segments import count_waiting
 from tailrace.triggers.inbox_retention import InboxRetention
@@ -63,6 +64,14 @@ class RemovedDelivery(BaseModel):
     why: str
 
 
+class RemovedNotification(BaseModel):
+    """Of a message that was sent, or never will be; `why` is the rule that takes it."""
+
+    notification: int
+    run: int
+    why: str
+
+
 class RetentionView(BaseModel):
     """`removed` are logs; `bytes` is of logs and artifacts together."""
 
@@ -70,6 +79,7 @@ class RetentionView(BaseModel):
     removed: list[RemovedLog]
     artifacts: list[RemovedArtifact]
     deliveries: list[RemovedDelivery]
+    notifications: list[RemovedNotification]
     bytes: int
 
 
@@ -101,6 +111,7 @@ def archive_router(
     retention: Retention,
     artifact_retention: ArtifactRetention,
     inbox_retention: InboxRetention,
+    outbox_retention: OutboxRetention,
     prover: Prover,
 ) -> APIRouter:
     """Routes for the archive."""
@@ -125,6 +136,7 @@ def archive_router(
         taken = await (retention.look() if wish.dry_run else retention.apply())
         files = await (artifact_retention.look() if wish.dry_run else artifact_retention.apply())
         webhooks = await (inbox_retention.look() if wish.dry_run else inbox_retention.apply())
+        messages = await (outbox_retention.look() if wish.dry_run else outbox_retention.apply())
         return RetentionView(
             dry_run=wish.dry_run,
             removed=[
@@ -136,6 +148,9 @@ def archive_router(
             ],
             deliveries=[
                 RemovedDelivery(delivery=one.id, project=one.project_id, why=one.why) for one in webhooks
+            ],
+            notifications=[
+                RemovedNotification(notification=one.id, run=one.run_id, why=one.why) for one in messages
             ],
             bytes=sum(one.bytes for one in (*taken, *files)),
         )

@@ -99,9 +99,10 @@ def notifications_router(store: Store, bus: Bus) -> APIRouter:
         state: NotificationState | None = None,
         channel: Annotated[RowId | None, Query()] = None,
         run: Annotated[RowId | None, Query()] = None,
+        project: Annotated[RowId | None, Query(description="Only those of its runs.")] = None,
     ) -> Page[NotificationView]:
         """Newest first."""
-        wanted = NotificationFilter(state, channel, run, cursor, limit + 1)
+        wanted = NotificationFilter(state, channel, run, project, cursor, limit + 1)
         found = await store.read(list_notifications, wanted)
         return page(found, limit, [one.id for one in found])
 

@@ -24,7 +24,7 @@ from tailrace.logs.base import LogReader, end_of
 from tailrace.store import Store
 from tailrace.store.aborts import abort_run
 from tailrace.store.agents import list_agents
-from tailrace.store.jobs import get_job
+from tailrace.store.job_views import get_job
 from tailrace.store.projects import get_project
 from tailrace.store.reopening import retry_failed, retry_job
 from tailrace.store.runs import RunFilter, get_run, list_runs, runs_of_branch

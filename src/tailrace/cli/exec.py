@@ -131,7 +131,7 @@ class _Exec:
                 await asyncio.gather(starting, return_exceptions=True)
                 await warm.close(leave=True)
         viewer.summarise(ends)
-        return exit_status(ends)
+        return exit_status(ends, aborted=local.aborted)
 
     def _work(self, place: Path) -> LocalWork:
         from tailrace.agent.local_jobs import LocalWork

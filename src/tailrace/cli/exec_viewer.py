@@ -52,10 +52,13 @@ class ExecViewer:
             print(f"{name:<{width}}  {end.state}{took}{why}", file=sys.stderr)
 
 
-def exit_status(ends: Mapping[str, JobEnd]) -> int:
-    """What stands for how the jobs ended: 0 passed, 130 aborted, else the exit code of one that failed, or 1."""
+def exit_status(ends: Mapping[str, JobEnd], *, aborted: bool) -> int:
+    """What stands for how the jobs ended: 0 passed, 130 aborted, else the exit code of one that failed, or 1.
+
+    `aborted`: somebody ended the run; else what was aborted is so because another job of its matrix failed.
+    """
     states = {end.state for end in ends.values() if not _is_allowed(end)}
-    if JobState.ABORTED in states:
+    if JobState.ABORTED in states and (aborted or JobState.FAILED not in states):
         return 130
     if JobState.FAILED in states:
         return next((end.exit_code for end in ends.values() if end.exit_code and not _is_allowed(end)), 1)

@@ -92,6 +92,12 @@ class ServerFlags:
             help="Headers and bodies of webhooks are removed after so many days; 0 keeps them for ever."
         ),
     ] = None
+    notification_days: Annotated[
+        int | None,
+        Parameter(
+            help="Notifications are removed so many days after they were sent, or failed for good; 0 keeps them for ever."
+        ),
+    ] = None
     lease_s: Annotated[
         float | None,
         Parameter(help="Seconds for which an agent may be silent before it loses its attempts."),
@@ -120,6 +126,12 @@ class ServerFlags:
         str | None,
         Parameter(
             help="The most bytes of any job's log (with KiB, MiB or GiB): no plan's `limit` is higher."
+        ),
+    ] = None
+    repository_allowed: Annotated[
+        str | None,
+        Parameter(
+            help="Machines on loopback or link-local networks whose repositories may be asked: names, addresses, networks.",
         ),
     ] = None
     poll_allowed: Annotated[

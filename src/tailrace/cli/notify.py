@@ -161,6 +161,7 @@ def list_notifications(
     state: str | None = None,
     run: int | None = None,
     channel: str | None = None,
+    project: str | None = None,
     limit: int = 50,
     json: bool = False,
     flags: ClientFlags = NO_CLIENT_FLAGS,
@@ -175,12 +176,17 @@ def list_notifications(
         Only those of this run, by id.
     channel:
         Only those of this channel, by name or id.
+    project:
+        Only those of the runs of this project, by name or id.
     limit:
         How many at most.
     """
     client = connect(flags)
     of = _find_channel(client, channel)["id"] if channel else None
-    found = client.get("/api/notifications", state=state, run=run, channel=of, limit=limit)["items"]
+    whose = find_project(client, project)["id"] if project else None
+    found = client.get("/api/notifications", state=state, run=run, channel=of, project=whose, limit=limit)[
+        "items"
+    ]
     columns = {
         "ID": "id",
         "RUN": "run",

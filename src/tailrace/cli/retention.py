@@ -1,4 +1,4 @@
-"""`tailrace retention`: removes logs, artifacts and deliveries that have been kept long enough."""
+"""`tailrace retention`: removes logs, artifacts, deliveries and notifications that have been kept long enough."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from tailrace.cli.flags import NO_CLIENT_FLAGS, ClientFlags
 
 
 def retention(*, dry_run: bool = False, json: bool = False, flags: ClientFlags = NO_CLIENT_FLAGS) -> int:
-    """Remove the logs, artifacts and deliveries that plans and settings take, now; the server does it by itself every hour.
+    """Remove the logs, artifacts, deliveries and notifications that plans and settings take, now.
+
+    The server does it by itself every hour.
 
     Parameters
     ----------
@@ -29,9 +31,13 @@ def retention(*, dry_run: bool = False, json: bool = False, flags: ClientFlags =
     if done["deliveries"]:
         columns = {"DELIVERY": "delivery", "PROJECT": "project", "WHY": "why"}
         show(done["deliveries"], as_json=False, columns=columns)
+    if done["notifications"]:
+        columns = {"NOTIFICATION": "notification", "RUN": "run", "WHY": "why"}
+        show(done["notifications"], as_json=False, columns=columns)
     would = "would be removed" if dry_run else "removed"
     logs, artifacts = _count(len(done["removed"]), "log"), _count(len(done["artifacts"]), "artifact")
-    counts = f"{logs}, {artifacts} and {_count(len(done['deliveries']), 'delivery', 'deliveries')}"
+    deliveries = _count(len(done["deliveries"]), "delivery", "deliveries")
+    counts = f"{logs}, {artifacts}, {deliveries} and {_count(len(done['notifications']), 'notification')}"
     print(f"{counts} {would}, {done['bytes']} bytes of the archive")
     return 0
 

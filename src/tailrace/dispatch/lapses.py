@@ -19,7 +19,7 @@ from tailrace.logs.base import LogReader, end_of
 from tailrace.store import Store
 from tailrace.store.agents import list_agents
 from tailrace.store.delays import find_due, queue_due
-from tailrace.store.jobs import get_job
+from tailrace.store.job_views import get_job
 from tailrace.store.leases import Lapsed, end_lapsed, find_lapsed
 from tailrace.store.servers import stamp_server
 from tailrace.store.stalls import LeftLog, find_left_logs, truncate_left

@@ -11,6 +11,7 @@ from tailrace.domain.model import AgentView, JobView, iso_time
 from tailrace.domain.states import AgentMode, AttemptState, JobState
 from tailrace.domain.trust import Origin, Protected, open_to
 from tailrace.store.asking import open_approvals
+from tailrace.store.job_turns import FullMatrix, JobTurn, full_matrices, job_turns
 from tailrace.store.outputs import ended_jobs
 from tailrace.store.pauses import QUEUE, Pause, list_pauses
 from tailrace.store.protected import who_may
@@ -21,8 +22,8 @@ from tailrace.store.turns import Turn, turn_of
 
 class Held(NamedTuple):
     """What may keep a job back that its agents cannot tell of: its run's turn (`holders`: the names of the runs that it waits
-    for), pauses that concern it, trust, approvals that are asked for (ids, by the job's id; None: for the whole run), and which
-    of its run's jobs have `ended`."""
+    for), pauses that concern it, trust, approvals that are asked for (ids, by the job's id; None: for the whole run), which
+    of its run's jobs have `ended`, the turns of its jobs and the matrices that are full (both by the job's id)."""
 
     turn: Turn | None
     pauses: Sequence[Pause]
@@ -32,6 +33,8 @@ class Held(NamedTuple):
     approvals: Mapping[int | None, int] = {}
     ended: frozenset[str] = frozenset()
     holders: Sequence[str] = ()
+    job_turns: Mapping[int, JobTurn] = {}
+    full: Mapping[int, FullMatrix] = {}
 
 
 def what_holds(connection: Connection, run_id: int) -> Held:
@@ -50,6 +53,8 @@ def what_holds(connection: Connection, run_id: int) -> Held:
         open_approvals(connection, run_id),
         ended_jobs(connection, run_id),
         run_names(connection, turn.holders) if turn else (),
+        job_turns(connection, run_id),
+        full_matrices(connection, run_id),
     )
 
 
@@ -62,9 +67,17 @@ def explain(job: JobView, agents: Sequence[AgentView], held: Held) -> str | None
     if job.state is JobState.WAITING and held.turn is not None:
         runs = ", ".join(held.holders)
         return f"waits for its turn in concurrency group {held.turn.group!r}, held by run {runs}"
+    if job.state is JobState.WAITING and job.id in held.job_turns:
+        turn = held.job_turns[job.id]
+        return f"waits for its turn in concurrency group {turn.group!r}, held by {turn.holder}"
     if job.state is JobState.WAITING:
         needs = [need for need in job.needs if need not in held.ended]
-        return f"waits for {', '.join(needs)}" if needs else "about to be put into the queue"
+        if needs:
+            return f"waits for {', '.join(needs)}"
+        if job.id in held.full:
+            full = held.full[job.id]
+            return f"max_parallel: {full.most} of the jobs of matrix {full.matrix} are under way"
+        return "about to be put into the queue"
     if job.state is not JobState.PENDING:
         return None
     if job.retry_at is not None:

@@ -6,6 +6,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from typing import NamedTuple
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 from tailrace.domain.errors import Invalid
@@ -15,6 +16,7 @@ PROTOCOLS = ("https", "http", "ssh", "git", "file")
 SVN_PROTOCOLS = ("svn", "svn+ssh", "svn+https", "svn+http", "svn+file")
 """Those of Subversion; `svn+` tells its https, http and file from git's."""
 
+_PORTS = {"https": 443, "http": 80, "ssh": 22, "git": 9418, "svn": 3690}
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 # git's short form of ssh: [user@]host:path. A second colon would name a transport helper (ext::…).
 _SHORT_SSH = re.compile(r"(?:[A-Za-z0-9_][A-Za-z0-9_.+-]*@)?[A-Za-z0-9][A-Za-z0-9.-]*:(?![:-]|//).+")
@@ -47,6 +49,26 @@ def is_subversion(repository: str) -> bool:
     """Whether this is the address of a Subversion repository; all others are git's."""
     scheme, found, _ = repository.partition("://")
     return bool(found) and scheme in SVN_PROTOCOLS
+
+
+class Host(NamedTuple):
+    """The machine that has a repository: `scheme` is the protocol's, without `svn+` and `ssh` for all that go by it."""
+
+    scheme: str
+    name: str
+    port: int
+
+
+def host_of(repository: str) -> Host | None:
+    """Which machine is asked for the repository; None for one on this machine's own disk. Of addresses that were checked."""
+    scheme, found, _ = repository.partition("://")
+    if not found:
+        if repository.startswith("/"):
+            return None
+        return Host("ssh", repository.partition(":")[0].rpartition("@")[2], _PORTS["ssh"])
+    scheme = scheme.removeprefix("svn+")
+    url = urlsplit(repository)
+    return None if scheme == "file" else Host(scheme, url.hostname or "", url.port or _PORTS[scheme])
 
 
 def folder_name(repository: str) -> str:

@@ -27,6 +27,7 @@ class Reason(StrEnum):
     RUNNER_FAILED = "runner_failed"  # it lives, and an error of its own ended a step
     ABORTED_BY = "aborted_by"
     SUPERSEDED_BY = "superseded_by"
+    MATRIX_FAILED = "matrix_failed"  # another job of its matrix failed, and the plan says `fail_fast`
     REJECTED = "rejected"  # a person was asked for an approval, and said no
     ENVIRONMENT_REFUSED = "environment_refused"
     SETUP_FAILED = "setup_failed"

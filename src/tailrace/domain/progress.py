@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -12,10 +13,12 @@ from tailrace.domain.outcome import Reason
 from tailrace.domain.references import Lookup, Reference
 from tailrace.domain.states import JOB_ENDED, JobState
 
+UNDER_WAY = (JobState.PENDING, JobState.RUNNING)
+
 
 @dataclass(frozen=True)
 class JobProgress:
-    """What progress needs to know of a job; `condition` is its `if`, the others as in its spec."""
+    """What progress needs to know of a job; `condition` is its `if`, the others are as in its spec."""
 
     name: str
     needs: tuple[str, ...]
@@ -23,6 +26,8 @@ class JobProgress:
     condition: str = ""
     matrices: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
     allow_failure: bool = False
+    matrix_of: str = ""
+    max_parallel: int | None = None
 
 
 class Skipped(NamedTuple):
@@ -66,6 +71,19 @@ def progress(jobs: Sequence[JobProgress], values: Callable[[str], Lookup] = _not
     `values` gives what the names in a job's condition stand for, but for the outcomes of jobs.
     """
     return _Decision(jobs, values).moves()
+
+
+def with_room(jobs: Sequence[JobProgress], ready: Iterable[str]) -> tuple[str, ...]:
+    """Those of `ready` that the `max_parallel` of their matrix lets begin now, in the order in which they come."""
+    known = {job.name: job for job in jobs}
+    under_way = Counter(job.matrix_of for job in jobs if job.state in UNDER_WAY)
+    begin: list[str] = []
+    for name in ready:
+        job = known[name]
+        if job.max_parallel is None or under_way[job.matrix_of] < job.max_parallel:
+            under_way[job.matrix_of] += 1
+            begin.append(name)
+    return tuple(begin)
 
 
 class _Decision:

@@ -28,7 +28,9 @@ class AttemptState(StrEnum):
 
 
 class JobState(StrEnum):
-    WAITING = "waiting"  # for the jobs it needs, its run's turn, or an approval
+    WAITING = (
+        "waiting"  # for the jobs it needs, its run's turn or its own, room in its matrix, or an approval
+    )
     PENDING = "pending"  # its newest attempt is pending or leased, or its next one waits for its time
     RUNNING = "running"  # its newest attempt is running
     PASSED = "passed"

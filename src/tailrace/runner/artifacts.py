@@ -8,7 +8,8 @@ import os
 import stat
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Generic, NamedTuple, TypeVar
+from urllib.parse import quote
 
 from pydantic import ValidationError
 
@@ -43,6 +44,7 @@ _REFUSALS = {413: Reason.ARTIFACTS_TOO_LARGE, 500: Reason.ARTIFACTS_DAMAGED}
 Say = Callable[[str], None]
 T = TypeVar("T")
 F = TypeVar("F", Offered, Shelved)
+S = TypeVar("S")
 
 
 class ArtifactsPlace(NamedTuple):
@@ -227,9 +229,8 @@ async def _fetch(step: FetchStep, place: ArtifactsPlace, say: Say) -> None:
         await _take_from_shelf(step, place, say)
         return
     async with Calls(place.access, place.attempt, say) as calls:
-        offering = Offering.model_validate_json(await calls.call("GET", f"/of/{step.job}"))
-        files = _wanted(step, offering.files, place.workspace, say)
-        await _all(files, lambda file: _receive(calls, place.workspace, step, file))
+        files = _wanted(step, await _offered(step, calls), place.workspace, say)
+        await _all(files, lambda one: _receive(calls, place.workspace, step.name, one))
     _say_fetched(step, files, say)
 
 
@@ -239,25 +240,54 @@ async def _take_from_shelf(step: FetchStep, place: ArtifactsPlace, say: Say) -> 
             Reason.SETUP_FAILED,
             f"step '{step.name}': there is no server from which to fetch the artifacts of {step.job}",
         )
-    shelf = Shelf(place.shelves, step.job)
-    files = _wanted(step, shelf.files(), place.workspace, say)
-    for file in files:
-        path = _target(step, file)
+    offered = [
+        _Wanted(file, _folder(step, job) + file.path, Shelf(place.shelves, job))
+        for job in step.jobs or (step.job,)
+        for file in Shelf(place.shelves, job).files()
+    ]
+    files = _wanted(step, offered, place.workspace, say)
+    for file, path, shelf in files:
         try:
             await shelf.bring(file.path, place.workspace, path)
         except OSError as error:
-            raise _unwritten(step, path, error) from error
+            raise _unwritten(step.name, path, error) from error
     _say_fetched(step, files, say)
 
 
-def _wanted(step: FetchStep, offered: Sequence[F], workspace: Path, say: Say) -> list[F]:
+class _Wanted(NamedTuple, Generic[F, S]):
+    """A file that a job kept, the path in the workspace to which it comes, and where it is."""
+
+    file: F
+    path: str
+    source: S
+
+
+async def _offered(step: FetchStep, calls: Calls) -> list[_Wanted[Offered, None]]:
+    """What the job kept; of a matrix what each of its jobs did."""
+    offered: list[_Wanted[Offered, None]] = []
+    for job in step.jobs or (step.job,):
+        answer = await calls.call("GET", f"/of/{quote(job, safe='')}")
+        files = Offering.model_validate_json(answer).files
+        offered += [_Wanted(file, _folder(step, job) + file.path, None) for file in files]
+    return offered
+
+
+def _folder(step: FetchStep, job: str) -> str:
+    """Where the job's files come, with a slash; those of a matrix's jobs come into a folder of the job's name."""
+    parts = (step.to, job if step.jobs else "")
+    return "".join(f"{part}/" for part in parts if part)
+
+
+def _wanted(
+    step: FetchStep, offered: Sequence[_Wanted[F, S]], workspace: Path, say: Say
+) -> list[_Wanted[F, S]]:
     """Those that the step means; none where it may go without. Raises StepFailed."""
     selection = Selection(step.paths) if step.paths else None
-    files = [file for file in offered if selection is None or selection.takes(file.path)]
+    files = [one for one in offered if selection is None or selection.takes(one.file.path)]
     for pattern in selection.unused if selection and files else ():
         say(f"no artifact of job {step.job} matches {pattern}")
     if files:
-        _check_room(workspace, sum(file.size for file in files), step.name)
+        _check_room(workspace, sum(one.file.size for one in files), step.name)
         return files
     which = f" that matches {', '.join(step.paths)}" if step.paths and offered else ""
     words = f"job {step.job} has no artifact{which}"
@@ -267,19 +297,16 @@ def _wanted(step: FetchStep, offered: Sequence[F], workspace: Path, say: Say) ->
     return []
 
 
-def _say_fetched(step: FetchStep, files: Sequence[Offered | Shelved], say: Say) -> None:
+def _say_fetched(step: FetchStep, files: Sequence[_Wanted[F, S]], say: Say) -> None:
     if files:
-        total = sum(file.size for file in files)
-        say(f"fetched {_count(len(files), 'file')}, {size_words(total)}, from job {step.job}")
+        total = sum(one.file.size for one in files)
+        jobs = f"{_count(len(step.jobs), 'job')} of matrix {step.job}" if step.jobs else f"job {step.job}"
+        say(f"fetched {_count(len(files), 'file')}, {size_words(total)}, from {jobs}")
 
 
-def _target(step: FetchStep, file: Offered | Shelved) -> str:
-    return f"{step.to}/{file.path}" if step.to else file.path
-
-
-def _unwritten(step: FetchStep, path: str, error: OSError) -> StepFailed:
+def _unwritten(step: str, path: str, error: OSError) -> StepFailed:
     reason = Reason.OUT_OF_DISK if error.errno in FULL else Reason.ARTIFACTS_UNREADABLE
-    return failed(reason, f"step '{step.name}': {path} cannot be written: {_told(error)}")
+    return failed(reason, f"step '{step}': {path} cannot be written: {_told(error)}")
 
 
 def _check_room(workspace: Path, total: int, step: str) -> None:
@@ -292,8 +319,8 @@ def _check_room(workspace: Path, total: int, step: str) -> None:
         )
 
 
-async def _receive(calls: Calls, workspace: Path, step: FetchStep, file: Offered) -> None:
-    path = _target(step, file)
+async def _receive(calls: Calls, workspace: Path, step: str, wanted: _Wanted[Offered, None]) -> None:
+    file, path, _ = wanted
     trouble = ""
     for _ in range(TRIES):
         try:
@@ -308,7 +335,7 @@ async def _receive(calls: Calls, workspace: Path, step: FetchStep, file: Offered
             trouble = str(error)
         except OSError as error:
             raise _unwritten(step, path, error) from error
-    raise failed(Reason.ARTIFACTS_DAMAGED, f"step '{step.name}': {path}: {trouble}")
+    raise failed(Reason.ARTIFACTS_DAMAGED, f"step '{step}': {path}: {trouble}")
 
 
 class _Arriving:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,14 +26,20 @@ class GitAnswer(Answer):
         return _telling(self.complaint) or f"git ended with status {self.status} and said nothing"
 
 
-async def run_git(*arguments: str, folder: Path, config: Path, seconds: float) -> GitAnswer:
-    """Run git in a folder, with `config` as its only configuration besides the repository's own.
+async def run_git(
+    *arguments: str, folder: Path, config: Path, seconds: float, more: Mapping[str, str] | None = None
+) -> GitAnswer:
+    """Run git in a folder, with `config` as its only configuration besides the repository's own; `more` is its environment's.
 
     Raises TimeoutError, and ProgramMissing when there is no git.
     """
     try:
         answer = await run_program(
-            "git", *arguments, folder=folder, env=_environment(folder, config), seconds=seconds
+            "git",
+            *arguments,
+            folder=folder,
+            env=_environment(folder, config) | dict(more or {}),
+            seconds=seconds,
         )
     except ProgramMissing as missing:
         raise ProgramMissing(f"{missing}: install git 2.32 or newer") from missing

@@ -5,18 +5,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import shutil
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
 from tailrace.domain.address import check_address, folder_name, without_password
 from tailrace.domain.errors import Invalid, RevisionNotFound, SourceUnreachable
+from tailrace.guard import TargetRefused, TargetUnknown
 from tailrace.sources.base import Commit
 from tailrace.sources.git import GitAnswer, run_git, write_config
 from tailrace.sources.names import inner_path, is_abbreviation, is_hash, is_ref_name, short_name
 from tailrace.sources.payload import first_line
 from tailrace.sources.process import ProgramMissing
+from tailrace.sources.ways import UNGUARDED, Ways
 
 T = TypeVar("T")
 Look: TypeAlias = Callable[[], Awaitable[T | None]]
@@ -31,12 +33,13 @@ class Mirrors:
     """One bare mirror for each address of a repository, made when it is first asked for.
 
     `folder` holds nothing else. `timeout` (seconds) bounds each command that uses the network. A mirror holds nothing
-    that its repository does not: removing it costs one clone.
+    that its repository does not: removing it costs one clone. Repositories are asked by `ways`.
     """
 
-    def __init__(self, folder: Path, *, timeout: float = 600) -> None:
+    def __init__(self, folder: Path, *, timeout: float = 600, ways: Ways = UNGUARDED) -> None:
         self._folder = folder.absolute()
         self._timeout = timeout
+        self._ways = ways
         self._mirrors: dict[str, Mirror] = {}
 
     async def resolve(self, repository: str, revision: str | None = None, ref: str | None = None) -> Commit:
@@ -109,14 +112,14 @@ class Mirrors:
         mirror = self._mirrors.get(repository)
         if mirror is None:
             check_address(repository)
-            mirror = self._mirrors[repository] = Mirror(self._folder, repository, self._timeout)
+            mirror = self._mirrors[repository] = Mirror(self._folder, repository, self._timeout, self._ways)
         return mirror
 
 
 class Mirror:
     """The mirror of one repository: looks first, fetches when it must, one fetch at a time."""
 
-    def __init__(self, folder: Path, repository: str, timeout: float) -> None:
+    def __init__(self, folder: Path, repository: str, timeout: float, ways: Ways) -> None:
         name = folder_name(repository)
         self._folder = folder
         self._place = folder / f"{name}.git"
@@ -124,6 +127,7 @@ class Mirror:
         self._repository = repository
         self._shown = without_password(repository)
         self._timeout = timeout
+        self._ways = ways
         self._fetching = asyncio.Lock()
 
     async def commit(self, revision: str, ref: str | None) -> Commit:
@@ -282,7 +286,7 @@ class Mirror:
             "--no-write-fetch-head",
             "--no-recurse-submodules",
         )
-        answer = await self._git(f"--git-dir={place}", "fetch", *options, *what)
+        answer = await self._over_network(f"--git-dir={place}", "fetch", *options, *what)
         if answer.status == 0:
             return True
         if any(absent in answer.complaint for absent in _ABSENT):
@@ -333,17 +337,30 @@ class Mirror:
 
     async def _remote(self, *patterns: str) -> list[tuple[str, str]]:
         """Pairs of hash (or `ref: TARGET`) and ref that the repository answers with. Raises SourceUnreachable."""
-        answer = await self._git("ls-remote", "--symref", "origin", *patterns)
+        answer = await self._over_network("ls-remote", "--symref", "origin", *patterns)
         if answer.status != 0:
             raise SourceUnreachable(self._shown, without_password(answer.why))
         lines = answer.output.decode(errors="replace").splitlines()
         return [(hash_, ref) for hash_, _, ref in (line.partition("\t") for line in lines)]
 
-    async def _git(self, *arguments: str) -> GitAnswer:
+    async def _over_network(self, *arguments: str) -> GitAnswer:
+        """Raises SourceUnreachable also where the guard does not let git go."""
+        try:
+            async with self._ways.to(self._repository) as way:
+                answer = await self._git(*arguments, more=way.for_git())
+        except (TargetRefused, TargetUnknown) as error:
+            raise SourceUnreachable(self._shown, str(error)) from None
+        if answer.status != 0 and way.refused:
+            raise SourceUnreachable(self._shown, way.refused[0])
+        return answer
+
+    async def _git(self, *arguments: str, more: Mapping[str, str] | None = None) -> GitAnswer:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_config(self._config, self._repository)
         try:
-            return await run_git(*arguments, folder=self._folder, config=self._config, seconds=self._timeout)
+            return await run_git(
+                *arguments, folder=self._folder, config=self._config, seconds=self._timeout, more=more
+            )
         except TimeoutError:
             word = next(a for a in arguments if not a.startswith("-"))
             raise SourceUnreachable(

@@ -8,14 +8,18 @@ from tailrace.domain.address import is_subversion
 from tailrace.sources.base import Commit
 from tailrace.sources.mirror import Mirrors
 from tailrace.sources.subversion import Subversion
+from tailrace.sources.ways import UNGUARDED, Ways
 
 
 class Repositories:
-    """Git's by their mirrors, Subversion's by asking them; the address tells which. `folder` is theirs alone."""
+    """Git's by their mirrors, Subversion's by asking them; the address tells which. `folder` is theirs alone.
 
-    def __init__(self, folder: Path) -> None:
-        self._git = Mirrors(folder)
-        self._svn = Subversion(folder)
+    They are asked by `ways`.
+    """
+
+    def __init__(self, folder: Path, ways: Ways = UNGUARDED) -> None:
+        self._git = Mirrors(folder, ways=ways)
+        self._svn = Subversion(folder, ways=ways)
 
     @property
     def git(self) -> Mirrors:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -24,11 +25,13 @@ from tailrace.domain.subversion import (
     target,
     telling,
 )
+from tailrace.guard import TargetRefused, TargetUnknown
 from tailrace.sources.base import Commit
 from tailrace.sources.mirror import LARGEST_FILE
 from tailrace.sources.names import inner_path
 from tailrace.sources.payload import first_line
 from tailrace.sources.process import Answer, ProgramMissing, run_program
+from tailrace.sources.ways import UNGUARDED, Ways
 
 _MAIN = "trunk"
 _NO_TIME = datetime.fromtimestamp(0, UTC)
@@ -47,12 +50,13 @@ class Subversion:
     A commit's `revision` is its number, and its `ref` the folder below the address that is meant: `trunk`,
     `branches/x`, `tags/x` or any other; None where the address itself is meant, because it has no `trunk`.
 
-    `folder` holds what svn is told of each address; `timeout` (seconds) bounds each command.
+    `folder` holds what svn is told of each address; `timeout` (seconds) bounds each command. Repositories are asked by `ways`.
     """
 
-    def __init__(self, folder: Path, *, timeout: float = 600) -> None:
+    def __init__(self, folder: Path, *, timeout: float = 600, ways: Ways = UNGUARDED) -> None:
         self._folder = folder.absolute()
         self._timeout = timeout
+        self._ways = ways
 
     async def resolve(self, repository: str, revision: str | None = None, ref: str | None = None) -> Commit:
         """The commit that is meant: by its number (`123`, `r123`), a branch, a tag, a folder, or `NAME@123`.
@@ -159,12 +163,23 @@ class Subversion:
         )
 
     async def _svn(self, repository: str, *arguments: str) -> Answer:
+        """Raises SourceUnreachable also where the guard does not let svn go."""
+        try:
+            async with self._ways.to(repository) as way:
+                answer = await self._run(repository, way.proxy, *arguments)
+        except (TargetRefused, TargetUnknown) as error:
+            raise SourceUnreachable(without_password(repository), str(error)) from None
+        if answer.status != 0 and way.refused:
+            raise SourceUnreachable(without_password(repository), way.refused[0])
+        return answer
+
+    async def _run(self, repository: str, proxy: str | None, *arguments: str) -> Answer:
         login = split_svn_login(repository)[1]
         config = self._folder / f"{folder_name(repository)}.svnconfig"
         config.mkdir(mode=0o700, parents=True, exist_ok=True)
         _write(config / "servers", server_settings(login))
         told = None if login is None else login.password.encode()
-        options = ("--non-interactive", "--no-auth-cache", f"--config-dir={config}")
+        options = ("--non-interactive", "--no-auth-cache", f"--config-dir={config}", *_through(proxy))
         stdin = () if told is None else ("--password-from-stdin",)
         word, *rest = arguments
         try:
@@ -192,6 +207,13 @@ class Subversion:
     def _away(self, repository: str, answer: Answer) -> SourceUnreachable:
         why = telling(answer.complaint) or f"svn ended with status {answer.status} and said nothing"
         return SourceUnreachable(without_password(repository), without_password(why))
+
+
+def _through(proxy: str | None) -> Iterator[str]:
+    if proxy is not None:
+        host, _, port = proxy.partition(":")
+        for name, value in (("host", host), ("port", port), ("exceptions", "")):
+            yield f"--config-option=servers:global:http-proxy-{name}={value}"
 
 
 def _parse(answer: Answer) -> Xml.Element:

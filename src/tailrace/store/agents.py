@@ -14,9 +14,9 @@ from tailrace.domain.states import AgentMode, AttemptState
 from tailrace.domain.trust import Taker
 from tailrace.store.agent_changes import note_change
 from tailrace.store.clock import read_clock
-from tailrace.store.identity_tables import agent_token as tokens
 from tailrace.store.projects import project_ids, require_projects
 from tailrace.store.tables import agent as agents
+from tailrace.store.tables import agent_token as tokens
 from tailrace.store.tables import attempt as attempts
 from tailrace.store.tables import attempt_held
 

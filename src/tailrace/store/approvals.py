@@ -13,13 +13,13 @@ from tailrace.domain.outcome import Reason
 from tailrace.domain.plan import Plan, PlanInvalid, parse_plan
 from tailrace.domain.states import JOB
 from tailrace.store.aborts import abort_run
-from tailrace.store.approval_tables import approval as approvals
-from tailrace.store.approval_tables import approval_open
-from tailrace.store.approval_tables import environment as environments
 from tailrace.store.clock import now_ms
 from tailrace.store.jobs import advance_run, lock_run
 from tailrace.store.moves import move
 from tailrace.store.new_jobs import take_turn
+from tailrace.store.tables import approval as approvals
+from tailrace.store.tables import approval_open
+from tailrace.store.tables import environment as environments
 from tailrace.store.tables import job as jobs
 from tailrace.store.tables import plan as plans
 from tailrace.store.tables import plan_version as versions

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from tailrace.domain.approvals import ApprovalState, refusal
-from tailrace.store.approval_tables import approval as approvals
-from tailrace.store.approval_tables import approval_open
-from tailrace.store.approval_tables import environment as environments
 from tailrace.store.clock import now_ms
 from tailrace.store.outbox import note_waiting
+from tailrace.store.tables import approval as approvals
+from tailrace.store.tables import approval_open
+from tailrace.store.tables import environment as environments
 from tailrace.store.tables import run as runs
 
 _LAST = (
@@ -74,12 +74,13 @@ def at_gate(connection: Connection, run_id: int, wanting: Mapping[int, str]) -> 
     return Gate(frozenset(waiting), refused)
 
 
-def withdraw(connection: Connection, run_id: int) -> None:
-    """What was asked for this run need not be decided any more."""
+def withdraw(connection: Connection, run_id: int, only: Collection[int] | None = None) -> None:
+    """What was asked for this run, or for these jobs of it, need not be decided any more."""
+    wanted = [approval_open, approvals.c.run_id == run_id]
+    if only is not None:
+        wanted.append(approvals.c.job_id.in_(only))
     connection.execute(
-        update(approvals)
-        .where(approval_open, approvals.c.run_id == run_id)
-        .values(state=ApprovalState.WITHDRAWN.value, at=now_ms())
+        update(approvals).where(*wanted).values(state=ApprovalState.WITHDRAWN.value, at=now_ms())
     )
 
 

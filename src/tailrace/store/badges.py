@@ -8,10 +8,10 @@ from sqlalchemy import Connection, select
 
 from tailrace.domain.errors import NotFound
 from tailrace.domain.states import RunState
-from tailrace.store.notification_tables import run_verdict
 from tailrace.store.tables import plan as plans
 from tailrace.store.tables import project as projects
 from tailrace.store.tables import run as runs
+from tailrace.store.tables import run_verdict
 
 
 class BadgeFacts(NamedTuple):

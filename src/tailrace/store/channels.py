@@ -12,11 +12,11 @@ from tailrace.domain.channels import CHANNEL_SETTINGS, FORGES, ForgeSettings, Me
 from tailrace.domain.errors import Conflict, NotFound
 from tailrace.domain.notifications import ChannelView
 from tailrace.store.clock import read_clock
-from tailrace.store.notification_tables import channel as channels
-from tailrace.store.notification_tables import rule as rules
 from tailrace.store.outbox import drop_pending
 from tailrace.store.projects import get_project
+from tailrace.store.tables import channel as channels
 from tailrace.store.tables import project as projects
+from tailrace.store.tables import rule as rules
 
 Settings = MessageSettings | ForgeSettings
 Seal = Callable[[str], bytes]

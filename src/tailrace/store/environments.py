@@ -8,9 +8,9 @@ from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from tailrace.domain.approvals import EnvironmentView
 from tailrace.domain.errors import Conflict, NotFound
-from tailrace.store.approval_tables import environment as environments
 from tailrace.store.clock import read_clock
 from tailrace.store.projects import require_projects
+from tailrace.store.tables import environment as environments
 from tailrace.store.tables import project as projects
 
 

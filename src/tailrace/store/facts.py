@@ -11,6 +11,7 @@ from tailrace.domain.facts import Fact, Finished, Started, StepBegan, StepEnded
 from tailrace.domain.outcome import Reason
 from tailrace.domain.states import ATTEMPT, ATTEMPT_ENDED, JOB, AttemptState, LogState, StepState
 from tailrace.store.clock import read_clock
+from tailrace.store.early_ends import AUTOMATIC, in_words
 from tailrace.store.jobs import advance_run, end_job, lock_run
 from tailrace.store.leases import Ended
 from tailrace.store.moves import move, move_all
@@ -105,8 +106,8 @@ def _finish(connection: Connection, row: Row[*tuple[object, ...]], fact: Finishe
     given = {"outputs": fact.outputs} if fact.outputs else {}
     verb = _VERBS[outcome.state]
     cause = {"reason": outcome.reason, "detail": outcome.detail, "finished_at": at}
-    if outcome.reason == Reason.ABORTED_BY and row.reason == Reason.SUPERSEDED_BY:
-        cause |= {"reason": row.reason, "detail": f"superseded by {row.abort_by}"}
+    if outcome.reason == Reason.ABORTED_BY and row.reason in AUTOMATIC:
+        cause |= {"reason": row.reason, "detail": in_words(Reason(row.reason), row.abort_by)}
     move(
         connection,
         attempts,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from tailrace.store.clock import now_ms, read_clock
-from tailrace.store.identity_tables import login_code as codes
-from tailrace.store.identity_tables import session as sessions
-from tailrace.store.identity_tables import token as tokens
+from tailrace.store.tables import login_code as codes
+from tailrace.store.tables import session as sessions
+from tailrace.store.tables import token as tokens
 
 # What every request asks is built once: building a statement takes longer than executing it.
 _TOKEN = select(tokens.c.name).where(tokens.c.hash == bindparam("hash"), tokens.c.removed_at.is_(None))

@@ -1,32 +1,38 @@
-"""Jobs and their attempts: made, moved on when others end, shown."""
+"""Jobs and their attempts: made, and moved on when others end."""
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, func, insert, select
+from sqlalchemy import Connection, Row, bindparam, func, insert, select
 
 from tailrace.domain.errors import NotFound
-from tailrace.domain.model import AttemptView, JobView, StepView
 from tailrace.domain.outcome import Reason
-from tailrace.domain.plan import JobSpec
-from tailrace.domain.progress import JobProgress, counted, progress
-from tailrace.domain.states import JOB, RUN, RUN_ENDED, JobState, LogState, RunState, derive_run_state
+from tailrace.domain.plan import Concurrency, JobSpec
+from tailrace.domain.progress import JobProgress, counted, progress, with_room
+from tailrace.domain.states import (
+    JOB,
+    JOB_ENDED,
+    RUN,
+    RUN_ENDED,
+    JobState,
+    LogState,
+    RunState,
+    derive_run_state,
+)
 from tailrace.store.asking import NO_GATE, at_gate, run_waits, withdraw
 from tailrace.store.clock import now_ms, read_clock
+from tailrace.store.early_ends import end_early
+from tailrace.store.job_turns import NO_LINE, next_jobs_in_turn, take_job_turns
 from tailrace.store.moves import move, move_all
 from tailrace.store.outbox import note_end, note_progress
 from tailrace.store.outputs import values_for
-from tailrace.store.tables import agent as agents
-from tailrace.store.tables import artifact as artifacts
-from tailrace.store.tables import artifact_kept
 from tailrace.store.tables import attempt as attempts
 from tailrace.store.tables import job as jobs
 from tailrace.store.tables import log as logs
 from tailrace.store.tables import run as runs
-from tailrace.store.tables import step as steps
 from tailrace.store.turns import next_in_turn, turn_of
 
 _RUN_VERBS = {
@@ -37,6 +43,7 @@ _RUN_VERBS = {
     RunState.SKIPPED: "skip",
 }
 
+_FAILS = ("fail", "give_up")
 
 # Statements of the way that every run takes are built once: building one takes several times as long as executing it.
 _RUN_STATE = select(runs.c.state, runs.c.from_fork).where(runs.c.id == bindparam("run")).with_for_update()
@@ -68,7 +75,8 @@ def _locked(connection: Connection, run_id: int) -> Row[*tuple[object, ...]]:
 
 
 def advance_run(connection: Connection, run_id: int) -> bool:
-    """Move the waiting jobs on and derive the run's state; returns whether attempts were queued.
+    """Move the waiting jobs on and derive the run's state; returns whether there is something for agents: attempts that were
+    queued, or some that are to be ended.
 
     The caller holds the run's row (`lock_run`, or because it has just made it).
     """
@@ -81,20 +89,8 @@ def advance_run(connection: Connection, run_id: int) -> bool:
     ids = {row.name: row.id for row in rows}
     states = {row.name: JobState(row.state) for row in rows}
     specs = {row.name: row.spec for row in rows}
-    moves = progress(
-        [
-            JobProgress(
-                row.name,
-                tuple(row.spec["needs"]),
-                states[row.name],
-                row.spec.get("condition", ""),
-                row.spec.get("matrices", {}),
-                row.spec.get("allow_failure", False),
-            )
-            for row in rows
-        ],
-        lambda name: values_for(connection, run_id, specs[name]),
-    )
+    found = [_progress_of(row.name, row.spec, states[row.name]) for row in rows]
+    moves = progress(found, lambda name: values_for(connection, run_id, specs[name]))
     for name, reason, detail in moves.skipped:
         _skip(connection, ids[name], reason, detail)
         states[name] = JobState.SKIPPED
@@ -104,6 +100,20 @@ def advance_run(connection: Connection, run_id: int) -> bool:
     for job_id, why in gate.refused.items():
         _skip(connection, job_id, Reason.ENVIRONMENT_REFUSED, why)
     ready = tuple(name for name in ready if ids[name] not in gate.waiting and ids[name] not in gate.refused)
+    grouped = {
+        ids[name]: Concurrency.model_validate(specs[name]["concurrency"])
+        for name in ready
+        if specs[name].get("concurrency")
+    }
+    line = take_job_turns(connection, run_id, grouped) if grouped else NO_LINE
+    if line.superseded:
+        for other, ended in line.superseded.items():
+            lock_run(connection, other)
+            end_early(connection, other, line.by, Reason.SUPERSEDED_BY, only=ended)
+            advance_run(connection, other)
+        advance_run(connection, run_id)  # which they may have moved on
+        return True
+    ready = with_room(found, (name for name in ready if ids[name] not in line.waiting))
     move_all(connection, jobs, JOB, [ids[name] for name in ready], "ready")
     for row in rows:
         if row.name in ready:
@@ -127,7 +137,23 @@ def advance_run(connection: Connection, run_id: int) -> bool:
             withdraw(connection, run_id)
         for next_id in next_in_turn(connection, run_id):
             queued |= advance_run(connection, next_id)
+    if any(spec.get("concurrency") for spec in specs.values()):
+        for next_id in next_jobs_in_turn(connection, run_id):
+            queued |= advance_run(connection, next_id)
     return queued
+
+
+def _progress_of(name: str, spec: Mapping[str, Any], state: JobState) -> JobProgress:
+    return JobProgress(
+        name,
+        tuple(spec["needs"]),
+        state,
+        spec.get("condition", ""),
+        spec.get("matrices", {}),
+        spec.get("allow_failure", False),
+        spec.get("matrix_of", ""),
+        spec.get("max_parallel"),
+    )
 
 
 def _skip(connection: Connection, job_id: int, reason: Reason, detail: str) -> None:
@@ -139,7 +165,7 @@ def end_job(
 ) -> bool:
     """A job's last attempt (a row of its table) has ended: so does the job, unless it is to be tried again.
 
-    `cause` is its reason, detail and time. Returns whether attempts were queued. The caller holds the run's row.
+    `cause` is its reason, detail and time. Returns what `advance_run` does. The caller holds the run's row.
     """
     if verb == "fail":
         spec = JobSpec.model_validate(connection.execute(_SPEC, {"job": attempt.job_id}).scalar_one())
@@ -161,7 +187,22 @@ def end_job(
             note_progress(connection, attempt.run_id)
             return True
     move(connection, jobs, JOB, attempt.job_id, verb, **cause)
-    return advance_run(connection, attempt.run_id)
+    told = verb in _FAILS and _fail_fast(connection, attempt.run_id, attempt.job_id)
+    return advance_run(connection, attempt.run_id) or told
+
+
+def _fail_fast(connection: Connection, run_id: int, job_id: int) -> bool:
+    """A job has failed: where its matrix wants that, the others of it end; returns whether some did, or will."""
+    rows = connection.execute(_JOBS_OF_RUN, {"run": run_id}).all()
+    (failed,) = (row for row in rows if row.id == job_id)
+    if not failed.spec.get("fail_fast") or failed.spec.get("allow_failure"):
+        return False
+    matrix = failed.spec["matrix_of"]
+    others = [row.id for row in rows if row.spec.get("matrix_of") == matrix and row.state not in JOB_ENDED]
+    if others:
+        by = f"job {failed.name}, which failed"
+        end_early(connection, run_id, by, Reason.MATRIX_FAILED, only=others)
+    return bool(others)
 
 
 def _follow(connection: Connection, run_id: int, before: RunState, now: RunState) -> None:
@@ -213,139 +254,3 @@ def queue_attempt(
             "start_by": None if start_timeout_s is None else read_clock(connection) + start_timeout_s * 1000,
         },
     )
-
-
-class _Showing(NamedTuple):
-    """What shows jobs: four queries, whatever their number."""
-
-    jobs: Select[*tuple[object, ...]]
-    attempts: Select[*tuple[object, ...]]
-    steps: Select[*tuple[object, ...]]
-    artifacts: Select[Any, int]
-
-    @classmethod
-    def of(
-        cls, of_job: ColumnElement[bool], of_attempt: ColumnElement[bool], of_artifact: ColumnElement[bool]
-    ) -> _Showing:
-        """The conditions take the parameter `id`."""
-        return cls(
-            select(jobs).where(of_job).order_by(jobs.c.position),
-            select(
-                attempts,
-                agents.c.name.label("agent"),
-                logs.c.state.label("log_state"),
-                logs.c.size,
-                logs.c.removed_at,
-                logs.c.removed_why,
-                logs.c.dropped,
-            )
-            .join(logs, logs.c.id == attempts.c.log_id)
-            .outerjoin(agents, agents.c.id == attempts.c.agent_id)
-            .where(of_attempt)
-            .order_by(attempts.c.id),
-            select(steps)
-            .join(attempts, attempts.c.id == steps.c.attempt_id)
-            .where(of_attempt)
-            .order_by(steps.c.attempt_id, steps.c.position),
-            select(artifacts.c.job_id, func.count().label("kept"))
-            .where(artifact_kept, of_artifact)
-            .group_by(artifacts.c.job_id),
-        )
-
-
-_OF_RUN = _Showing.of(
-    jobs.c.run_id == bindparam("id"),
-    attempts.c.run_id == bindparam("id"),
-    artifacts.c.run_id == bindparam("id"),
-)
-_RUN_OF_JOB = select(jobs.c.run_id).where(jobs.c.id == bindparam("id")).scalar_subquery()
-_OF_JOB = _Showing.of(
-    jobs.c.id == bindparam("id"),
-    attempts.c.job_id == bindparam("id"),
-    (artifacts.c.run_id == _RUN_OF_JOB) & (artifacts.c.job_id == bindparam("id")),
-)
-
-
-def jobs_of_run(connection: Connection, run_id: int) -> tuple[JobView, ...]:
-    """The jobs of a run in the plan's order, with attempts and steps."""
-    return _jobs(connection, _OF_RUN, run_id)
-
-
-def get_job(connection: Connection, id: int) -> JobView:
-    """Raises NotFound."""
-    found = _jobs(connection, _OF_JOB, id)
-    if not found:
-        raise NotFound("job", id)
-    return found[0]
-
-
-def _jobs(connection: Connection, showing: _Showing, id: int) -> tuple[JobView, ...]:
-    tries = _attempts(connection, showing, id)
-    kept = {row.job_id: row.kept for row in connection.execute(showing.artifacts, {"id": id})}
-    rows = connection.execute(showing.jobs, {"id": id})
-    views: list[JobView] = []
-    for row in rows:
-        own = tuple(tries.get(row.id, ()))
-        views.append(
-            JobView(
-                id=row.id,
-                run=row.run_id,
-                name=row.name,
-                state=row.state,
-                reason=row.reason,
-                detail=row.detail,
-                retry_at=row.retry_at,
-                allow_failure=row.spec.get("allow_failure", False),
-                environment=row.spec.get("environment"),
-                needs=tuple(row.spec["needs"]),
-                labels=tuple(row.spec["labels"]),
-                agent=own[-1].agent if own else None,
-                created_at=row.created_at,
-                started_at=row.started_at,
-                finished_at=row.finished_at,
-                attempts=own,
-                artifacts=kept.get(row.id, 0),
-            )
-        )
-    return tuple(views)
-
-
-def _attempts(connection: Connection, showing: _Showing, id: int) -> dict[int, list[AttemptView]]:
-    began: dict[int, list[StepView]] = {}
-    for row in connection.execute(showing.steps, {"id": id}):
-        began.setdefault(row.attempt_id, []).append(
-            StepView(
-                index=row.position,
-                name=row.name,
-                state=row.state,
-                exit_code=row.exit_code,
-                began_at=row.began_at,
-                ended_at=row.ended_at,
-            )
-        )
-    tries: dict[int, list[AttemptView]] = {}
-    for row in connection.execute(showing.attempts, {"id": id}):
-        tries.setdefault(row.job_id, []).append(
-            AttemptView(
-                id=row.id,
-                number=row.number,
-                state=row.state,
-                reason=row.reason,
-                detail=row.detail,
-                exit_code=row.exit_code,
-                agent=row.agent,
-                log=row.log_id,
-                log_state=row.log_state,
-                log_size=row.size,
-                log_removed_at=row.removed_at,
-                log_removed_why=row.removed_why,
-                log_dropped=row.dropped,
-                stalled=row.stalled,
-                outputs=row.outputs or {},
-                created_at=row.created_at,
-                started_at=row.started_at,
-                finished_at=row.finished_at,
-                steps=tuple(began.get(row.id, ())),
-            )
-        )
-    return tries

@@ -12,12 +12,12 @@ from tailrace.domain.errors import Conflict, NotFound
 from tailrace.domain.notifications import RuleView, When
 from tailrace.store.channels import get_channel
 from tailrace.store.clock import read_clock
-from tailrace.store.notification_tables import channel as channels
-from tailrace.store.notification_tables import rule as rules
 from tailrace.store.plans import get_plan
 from tailrace.store.projects import get_project
+from tailrace.store.tables import channel as channels
 from tailrace.store.tables import plan as plans
 from tailrace.store.tables import project as projects
+from tailrace.store.tables import rule as rules
 
 
 def add_rule(

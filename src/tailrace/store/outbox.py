@@ -12,10 +12,10 @@ from tailrace.domain.notifications import NotificationView, What, When, covers, 
 from tailrace.domain.states import NOTIFICATION, REOPEN, NotificationState, RunState
 from tailrace.store.clock import now_ms, read_clock
 from tailrace.store.moves import move
-from tailrace.store.notification_tables import channel as channels
-from tailrace.store.notification_tables import outbox, outbox_pending, run_verdict
-from tailrace.store.notification_tables import rule as rules
+from tailrace.store.tables import channel as channels
+from tailrace.store.tables import outbox, outbox_pending, run_verdict
 from tailrace.store.tables import project as projects
+from tailrace.store.tables import rule as rules
 from tailrace.store.tables import run as runs
 
 STATUSES = "statuses"
@@ -65,7 +65,13 @@ _OCCASION = select(outbox.c.id).where(
     outbox.c.run_id == bindparam("run"),
     outbox.c.occasion == bindparam("occasion"),
 )
-_NEW = insert(outbox).values(state=NotificationState.PENDING, next_at=now_ms(), created_at=now_ms())
+_NEW = insert(outbox).values(
+    run_id=bindparam("of_run"),
+    project_id=select(runs.c.project_id).where(runs.c.id == bindparam("of_run")).scalar_subquery(),
+    state=NotificationState.PENDING,
+    next_at=now_ms(),
+    created_at=now_ms(),
+)
 _FORGE_CHANNELS = (
     select(channels.c.id)
     .join(runs, runs.c.project_id == channels.c.project_id)
@@ -159,7 +165,7 @@ def _add(
             {
                 "channel_id": channel_id,
                 "rule_id": rule_id,
-                "run_id": run_id,
+                "of_run": run_id,
                 "occasion": occasion,
                 "what": what,
                 "detail": detail,
@@ -188,6 +194,7 @@ class NotificationFilter(NamedTuple):
     state: NotificationState | None = None
     channel: int | None = None
     run: int | None = None
+    project: int | None = None
     before: int | None = None
     limit: int = 50
 
@@ -198,7 +205,7 @@ _SHOWN = (
         channels.c.name.label("channel_name"),
         channels.c.kind,
         runs.c.number,
-        runs.c.project_id,
+        runs.c.project_id.label("of_project"),
         projects.c.name.label("project_name"),
     )
     .join(channels, channels.c.id == outbox.c.channel_id)
@@ -214,6 +221,7 @@ def list_notifications(connection: Connection, wanted: NotificationFilter) -> li
         (outbox.c.state, wanted.state),
         (outbox.c.channel_id, wanted.channel),
         (outbox.c.run_id, wanted.run),
+        (outbox.c.project_id, wanted.project),
     ):
         if value is not None:
             query = query.where(column == value)
@@ -265,7 +273,7 @@ def _view(row: Row[*tuple[Any, ...]]) -> NotificationView:
         rule=row.rule_id,
         run=row.run_id,
         run_number=row.number,
-        project=row.project_id,
+        project=row.of_project,
         project_name=row.project_name,
         what=row.what,
         detail=row.detail,

@@ -11,8 +11,8 @@ from tailrace.domain.channels import CHANNEL_SETTINGS, REPEATABLE, ForgeSettings
 from tailrace.domain.notifications import What
 from tailrace.domain.states import NotificationState
 from tailrace.store.clock import now_ms, read_clock
-from tailrace.store.notification_tables import channel as channels
-from tailrace.store.notification_tables import outbox, outbox_pending
+from tailrace.store.tables import channel as channels
+from tailrace.store.tables import outbox, outbox_pending
 
 
 class Due(NamedTuple):

@@ -1,7 +1,7 @@
 """Which runs a page of a list shows: found by one index for each kind of question, however many runs there are.
 
 Runs that have not ended are few, and are found by their state. Of those that have ended, each combination of filters has an index
-that is in the order of the list (store/run_indexes.py). Where a branch is asked for within a project or a plan and no state is,
+that is in the order of the list (tables/run_indexes.py). Where a branch is asked for within a project or a plan and no state is,
 each state is asked in turn, and the newest of all are taken.
 """
 

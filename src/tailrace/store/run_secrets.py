@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, delete, insert, select
 
-from tailrace.store.run_tables import run_secret
 from tailrace.store.tables import attempt as attempts
+from tailrace.store.tables import run_secret
 
 
 class SealedValue(NamedTuple):

@@ -14,7 +14,7 @@ from tailrace.domain.parameters import defaults
 from tailrace.domain.plan import Plan
 from tailrace.domain.states import RUN_ENDED, RunState
 from tailrace.store.clock import now_ms
-from tailrace.store.jobs import jobs_of_run
+from tailrace.store.job_views import jobs_of_run
 from tailrace.store.new_jobs import create_jobs
 from tailrace.store.run_pages import Wanted, find_page
 from tailrace.store.tables import agent as agents

@@ -5,9 +5,9 @@ from __future__ import annotations
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from tailrace.store.clock import read_clock
-from tailrace.store.identity_tables import server as servers
 from tailrace.store.tables import attempt as attempts
 from tailrace.store.tables import attempt_may_be_late
+from tailrace.store.tables import server as servers
 
 _FORGET_MS = 24 * 3600 * 1000
 

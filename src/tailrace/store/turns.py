@@ -53,11 +53,25 @@ _ABOUT = (
 )
 
 
+class AboutRun(NamedTuple):
+    """What names of groups are made of; `values` are by GROUP_VALUES."""
+
+    project_id: int
+    plan_id: int
+    values: dict[str, str]
+
+
 class Turn(NamedTuple):
     """What a run waits for: its group's name, and the runs of it that are under way."""
 
     group: str
     holders: tuple[int, ...]
+
+
+def about_run(connection: Connection, run_id: int) -> AboutRun:
+    """Of one run."""
+    row = connection.execute(_ABOUT, {"run": run_id}).one()
+    return AboutRun(row.project_id, row.plan_id, {key: getattr(row, key) or "" for key in GROUP_VALUES})
 
 
 def take_place(connection: Connection, run_id: int, plan: Plan) -> Sequence[int]:
@@ -69,11 +83,10 @@ def take_place(connection: Connection, run_id: int, plan: Plan) -> Sequence[int]
         if plan.priority:
             connection.execute(_SET, {"run": run_id, "rank": plan.priority, "name": None, "most": None})
         return ()
-    about = connection.execute(_ABOUT, {"run": run_id}).one()
+    about = about_run(connection, run_id)
     name, most = f"plan {about.plan_id}", plan.max_parallel or 1
     if plan.concurrency is not None:
-        values = {key: getattr(about, key) or "" for key in GROUP_VALUES}
-        name = f"project {about.project_id}: {resolve_group(plan.concurrency.group, values)}"
+        name = f"project {about.project_id}: {resolve_group(plan.concurrency.group, about.values)}"
     connection.execute(_SET, {"run": run_id, "rank": plan.priority, "name": name, "most": most})
     place = _take_last_place(connection, run_id, name)
     if plan.concurrency is None or not plan.concurrency.cancel_superseded:

@@ -7,7 +7,7 @@ from typing import Any
 from tailrace.agent.local_jobs import JobEnd, LocalJobs, LocalWork
 from tailrace.agent.snapshot import Sources
 from tailrace.domain.lease import Lease, Need
-from tailrace.domain.plan import JobSpec, RunStep
+from tailrace.domain.plan import Concurrency, JobSpec, RunStep
 from tailrace.domain.states import JobState
 
 
@@ -95,3 +95,35 @@ def test_what_a_job_names_of_one_that_is_left_out_is_empty() -> None:
     jobs = local_jobs(deploy)
     assert begin(jobs) == ["deploy"]
     assert lease(jobs, deploy).needs == {}
+
+
+def test_a_matrix_has_no_more_jobs_under_way_than_it_may() -> None:
+    jobs = local_jobs(*(a_job(name, matrix_of="test", max_parallel=2) for name in "abc"))
+    assert begin(jobs) == ["a", "b"]
+    assert begin(jobs) == []
+    jobs.end("b", JobEnd(JobState.PASSED))
+    assert begin(jobs) == ["c"]
+
+
+def test_a_job_that_fails_ends_the_others_of_its_matrix() -> None:
+    """Those that waited at once; who runs them is told of the others. A failure that is allowed ends nobody."""
+    terms: dict[str, Any] = {"matrix_of": "test", "max_parallel": 2, "fail_fast": True}
+    jobs = local_jobs(*(a_job(name, **terms) for name in "abc"), a_job("other"))
+    assert begin(jobs) == ["a", "b", "other"]
+    assert jobs.end("b", JobEnd(JobState.FAILED)) == ("a",)
+    assert jobs.ends["c"] == JobEnd(JobState.ABORTED, "aborted by job b, which failed")
+    jobs = local_jobs(*(a_job(name, allow_failure=True, **terms) for name in "abc"))
+    begin(jobs)
+    assert jobs.end("a", JobEnd(JobState.FAILED)) == ()
+
+
+def test_jobs_of_one_group_take_turns() -> None:
+    """Its name may hold values of the run."""
+    one, same, other = (Concurrency(group=group) for group in ("on-${branch}", "on-main", "on"))
+    jobs = local_jobs(
+        a_job("a", concurrency=one), a_job("b", concurrency=same), a_job("c", concurrency=other)
+    )
+    assert begin(jobs) == ["a", "c"]
+    assert begin(jobs) == []
+    jobs.end("a", JobEnd(JobState.FAILED))
+    assert begin(jobs) == ["b"]

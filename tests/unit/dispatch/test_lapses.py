@@ -20,13 +20,13 @@ from tailrace.live.scopes import QUEUE
 from tailrace.logs.tail_file import FileLogStore
 from tailrace.store import Store, open_store
 from tailrace.store.agents import agent_left
-from tailrace.store.identity_tables import server as servers
 from tailrace.store.leases import renew_leases
 from tailrace.store.logs import find_log
 from tailrace.store.runs import get_run
 from tailrace.store.tables import agent as agents
 from tailrace.store.tables import attempt as attempts
 from tailrace.store.tables import job as jobs
+from tailrace.store.tables import server as servers
 from tests.unit.store.world import a_job, a_run, an_agent, attempt_state, finish, lease, start, states
 
 LEASE_MS = 60_000

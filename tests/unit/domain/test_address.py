@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tailrace.domain.address import check_address, folder_name, is_subversion, without_password
+from tailrace.domain.address import check_address, folder_name, host_of, is_subversion, without_password
 from tailrace.domain.errors import Invalid
 
 
@@ -122,3 +122,25 @@ def test_passwords_and_tokens_are_blotted_out() -> None:
     assert without_password("https://u:p@ss@host/a") == "https://***@host/a"
     assert without_password("ssh://git:sesame@host/a") == "ssh://git:***@host/a"
     assert without_password("git@host:a") == "git@host:a"
+
+
+@pytest.mark.parametrize(
+    ("address", "host"),
+    [
+        ("https://github.com/millwright/waterwheel.git", ("https", "github.com", 443)),
+        ("http://user:password@127.0.0.1:3000/a/b", ("http", "127.0.0.1", 3000)),
+        ("ssh://git@example.com:2222/a/b.git", ("ssh", "example.com", 2222)),
+        ("git://[::1]/a", ("git", "::1", 9418)),
+        ("git@github.com:millwright/waterwheel.git", ("ssh", "github.com", 22)),
+        ("host-alias:waterwheel.git", ("ssh", "host-alias", 22)),
+        ("svn://kim:sesame@example.com/wheels", ("svn", "example.com", 3690)),
+        ("svn+ssh://kim@example.com/srv/svn/wheels", ("ssh", "example.com", 22)),
+        ("svn+https://example.com/svn/wheels/trunk", ("https", "example.com", 443)),
+        ("svn+file:///srv/svn/wheels", None),
+        ("file:///srv/git/wheel.git", None),
+        ("/srv/git/a wheel.git", None),
+        ("/srv/git/a:wheel.git", None),
+    ],
+)
+def test_which_machine_is_asked(address: str, host: tuple[str, str, int] | None) -> None:
+    assert host_of(address) == host

@@ -33,7 +33,7 @@ from tailrace.domain.wire import (
 )
 from tailrace.ingest.handovers import Terms
 from tailrace.live.scopes import run_scope
-from tailrace.store.jobs import get_job
+from tailrace.store.job_views import get_job
 from tailrace.store.leases import Handover
 from tailrace.store.logs import find_log
 from tailrace.store.runs import get_run

@@ -9,6 +9,9 @@ from tailrace.live.bus_memory import MemoryBus
 from tailrace.logs.tail_file import FileLogStore
 from tailrace.store import open_store
 from tests.unit.notify.world import World
+from tests.unit.store.conftest import connection, database_url, engine, engines, store
+
+__all__ = ["connection", "database_url", "engine", "engines", "store"]
 
 
 @pytest.fixture

@@ -18,8 +18,8 @@ from tailrace.domain.notifications import When
 from tailrace.domain.states import AttemptState
 from tailrace.live.scopes import RUNS
 from tailrace.notify.base import Undelivered
-from tailrace.store.notification_tables import channel
 from tailrace.store.outbox_claims import end_sent
+from tailrace.store.tables import channel
 from tests.support.fake_service import FakeService, Says
 from tests.unit.notify.world import URL, World, until
 

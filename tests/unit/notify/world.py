@@ -27,9 +27,9 @@ from tailrace.store.clock import read_clock
 from tailrace.store.facts import apply_fact
 from tailrace.store.logs import close_log
 from tailrace.store.notification_rules import add_rule
-from tailrace.store.notification_tables import outbox
 from tailrace.store.outbox import NotificationFilter, get_notification, list_notifications
 from tailrace.store.sealing import SealingKey
+from tailrace.store.tables import outbox
 from tests.unit.store.world import PUSH, a_job, a_plan, a_project, a_run, an_agent, lease, start
 
 KEY = SealingKey(bytes(32))

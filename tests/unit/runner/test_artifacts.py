@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 
@@ -181,6 +182,28 @@ async def test_what_is_fetched_is_what_was_kept_or_nothing(tmp_path: Path, sent:
     assert caught.value.outcome.reason == Reason.ARTIFACTS_DAMAGED
     assert asked.count("GET /3") == 3
     assert list((tmp_path / "d").iterdir()) == []
+
+
+async def test_what_the_jobs_of_a_matrix_kept_comes_into_a_folder_for_each(tmp_path: Path) -> None:
+    """Also where their names mean something in an address."""
+    step = FetchStep(name="fetch", job="build", jobs=("build (a/b?)", "build (c)"), to="got", paths=("d/*",))
+    kept = {"build (a/b?)": (1, b"first"), "build (c)": (2, b"second")}
+
+    def answer(method: str, path: str, body: bytes) -> tuple[int, bytes]:
+        of = path.partition("/of/")[2]
+        if not of:
+            return 200, next(data for id, data in kept.values() if path.endswith(f"/{id}"))
+        assert "/" not in of
+        id, data = kept[unquote(of)]
+        file = {"id": id, "path": "d/f", "size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+        return 200, json.dumps({"files": [file, {**file, "id": 9, "path": "other"}]}).encode()
+
+    async with server(answer) as (access, _):
+        passed, said = await moved(step, ArtifactsPlace(tmp_path, 7, access))
+    assert passed
+    assert said == ["fetched 2 files, 11 bytes, from 2 jobs of matrix build"]
+    assert (tmp_path / "got/build (a/b?)/d/f").read_bytes() == b"first"
+    assert (tmp_path / "got/build (c)/d/f").read_bytes() == b"second"
 
 
 @pytest.mark.parametrize("path", ["../f", "/f", "a/../../f"])

@@ -16,7 +16,7 @@ from tailrace.store.identity import (
     find_token,
     set_token,
 )
-from tailrace.store.identity_tables import login_code, session
+from tailrace.store.tables import login_code, session
 
 HOUR_MS = 3_600_000
 

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from tailrace.domain.errors import NotFound
 from tailrace.domain.states import AttemptState
 from tailrace.store import Store
-from tailrace.store.jobs import get_job
+from tailrace.store.job_views import get_job
 from tailrace.store.runs import get_run
 from tests.unit.store.world import a_job, a_plan, a_run, an_agent, finish, jobs_by_name, lease, start, states
 

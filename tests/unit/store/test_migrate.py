@@ -15,7 +15,7 @@ from sqlalchemy import Connection, inspect, text
 from tailrace.domain.errors import Invalid
 from tailrace.store import open_store
 from tailrace.store.migrate import migrate
-from tailrace.store.schema import metadata
+from tailrace.store.tables import metadata
 from tests.unit.store.conftest import engine_of
 
 TABLES = {*metadata.tables, "alembic_version"}

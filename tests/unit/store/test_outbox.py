@@ -15,7 +15,6 @@ from tailrace.store.base import Store
 from tailrace.store.channels import add_channel, change_channel, get_channel, list_channels, remove_channel
 from tailrace.store.environments import Terms, create_environment
 from tailrace.store.notification_rules import add_rule, list_rules, remove_rule
-from tailrace.store.notification_tables import outbox
 from tailrace.store.outbox import (
     NotificationFilter,
     get_notification,
@@ -35,6 +34,7 @@ from tailrace.store.outbox_claims import (
 )
 from tailrace.store.planning import end_planning
 from tailrace.store.reopening import retry_failed
+from tailrace.store.tables import outbox
 from tests.unit.store.conftest import overlapping
 from tests.unit.store.world import (
     PUSH,

@@ -17,7 +17,6 @@ from tailrace.store.badges import find_badge
 from tailrace.store.channels import add_channel
 from tailrace.store.migrate import migrate
 from tailrace.store.notification_rules import add_rule
-from tailrace.store.notification_tables import outbox
 from tailrace.store.outbox import (
     NotificationFilter,
     list_notifications,
@@ -26,9 +25,10 @@ from tailrace.store.outbox import (
     note_waiting,
 )
 from tailrace.store.outbox_claims import anything_due, claim_due
+from tailrace.store.outbox_retention import find_expired_notifications
 from tailrace.store.projects import get_project
 from tailrace.store.sqlite import sqlite_engine
-from tailrace.store.tables import run
+from tailrace.store.tables import outbox, run
 from tests.unit.store.test_query_plans import World
 
 LARGE = {"run", "outbox"}
@@ -60,6 +60,7 @@ class OutboxWorld(World):
             {
                 "channel_id": self.channel,
                 "run_id": n,
+                "project_id": self.project,
                 "occasion": f"ended@{n}",
                 "what": "passed",
                 "state": "sent",
@@ -103,6 +104,10 @@ ACTS: dict[str, Callable[[OutboxWorld], Callable[[Connection], Any]]] = {
     "list_notifications of a channel": lambda w: (
         lambda c: list_notifications(c, NotificationFilter(channel=w.channel))
     ),
+    "list_notifications of a project": lambda w: (
+        lambda c: list_notifications(c, NotificationFilter(project=w.project, before=2000))
+    ),
+    "find_expired_notifications": lambda w: lambda c: find_expired_notifications(c, 1),
     "list_notifications of a run": lambda w: lambda c: list_notifications(c, NotificationFilter(run=RUN)),
     "badge": lambda w: lambda c: find_badge(c, get_project(c, w.project).name, None, None),
     "badge of a branch": lambda w: (

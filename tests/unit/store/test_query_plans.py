@@ -13,6 +13,7 @@ from sqlalchemy import Connection, event, insert, update
 from tailrace.domain.approvals import ApprovalState
 from tailrace.domain.facts import Finished, Started, StepBegan, StepEnded
 from tailrace.domain.outcome import Outcome
+from tailrace.domain.plan import Concurrency
 from tailrace.domain.states import AttemptState, RunState, StepState
 from tailrace.domain.trust import Taker
 from tailrace.store.aborts import abort_run, attempts_to_abort
@@ -23,7 +24,8 @@ from tailrace.store.asking import open_approvals
 from tailrace.store.delays import find_due, queue_due
 from tailrace.store.deliveries import DeliveryFilter, find_delivery, list_deliveries
 from tailrace.store.facts import apply_fact
-from tailrace.store.jobs import get_job, jobs_of_run
+from tailrace.store.job_turns import full_matrices, job_turns
+from tailrace.store.job_views import get_job, jobs_of_run
 from tailrace.store.leases import (
     Offer,
     end_lapsed,
@@ -68,6 +70,7 @@ SMALL_INDEXES = {
     "ix_attempt_start_by",
     "ix_run_planning",
     "ix_job_retry_at",
+    "ix_job_concurrency",
     "ix_approval_open",
     "ix_log_unsealed",
 }
@@ -305,6 +308,17 @@ def _seal(connection: Connection) -> None:
     assert add_segment(connection, "a", work.log_id, row) is not None
 
 
+def _take_turns(connection: Connection, world: World) -> None:
+    deploy = a_job("deploy").model_copy(update={"concurrency": Concurrency(group="x")})
+    first, second = (
+        create_run(connection, new_run(connection, [deploy], plan_id=world.plan)) for _ in range(2)
+    )
+    assert job_turns(connection, second)
+    assert not full_matrices(connection, second)
+    abort_run(connection, first, "Ada")
+    assert not job_turns(connection, second)
+
+
 PER_JOB: dict[str, Callable[[World], Callable[[Connection], Any]]] = {
     "lease_attempts": lambda w: (
         lambda c: lease_attempts(c, [Offer(w.agent, Taker(frozenset({"linux"})), 4)], 1000)
@@ -323,6 +337,7 @@ PER_JOB: dict[str, Callable[[World], Callable[[Connection], Any]]] = {
     "finished": lambda w: lambda c: apply_fact(c, w.agent, RUNNING, FINISHED),
     "abort_run": lambda w: lambda c: abort_run(c, RUNNING, "Ada"),
     "create_run": lambda w: lambda c: create_run(c, new_run(c, [a_job("a"), a_job("b")], plan_id=w.plan)),
+    "turns of jobs": lambda w: lambda c: _take_turns(c, w),
     "webhook_plans": lambda w: lambda c: webhook_plans(c, w.project),
     "add_version": lambda w: lambda c: add_version(c, w.plan, "text"),
     "stamp_server": lambda w: lambda c: stamp_server(c, "a", 1000),

@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import Connection, event, insert
 
 from tailrace.domain.states import RUN_ENDED, RunState
-from tailrace.store.run_indexes import ENDED
 from tailrace.store.run_pages import Wanted, find_page
 from tailrace.store.tables import run as runs
+from tailrace.store.tables.run_indexes import ENDED
 from tests.unit.store.world import a_plan, a_project
 
 ANYTHING = Wanted(None, None, None, None, None, None, 7)

@@ -8,10 +8,10 @@ from sqlalchemy import Connection, func, select, update
 
 from tailrace.store import Store
 from tailrace.store.clock import read_clock
-from tailrace.store.identity_tables import server as servers
 from tailrace.store.leases import find_lapsed
 from tailrace.store.servers import stamp_server
 from tailrace.store.tables import attempt as attempts
+from tailrace.store.tables import server as servers
 from tests.unit.store.world import a_job, a_run, an_agent, lease
 
 TICK_MS = 1000

@@ -13,9 +13,9 @@ from sqlalchemy.exc import OperationalError
 
 from tailrace.domain.errors import NoRoom
 from tailrace.store import sqlite
-from tailrace.store.identity_tables import server as servers
 from tailrace.store.migrate import migrate
 from tailrace.store.sqlite import SqliteStore, sqlite_engine
+from tailrace.store.tables import server as servers
 
 
 @pytest.fixture

@@ -16,8 +16,8 @@ from sqlalchemy import Connection, func, insert, select, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from tailrace.store import Store, open_store
-from tailrace.store.identity_tables import server as servers
 from tailrace.store.migrate import migrate
+from tailrace.store.tables import server as servers
 
 
 def add(connection: Connection, id: str, seen_at: int = 0) -> str:
@@ -197,7 +197,7 @@ CRASHING = """
 import asyncio, sys
 from sqlalchemy import insert
 from tailrace.store import open_store
-from tailrace.store.identity_tables import server
+from tailrace.store.tables import server
 
 def add(connection, id):
     connection.execute(insert(server).values(id=id, seen_at=0))

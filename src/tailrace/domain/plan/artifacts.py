@@ -19,9 +19,17 @@ _DAYS = re.compile(r"([0-9]{1,6})d")
 
 
 def read_artifacts(
-    entry: Entry, name: str | None, subject: str, needs: Collection[str], problems: Problems
+    entry: Entry,
+    name: str | None,
+    subject: str,
+    needs: Collection[str],
+    matrices: AnyMapping[str, tuple[str, ...]],
+    problems: Problems,
 ) -> ArtifactsStep | FetchStep | None:
-    """Read `[PATTERN, …]`, `{paths: […], keep: 30d}` or `{from: JOB, to: FOLDER}`; `needs` are the jobs that `from` may name."""
+    """Read `[PATTERN, …]`, `{paths: […], keep: 30d}` or `{from: JOB, to: FOLDER}`; `needs` are the jobs that `from` may name.
+
+    So are `matrices`, each of which stands for several of them.
+    """
     what = f'"artifacts" of {subject}'
     node = entry.value
     if not isinstance(node, Mapping):
@@ -32,7 +40,7 @@ def read_artifacts(
     optional = entries.get("optional")
     may_lack = bool(read_boolean(optional.value, f'"optional" in {what}', problems)) if optional else False
     if "from" in entries:
-        return _fetch(entries, name, what, paths, may_lack, needs, problems)
+        return _fetch(entries, name, what, paths, may_lack, needs, matrices, problems)
     if "to" in entries:
         problems.add(
             entries["to"].place,
@@ -57,6 +65,7 @@ def _fetch(
     paths: tuple[str, ...],
     optional: bool,
     needs: Collection[str],
+    matrices: AnyMapping[str, tuple[str, ...]],
     problems: Problems,
 ) -> FetchStep | None:
     if "keep" in entries:
@@ -67,15 +76,29 @@ def _fetch(
     job = read_text(source.value, f'"from" in {what}', problems)
     if job is None:
         return None
-    if job not in needs:
-        allowed = listed(needs) if needs else "none: the job needs no other"
+    jobs = matrices.get(job, ())
+    for one in jobs:
+        fault = fault_of_path(one)
+        if fault is not None:
+            problems.add(
+                source.value.place,
+                f'"from" in {what} names the matrix {shown(job)}, whose job {shown(one)} can have no folder of its name: it'
+                f" {fault}",
+            )
+    if job not in needs and not jobs:
+        allowed = listed((*matrices, *needs)) if needs else "none: the job needs no other"
         problems.add(
             source.value.place,
             f'"from" in {what} names {shown(job)}, which is not among the "needs" of its job; allowed: {allowed}',
         )
     to = _folder(entries["to"].value, f'"to" in {what}', problems) if "to" in entries else ""
     return FetchStep(
-        name=name or derived_name(f"artifacts from {job}"), job=job, paths=paths, to=to, optional=optional
+        name=name or derived_name(f"artifacts from {job}"),
+        job=job,
+        jobs=jobs,
+        paths=paths,
+        to=to,
+        optional=optional,
     )
 
 

@@ -14,12 +14,12 @@ from tailrace.domain.plan.errors import Place, Problems, shown
 from tailrace.domain.plan.keys import JOB_KEYS, known_entries
 from tailrace.domain.plan.limits import read_limits
 from tailrace.domain.plan.log_limits import read_log
-from tailrace.domain.plan.matrix import Variant
+from tailrace.domain.plan.matrix import MAX_COMBINATIONS, Variant
 from tailrace.domain.plan.model import DEFAULT_TIMEOUT_S, JobSpec, LimitsSpec, LogSpec, WorkspaceMode
 from tailrace.domain.plan.nodes import Entry, Mapping, describe
 from tailrace.domain.plan.shells import read_shell, read_working_directory
 from tailrace.domain.plan.steps import StepReader
-from tailrace.domain.plan.turns import read_retry
+from tailrace.domain.plan.turns import read_concurrency, read_fail_fast, read_max_parallel, read_retry
 from tailrace.domain.plan.uses import Uses
 from tailrace.domain.plan.values import read_duration, read_names, read_text, read_variables
 from tailrace.domain.plan.workspace import read_workspace
@@ -87,7 +87,7 @@ def read_job(
             "write workspace: clean, or leave submodules to a step",
         )
     uses = Uses(problems, variant.axes)
-    reader = StepReader(subject, needs, uses, problems)
+    reader = StepReader(subject, needs, matrices, uses, problems)
     steps = reader.steps(entry.place, entries.get("steps"))
     outputs = _outputs(entries.get("outputs"), subject, tuple(reader.ids), uses, problems)
     finally_steps, finally_timeout_s = reader.last_steps(entries.get("finally"))
@@ -95,6 +95,9 @@ def read_job(
         name=variant.name,
         needs=tuple(needs),
         matrix=variant.values,
+        matrix_of=entry.key if variant.axes else "",
+        max_parallel=read_max_parallel(entries.get("max_parallel"), subject, MAX_COMBINATIONS, problems),
+        fail_fast=read_fail_fast(entries.get("fail_fast"), subject, problems),
         matrices=dict(matrices),
         condition=_condition(entries.get("if"), subject, needs, uses, problems),
         labels=read_labels(entries, subject, problems),
@@ -108,6 +111,9 @@ def read_job(
         retry=read_retry(entries["retry"], subject, problems) if "retry" in entries else None,
         allow_failure=read_allow_failure(entries.get("allow_failure"), subject, problems),
         environment=read_environment(entries.get("environment"), subject, problems),
+        concurrency=read_concurrency(entries["concurrency"], subject, problems)
+        if "concurrency" in entries
+        else None,
         secrets=_secrets(entries, subject, problems),
         log=read_log(entries.get("log"), subject, plan.log, problems),
         limits=read_limits(entries.get("limits"), subject, plan.limits, problems),

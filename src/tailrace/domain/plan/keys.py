@@ -40,13 +40,10 @@ PLAN_KEYS = Keys(
 JOB_KEYS = Keys(
     level="a job",
     allowed=_in_order(
-        """allow_failure checkout environment finally idle_timeout if labels limits log matrix needs outputs retry secrets shell
-        start_timeout steps timeout variables working_directory workspace"""
+        """allow_failure checkout concurrency environment fail_fast finally idle_timeout if labels limits log matrix
+        max_parallel needs outputs retry secrets shell start_timeout steps timeout variables working_directory workspace"""
     ),
-    not_yet=_words(
-        """concurrency continue_on_error defaults encoding environments
-        max_parallel output parameters priority pty user"""
-    ),
+    not_yet=_words("continue_on_error defaults encoding environments output parameters priority pty user"),
 )
 STEP_KEYS = Keys(
     level="a step",

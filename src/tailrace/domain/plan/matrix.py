@@ -22,6 +22,7 @@ MAX_VALUES = 40_000  # in the jobs of all matrices, each combination counted
 MAX_CHARACTERS = 16 * 1024 * 1024  # likewise
 MAX_VALUE = 100  # characters
 MAX_JOB_NAME = 100
+OF_MATRIX = ("fail_fast", "max_parallel")
 _AXIS = re.compile(rf"(?=.{{1,50}}$){NAME}")
 
 Values = dict[str, str]
@@ -48,6 +49,7 @@ def expand(entry: Entry, room: Room, problems: Problems) -> list[Variant]:
         else None
     )
     if found is None or not isinstance(node, Mapping):
+        _check_alone(entry, problems)
         return [Variant(entry.key, {}, (), entry)]
     subject = f"job {shown(entry.key)}"
     rest = Entry(
@@ -63,6 +65,16 @@ def expand(entry: Entry, room: Room, problems: Problems) -> list[Variant]:
         Variant(one.job(entry.key), one.values, axes, filled(rest, one.values, axes, subject, problems))
         for one in combinations
     ]
+
+
+def _check_alone(entry: Entry, problems: Problems) -> None:
+    if isinstance(entry.value, Mapping):
+        for one in entry.value.entries:
+            if one.key in OF_MATRIX:
+                problems.add(
+                    one.place,
+                    f'{shown(one.key)} of job {shown(entry.key)} is for the jobs of a matrix, and it has no "matrix"',
+                )
 
 
 class Room:

@@ -86,10 +86,14 @@ class ArtifactsStep(Step):
 
 
 class FetchStep(Step):
-    """Artifacts of a needed job that are brought into the workspace, below its folder `to`; all, where `paths` is empty."""
+    """Artifacts of a needed job that are brought into the workspace, below its folder `to`; all, where `paths` is empty.
+
+    Where `job` is a matrix, `jobs` are those that it stands for: what each of them kept comes into a folder of its name.
+    """
 
     kind: Literal["fetch"] = "fetch"
     job: str
+    jobs: tuple[str, ...] = ()
     paths: tuple[str, ...] = ()
     to: str = ""
     optional: bool = False
@@ -136,6 +140,13 @@ class LimitsSpec(_Value):
 NO_LIMITS = LimitsSpec()
 
 
+class Concurrency(_Value):
+    """Runs, or jobs, of one group take turns; `group` may name values of the run (`${branch}`), see GROUP_VALUES."""
+
+    group: str
+    cancel_superseded: bool = False
+
+
 class JobSpec(_Value):
     """One job of a plan; `variables` holds the plan's variables under the job's own; times are in seconds.
 
@@ -143,15 +154,22 @@ class JobSpec(_Value):
     steps get. `condition` is its `if`, empty for the usual one. `outputs` are the texts that jobs which need it can name.
     `idle_timeout_s` is how long it may print nothing, `start_timeout_s` how long an attempt may wait for an agent
     (None: for ever). `finally_steps` come after the others, whatever became of them. `workspace`: each attempt begins with an
-    empty one, or (`keep`) with what the job's last one on that agent left. `matrix` holds the values of its combination, where it
-    is one of a matrix; `matrices` are those among the jobs that it needs, each with its jobs. With `allow_failure` the run
-    goes on, and ends, as if it had passed when it failed. `environment` is where it deploys to: it may have to wait for a person.
+    empty one, or (`keep`) with what the job's last one on that agent left.
+
+    `matrix` holds the values of its combination, where it is one of a matrix, which is the entry `matrix_of` of the plan: at most
+    `max_parallel` of its jobs are under way at once, and with `fail_fast` one that fails ends the others. `matrices` are those of
+    what it needs, each with its jobs. With `allow_failure` the run goes on, and ends, as if it had passed when it failed.
+    `environment` is where it deploys to: it may have to wait for a person. `concurrency` is the group in which it takes turns with
+    jobs of its project, also of other runs.
     """
 
     name: str
     needs: tuple[str, ...] = ()
     condition: str = ""
     matrix: dict[str, str] = {}
+    matrix_of: str = ""
+    max_parallel: int | None = Field(default=None, ge=1)
+    fail_fast: bool = False
     matrices: dict[str, tuple[str, ...]] = {}
     labels: tuple[str, ...] = ()
     variables: dict[str, str] = {}
@@ -164,6 +182,7 @@ class JobSpec(_Value):
     retry: Retry | None = None
     allow_failure: bool = False
     environment: str | None = None
+    concurrency: Concurrency | None = None
     secrets: tuple[str, ...] = ()
     log: LogSpec = LogSpec()
     limits: LimitsSpec = NO_LIMITS
@@ -184,13 +203,6 @@ class JobSpec(_Value):
     def moves_artifacts(self) -> bool:
         """Whether a step keeps or fetches artifacts: then its runner calls the server."""
         return any(isinstance(step, ArtifactsStep | FetchStep) for step in self.all_steps)
-
-
-class Concurrency(_Value):
-    """Runs of one group take turns; `group` may name values of the run (`${branch}`), see GROUP_VALUES."""
-
-    group: str
-    cancel_superseded: bool = False
 
 
 class Plan(_Value):

@@ -17,7 +17,7 @@ from tailrace.domain.plan.parameters import read_parameters
 from tailrace.domain.plan.shells import read_shell
 from tailrace.domain.plan.source import read_source
 from tailrace.domain.plan.steps import step_weight
-from tailrace.domain.plan.turns import read_concurrency
+from tailrace.domain.plan.turns import MAX_PARALLEL, read_concurrency, read_max_parallel
 from tailrace.domain.plan.values import read_whole
 from tailrace.domain.plan.warnings import warn_of_unreachable
 from tailrace.domain.plan.workspace import read_workspace
@@ -25,7 +25,6 @@ from tailrace.domain.plan.workspace import read_workspace
 MAX_JOBS = 500
 MAX_CIRCLE = 20  # jobs that the message about a circle names
 MAX_PRIORITY = 1000
-MAX_PARALLEL = 1000
 MAX_PLAN_CHARACTERS = 16 * 1024 * 1024
 _START = Place(1, 1)
 
@@ -70,9 +69,11 @@ def _read_plan(root: Node | None, problems: Problems) -> Plan:
     limits = read_limits(entries.get("limits"), "the plan", NO_LIMITS, problems)
     shell = read_shell(entries.get("shell"), "the plan", problems)
     workspace = read_workspace(entries.get("workspace"), "the plan", "clean", problems)
-    group = read_concurrency(entries["concurrency"], problems) if "concurrency" in entries else None
+    group = (
+        read_concurrency(entries["concurrency"], "the plan", problems) if "concurrency" in entries else None
+    )
     priority = _whole(entries, "priority", -MAX_PRIORITY, MAX_PRIORITY, problems)
-    most = _whole(entries, "max_parallel", 1, MAX_PARALLEL, problems)
+    most = read_max_parallel(entries.get("max_parallel"), "the plan", MAX_PARALLEL, problems)
     if "concurrency" in entries and "max_parallel" in entries:
         place = entries["max_parallel"].place
         problems.add(

@@ -25,10 +25,11 @@ from tailrace.domain.plan.keys import (
     STEP_KEYS,
     Keys,
 )
+from tailrace.domain.plan.matrix import MAX_COMBINATIONS
 from tailrace.domain.plan.on import ACTIONS
-from tailrace.domain.plan.reader import MAX_JOBS, MAX_PARALLEL, MAX_PRIORITY
+from tailrace.domain.plan.reader import MAX_JOBS, MAX_PRIORITY
 from tailrace.domain.plan.steps import MAX_STEPS
-from tailrace.domain.plan.turns import MAX_GROUP, RETRIED
+from tailrace.domain.plan.turns import MAX_GROUP, MAX_PARALLEL, RETRIED
 from tailrace.domain.plan.values import MAX_VARIABLES
 
 PATH = "/api/plan-schema.json"
@@ -150,6 +151,14 @@ _PARAMETER = _object(
         "max": {"type": ["number", "string"]},
     },
 )
+_GROUP = _either(
+    _TEXT,
+    _object(
+        CONCURRENCY_KEYS,
+        {"group": {**_TEXT, "maxLength": MAX_GROUP}, "cancel_superseded": {"type": "boolean"}},
+        "group",
+    ),
+)
 _SHARED: dict[str, Schema] = {
     "variables": _VARIABLES,
     "log": {"$ref": "#/$defs/log"},
@@ -168,14 +177,7 @@ _OF_PLAN: dict[str, Schema] = {
         "propertyNames": {"pattern": _NAME},
         "additionalProperties": _either({"type": "null"}, _TEXT, _PARAMETER),
     },
-    "concurrency": _either(
-        _TEXT,
-        _object(
-            CONCURRENCY_KEYS,
-            {"group": {**_TEXT, "maxLength": MAX_GROUP}, "cancel_superseded": {"type": "boolean"}},
-            "group",
-        ),
-    ),
+    "concurrency": {"description": "The group in which runs take turns.", **_GROUP},
     "priority": _whole(-MAX_PRIORITY, MAX_PRIORITY),
     "max_parallel": _whole(1, MAX_PARALLEL),
     "jobs": {
@@ -231,6 +233,15 @@ _OF_JOB: dict[str, Schema] = {
         },
         "additionalProperties": _TEXTS,
         "minProperties": 1,
+    },
+    "max_parallel": {
+        "description": "How many jobs of the matrix may be under way at once.",
+        **_whole(1, MAX_COMBINATIONS),
+    },
+    "fail_fast": {"description": "A job of the matrix that fails ends the others.", "type": "boolean"},
+    "concurrency": {
+        "description": "The group in which it takes turns with jobs of its project.",
+        **_GROUP,
     },
     "outputs": {"type": "object", "additionalProperties": _TEXT, "maxProperties": MAX_OUTPUTS},
     "steps": _STEPS,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from collections.abc import Mapping as AnyMapping
 from typing import TypedDict
 
 from tailrace.domain.plan.artifacts import read_artifacts
 from tailrace.domain.plan.errors import Place, Problems, listed, shown
 from tailrace.domain.plan.keys import FINALLY_KEYS, STEP_KEYS, known_entries
-from tailrace.domain.plan.model import DEFAULT_FINALLY_TIMEOUT_S, RunStep, StepSpec
+from tailrace.domain.plan.model import DEFAULT_FINALLY_TIMEOUT_S, FetchStep, RunStep, StepSpec
 from tailrace.domain.plan.nodes import Entry, Items, Mapping, Node, Scalar, describe
 from tailrace.domain.plan.shells import read_shell, read_working_directory
 from tailrace.domain.plan.uses import Uses
@@ -25,19 +26,28 @@ _ID = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,99}")
 def step_weight(step: StepSpec) -> int:
     """Characters of text that a step holds."""
     if not isinstance(step, RunStep):
-        return len(step.name) + sum(map(len, step.paths))
+        jobs = step.jobs if isinstance(step, FetchStep) else ()
+        return len(step.name) + sum(map(len, (*step.paths, *jobs)))
     return len(step.name) + len(step.run) + sum(len(name) + len(value) for name, value in step.env.items())
 
 
 class StepReader:
-    """Reads the steps of one job, which needs the jobs `needs`.
+    """Reads the steps of one job, which needs the jobs `needs`, and among them all those of `matrices`.
 
     `uses` collects the names that they use, `ids` holds those of the steps read so far.
     """
 
-    def __init__(self, subject: str, needs: Collection[str], uses: Uses, problems: Problems) -> None:
+    def __init__(
+        self,
+        subject: str,
+        needs: Collection[str],
+        matrices: AnyMapping[str, tuple[str, ...]],
+        uses: Uses,
+        problems: Problems,
+    ) -> None:
         self._subject = subject
         self._needs = needs
+        self._matrices = matrices
         self._uses = uses
         self._problems = problems
         self.ids: dict[str, Place] = {}
@@ -116,7 +126,9 @@ class StepReader:
                 self._problems.add(
                     place, f'{shown(key)} in {subject} stands beside "artifacts"; it is for "run"'
                 )
-        read = read_artifacts(entries["artifacts"], name, subject, self._needs, self._problems)
+        read = read_artifacts(
+            entries["artifacts"], name, subject, self._needs, self._matrices, self._problems
+        )
         return None if read is None else read.model_copy(update=dict(common))
 
     def _run_step(

@@ -1,4 +1,4 @@
-"""How runs of a plan stand to each other, and a job's attempts: `priority`, `concurrency`, `max_parallel`, `retry`."""
+"""How runs of a plan stand to each other, its jobs, and a job's attempts: `concurrency`, `max_parallel`, `fail_fast`, `retry`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from tailrace.domain.plan.nodes import Entry, Mapping, Scalar, describe
 from tailrace.domain.plan.values import read_boolean, read_duration, read_names, read_text, read_whole
 
 MAX_GROUP = 200
+MAX_PARALLEL = 1000
 RETRIED = tuple(
     reason.value
     for reason in (
@@ -32,9 +33,9 @@ RETRIED = tuple(
 _PLACEHOLDER = re.compile(r"\$\{([^}]*)\}?")
 
 
-def read_concurrency(entry: Entry, problems: Problems) -> Concurrency | None:
-    """Read the plan's group: a text, or a mapping with `group`."""
-    what = '"concurrency" of the plan'
+def read_concurrency(entry: Entry, subject: str, problems: Problems) -> Concurrency | None:
+    """Read the group of the plan or of a job: a text, or a mapping with `group`."""
+    what = f'"concurrency" of {subject}'
     node, cancel = entry.value, False
     if isinstance(node, Mapping):
         entries = known_entries(node, CONCURRENCY_KEYS, what, problems)
@@ -59,6 +60,16 @@ def read_concurrency(entry: Entry, problems: Problems) -> Concurrency | None:
             problems.add(node.place, f"{what} names {shown('${' + name + '}')}; allowed: {allowed}")
             return None
     return Concurrency(group=group, cancel_superseded=cancel)
+
+
+def read_max_parallel(entry: Entry | None, subject: str, most: int, problems: Problems) -> int | None:
+    """Read how many runs of the plan, or jobs of a matrix, may be under way at once."""
+    return read_whole(entry.value, f'"max_parallel" of {subject}', 1, most, problems) if entry else None
+
+
+def read_fail_fast(entry: Entry | None, subject: str, problems: Problems) -> bool:
+    """Read whether a job of a matrix that fails ends the others."""
+    return entry is not None and read_boolean(entry.value, f'"fail_fast" of {subject}', problems) is True
 
 
 def read_retry(entry: Entry, subject: str, problems: Problems) -> Retry | None:

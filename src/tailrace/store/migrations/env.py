@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from tailrace.store.schema import metadata
+from tailrace.store.tables import metadata
 
 connection = context.config.attributes["connection"]
 context.configure(

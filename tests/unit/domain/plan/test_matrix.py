@@ -9,7 +9,16 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tailrace.domain.plan import JobSpec, Plan, PlanError, PlanInvalid, RunStep, needed_values, parse_plan
+from tailrace.domain.plan import (
+    FetchStep,
+    JobSpec,
+    Plan,
+    PlanError,
+    PlanInvalid,
+    RunStep,
+    needed_values,
+    parse_plan,
+)
 
 STEPS = "steps: [{run: x}]"
 
@@ -166,7 +175,7 @@ def test_a_fault_in_a_job_of_a_matrix_is_told_once(text: str, expected: str) -> 
 
 
 def test_what_only_one_of_its_jobs_has_is_not_named_of_all() -> None:
-    """Outputs and artifacts."""
+    """Its outputs, and its values elsewhere."""
     (found,) = faults(f"""
   a: {{matrix: {{x: [b, c]}}, outputs: {{v: x}}, {STEPS}}}
   d: {{needs: a, if: needs.a.outputs.v == "", {STEPS}}}
@@ -174,11 +183,6 @@ def test_what_only_one_of_its_jobs_has_is_not_named_of_all() -> None:
     assert (
         "needs.a.outputs.v names an output of 2 jobs: name one of them, as needs['a (b)'].outputs.v" in found
     )
-    (found,) = faults(f"""
-  a: {{matrix: {{x: [b, c]}}, {STEPS}}}
-  d: {{needs: a, steps: [{{artifacts: {{from: a}}}}]}}
-""")
-    assert 'names "a", which is not among the "needs" of its job; allowed: a (b), a (c)' in found
     (found,) = faults(f" a: {{if: matrix.x == '', {STEPS}}}")
     assert "matrix.x is not known here; allowed: branch" in found
 
@@ -229,3 +233,32 @@ def test_any_matrix_is_read_or_refused_at_its_place(matrix: object) -> None:
         (step,) = job.steps
         assert isinstance(step, RunStep)
         assert step.env == {"A": job.matrix.get("x", "")}
+
+
+def test_how_many_of_its_jobs_are_under_way_and_whether_a_failure_ends_the_others() -> None:
+    """Every job knows it, and of which matrix it is; a job without a matrix cannot say it."""
+    found = jobs(f" a: {{matrix: {{x: [b, c]}}, max_parallel: 1, fail_fast: true, {STEPS}}}\n d: {{{STEPS}}}")
+    assert [(job.matrix_of, job.max_parallel, job.fail_fast) for job in found.values()] == [
+        ("a", 1, True),
+        ("a", 1, True),
+        ("", None, False),
+    ]
+    assert faults(f" a: {{fail_fast: true, max_parallel: 2, {STEPS}}}") == [
+        'p:2:6: "fail_fast" of job "a" is for the jobs of a matrix, and it has no "matrix"',
+        'p:2:23: "max_parallel" of job "a" is for the jobs of a matrix, and it has no "matrix"',
+    ]
+    (error,) = faults(f" a: {{matrix: {{x: b}}, max_parallel: 0, {STEPS}}}")
+    assert 'must be a whole number from 1 to 256; found "0"' in error
+
+
+def test_artifacts_come_from_all_jobs_of_a_matrix() -> None:
+    """It must be among the needs, and each of its jobs must be able to have a folder."""
+    build = f" a: {{matrix: {{x: [b, c]}}, {STEPS}}}\n"
+    use = " u: {needs: %s, steps: [artifacts: {from: a}]}"
+    (step,) = jobs(build + use % "a")["u"].steps
+    assert isinstance(step, FetchStep)
+    assert (step.job, step.jobs) == ("a", ("a (b)", "a (c)"))
+    (error,) = faults(build + use % "'a (b)'")
+    assert error.endswith('which is not among the "needs" of its job; allowed: a (b)')
+    (error,) = faults(f" a: {{matrix: {{x: [b/../c]}}, {STEPS}}}\n" + use % "a")
+    assert error.endswith('whose job "a (b/../c)" can have no folder of its name: it leaves its folder (..)')

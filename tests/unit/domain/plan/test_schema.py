@@ -66,6 +66,9 @@ OF_JOB = {
     "retry": ["2", "{max: 3, on: timeout, delay: 5m}", "{on: [timeout, exit_code]}"],
     "allow_failure": ["true", '"${matrix.a}"'],
     "environment": ["production"],
+    "concurrency": ["group", "{group: 'x-${matrix.a}', cancel_superseded: true}"],
+    "max_parallel": ["2", '"${matrix.a}"'],
+    "fail_fast": ["true"],
     "matrix": ["{a: [true]}", "{a: 3}", "{a: [1, 2], include: [{a: 3, b: 4}], exclude: [{a: 1}]}"],
     "outputs": ["{A: x}"],
     "steps": ["[{run: x}]"],
@@ -100,6 +103,9 @@ def plan_with(level: str, key: str, value: str) -> str:
     steps = "" if (level, key) == ("job", "steps") else f"steps: [{{{at['step']}{step}}}]"
     matrix = "matrix: {a: [1]}, " if "matrix." in value and key != "allow_failure" else ""
     matrix = "matrix: {a: [true]}, " if "matrix." in value and key == "allow_failure" else matrix
+    matrix = (
+        "matrix: {a: [1]}, " if (level, key) in (("job", "max_parallel"), ("job", "fail_fast")) else matrix
+    )
     needs = "needs: b, " if "from: b" in value else ""
     b = ", b: {steps: [{run: x}]}" if "b" in value else ""
     if (level, key) == ("plan", "jobs"):

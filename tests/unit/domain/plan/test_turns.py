@@ -65,3 +65,16 @@ def test_a_job_says_how_often_and_after_what_it_is_tried_again() -> None:
 def test_a_value_that_a_run_does_not_have_is_empty() -> None:
     """A manual run may have no branch."""
     assert resolve_group("x-${branch}-${plan}", {"plan": "p"}) == "x--p"
+
+
+def test_a_job_has_a_group_of_its_own() -> None:
+    """Written as that of the plan; in a matrix it may hold a value of the combination."""
+    text = "jobs: {a: {%s, matrix: {os: [x]}, steps: [{run: x}]}}"
+    job = parse_plan(text % "concurrency: 'on-${matrix.os}-${branch}'").jobs["a (x)"]
+    assert job.concurrency == Concurrency(group="on-x-${branch}")
+    job = parse_plan(text % "concurrency: {group: g, cancel_superseded: true}").jobs["a (x)"]
+    assert job.concurrency == Concurrency(group="g", cancel_superseded=True)
+    assert '"concurrency" of job "a" names "${who}"; allowed: ${branch}' in fault(
+        text % "concurrency: '${who}'"
+    )
+    assert 'of job "a" has no "group"; it must name one' in fault(text % "concurrency: {}")

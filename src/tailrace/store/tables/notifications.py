@@ -20,8 +20,8 @@ from sqlalchemy import (
 )
 
 from tailrace.domain.states import NOTIFICATION_ENDED, NotificationState
-from tailrace.store.columns import Ms, among, ends, metadata, reference, row_id
-from tailrace.store.tables import run
+from tailrace.store.columns import Id, Ms, among, ends, metadata, reference, row_id
+from tailrace.store.tables.runs import run
 
 channel = Table(
     "channel",
@@ -80,6 +80,7 @@ outbox = Table(
     reference("channel_id", "channel", nullable=False),
     reference("rule_id", "notification_rule"),
     reference("run_id", "run", nullable=False),
+    Column("project_id", Id, comment="its run's, so that an index can name it"),
     Column("occasion", String(60), nullable=False, comment="which happening of the run: each is told once"),
     Column("what", String(20), nullable=False),
     Column("detail", Text),
@@ -106,6 +107,13 @@ outbox = Table(
     Index(None, "run_id", "id"),
     Index(None, "channel_id", "id"),
     Index(None, "state", "id"),
+    Index(None, "project_id", "id"),
+    Index(
+        "ix_outbox_ended",
+        "ended_at",
+        sqlite_where=text("ended_at IS NOT NULL"),
+        postgresql_where=text("ended_at IS NOT NULL"),
+    ),
     sqlite_autoincrement=True,
 )
 
@@ -121,4 +129,5 @@ Index(
 
 # In these words, because SQLite uses no partial index for a state that is a parameter.
 outbox_pending = outbox.c.state == literal_column("'pending'")
+outbox_ended = outbox.c.ended_at.is_not(None)
 run_verdict = run.c.state.in_([literal_column("'passed'"), literal_column("'failed'")])

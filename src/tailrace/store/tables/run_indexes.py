@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from sqlalchemy import Index, text
 
-from tailrace.store.tables import run
+from tailrace.store.tables.runs import run
 
 _ENDED = text("finished_at IS NOT NULL")
 
