@@ -34,6 +34,7 @@ from tailrace.domain.errors import Invalid, LogRemoved
 from tailrace.guard import Guard
 from tailrace.ingest.desk import Desk
 from tailrace.ingest.handovers import Terms
+from tailrace.ingest.left_logs import LeftLogs
 from tailrace.ingest.stalls import Stalls
 from tailrace.live.bus_memory import MemoryBus
 from tailrace.live.connections import BEAT_S, Connections
@@ -241,7 +242,9 @@ async def _compose(
     topics = TopicHub(bus, Topics(store, runs, lease_ms).load)
     dispatcher = Dispatcher(store, bus, lease_ms)
     terms = Terms(settings.log_limit, settings.abort_grace_s)
-    desk = Desk(store, tail, hub, bus, lease_ms, logs, key, stalls=stalls, terms=terms)
+    desk = Desk(
+        store, tail, hub, bus, lease_ms, logs, key, left_logs=LeftLogs(store), stalls=stalls, terms=terms
+    )
     sockets = AgentSockets(desk, dispatcher)
     keeper = LapseKeeper(
         store,

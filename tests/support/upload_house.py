@@ -39,6 +39,7 @@ from tailrace.domain.wire import (
     Trouble,
 )
 from tailrace.ingest.desk import Desk
+from tailrace.ingest.left_logs import LeftLogs
 from tailrace.ingest.session import Session
 from tailrace.ingest.stalls import Stalls
 from tailrace.live.bus_memory import MemoryBus
@@ -121,7 +122,20 @@ class Server:
         self.bus = MemoryBus()
         self.hub = LogHub(self.logs, self._describe)
         stalls = Stalls(self.store, self.bus)
-        self.desk = Desk(self.store, self.logs, self.hub, self.bus, 10**9, self.logs, KEY, stalls=stalls)
+        self.desk = Desk(
+            self.store, self.logs, self.hub, self.bus, 10**9, self.logs, KEY,
+            left_logs=LeftLogs(self.store), stalls=stalls,
+        )  # fmt: skip
+            self.store,
+            self.logs,
+            self.hub,
+            self.bus,
+            10**9,
+            self.logs,
+            KEY,
+            left_logs=LeftLogs(self.store),
+            stalls=stalls,
+        )
         self.agent_id = agent_id
         self.down: deque[str] = deque()
 

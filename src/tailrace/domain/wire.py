@@ -22,9 +22,9 @@ from tailrace.domain.report import Load, MachineReport
 from tailrace.domain.spans import SPAN_BYTES, Span, pack_spans, unpack_spans
 from tailrace.domain.text import Text
 
-PROTOCOL = 2
+PROTOCOL = 3
 """Raised with whatever the other side cannot pass over: also a new field of a plan's values, which refuse what they do not know."""
-OLDEST_PROTOCOL = 2
+OLDEST_PROTOCOL = 3
 """Agents of this protocol and later ones up to `PROTOCOL` are understood, and understand a lease."""
 MAX_CHUNK_BYTES = 256 * 1024
 MAX_CHUNK_SPANS = 4096

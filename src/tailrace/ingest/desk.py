@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from tailrace.ingest.handovers import Terms
+from tailrace.ingest.left_logs import LeftLogs
 from tailrace.ingest.room import Room
 from tailrace.ingest.stalls import Stalls
 from tailrace.live.bus import Bus
@@ -32,3 +33,4 @@ class Desk:
     stalls: Stalls = field(kw_only=True)
     room: Room = field(default_factory=Room, kw_only=True)
     terms: Terms = field(default_factory=Terms, kw_only=True)
+    left_logs: LeftLogs = field(kw_only=True)

@@ -51,7 +51,7 @@ from tailrace.store.agents import HeldAttempt, held_attempts, note_trouble
 from tailrace.store.leases import Handover, Lapsed, end_lapsed, read_handovers, renew_leases
 from tailrace.store.logs import LogOwner, close_log, find_owner
 from tailrace.store.segments import find_sealed, unseal
-from tailrace.store.stalls import left_logs_of, truncate_log
+from tailrace.store.stalls import truncate_log
 
 Send = Callable[[ServerMessage], None]
 
@@ -92,7 +92,7 @@ class Session:
                     self.deliver(handover)
             else:
                 await self._lose(own)
-        for left in await self._desk.store.read(left_logs_of, self._agent_id):
+        for left in await self._desk.left_logs.of(self._agent_id):
             if left.attempt_id not in named:
                 await self._truncate(left.log_id, left.run_id)
         for held in named.values():

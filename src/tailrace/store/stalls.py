@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, not_, or_, select, update
@@ -57,9 +58,9 @@ def find_left_logs(connection: Connection, away_ms: int) -> list[LeftLog]:
     return _read(connection, _left().where(_away(read_clock(connection) - away_ms)))
 
 
-def left_logs_of(connection: Connection, agent_id: int) -> list[LeftLog]:
-    """The open logs of this agent's ended attempts."""
-    return _read(connection, _left().where(attempts.c.agent_id == agent_id))
+def left_logs_of(connection: Connection, agent_ids: Collection[int]) -> list[LeftLog]:
+    """The open logs of these agents' ended attempts. Reads every open log."""
+    return _read(connection, _left().where(attempts.c.agent_id.in_(agent_ids)))
 
 
 def truncate_left(connection: Connection, left: LeftLog, size: int, away_ms: int) -> bool:

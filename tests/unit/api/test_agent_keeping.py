@@ -19,6 +19,7 @@ from tailrace.domain.states import AgentMode
 from tailrace.domain.trust import Taker
 from tailrace.domain.wire import Ack, Drop, ServerMessage, pack_chunk
 from tailrace.ingest.desk import Desk
+from tailrace.ingest.left_logs import LeftLogs
 from tailrace.ingest.session import Session
 from tailrace.ingest.stalls import Stalls
 from tailrace.live.bus_memory import MemoryBus
@@ -112,7 +113,9 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
 
     hub = LogHub(logs, describe)
     key = SealingKey(bytes(32))
-    desk = Desk(store, logs, hub, bus, DUE_MS, logs, key, stalls=Stalls(store, bus))
+    desk = Desk(
+        store, logs, hub, bus, DUE_MS, logs, key, left_logs=LeftLogs(store), stalls=Stalls(store, bus)
+    )
     yield House(store, desk, Keeping(desk))
     await hub.close()
     await bus.close()

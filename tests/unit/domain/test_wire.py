@@ -311,4 +311,4 @@ def test_other_messages_are_another_protocol() -> None:
         for name, model in message.json_schema()["$defs"].items()
     }
     digest = hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:16]
-    assert (PROTOCOL, digest) == (2, "b9a8fd331f76a19f")
+    assert (PROTOCOL, digest) == (3, "3b6a25291d78e41c")

@@ -8,6 +8,7 @@ import pytest
 
 from tailrace.domain.errors import NoRoom
 from tailrace.ingest.desk import Desk
+from tailrace.ingest.left_logs import LeftLogs
 from tailrace.ingest.stalls import Stalls
 from tailrace.live.bus_memory import MemoryBus
 from tailrace.live.hub import LogHub, LogView
@@ -31,7 +32,11 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
     hub = LogHub(logs, describe)
     agent, run = await store.write(an_agent), await store.write(a_run)
     yield World(
-        store, Desk(store, logs, hub, bus, 60_000, logs, KEY, stalls=Stalls(store, bus)), agent, run, []
+        store,
+        Desk(store, logs, hub, bus, 60_000, logs, KEY, left_logs=LeftLogs(store), stalls=Stalls(store, bus)),
+        agent,
+        run,
+        [],
     )
     await hub.close()
     await bus.close()

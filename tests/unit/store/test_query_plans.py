@@ -343,7 +343,7 @@ PER_JOB: dict[str, Callable[[World], Callable[[Connection], Any]]] = {
     "stamp_server": lambda w: lambda c: stamp_server(c, "a", 1000),
     "find_delivery": lambda w: lambda c: find_delivery(c, w.project, "github", "17"),
     "find_left_logs": lambda w: lambda c: find_left_logs(c, 1000),
-    "left_logs_of": lambda w: lambda c: left_logs_of(c, w.agent),
+    "left_logs_of": lambda w: lambda c: left_logs_of(c, [w.agent]),
     "truncate_log": lambda w: lambda c: truncate_log(c, 17, 0),
     "note_stalled": lambda w: lambda c: note_stalled(c, 17, "why"),
     "run_of_attempt": lambda w: lambda c: run_of_attempt(c, 17),

@@ -44,11 +44,11 @@ def test_a_log_is_left_when_its_attempt_has_ended_and_its_agent_is_away(connecti
     agent, _ = an_agent(connection), a_run(connection)
     (leased,) = lease(connection, agent)
     start(connection, agent, leased.attempt)
-    assert find_left_logs(connection, 60_000) == left_logs_of(connection, agent) == []
+    assert find_left_logs(connection, 60_000) == left_logs_of(connection, [agent]) == []
     finish(connection, agent, leased.attempt)
     (left,) = find_left_logs(connection, 60_000)
     assert (left.log_id, left.attempt_id, left.agent_id) == (leased.log, leased.attempt, agent)
-    assert left_logs_of(connection, agent) == [left]
+    assert left_logs_of(connection, [agent]) == [left]
     renew_leases(connection, agent, 60_000)
     assert find_left_logs(connection, 60_000) == []
     assert not truncate_left(connection, left, 7, 60_000), "it is back"
