@@ -126,16 +126,6 @@ class Server:
             self.store, self.logs, self.hub, self.bus, 10**9, self.logs, KEY,
             left_logs=LeftLogs(self.store), stalls=stalls,
         )  # fmt: skip
-            self.store,
-            self.logs,
-            self.hub,
-            self.bus,
-            10**9,
-            self.logs,
-            KEY,
-            left_logs=LeftLogs(self.store),
-            stalls=stalls,
-        )
         self.agent_id = agent_id
         self.down: deque[str] = deque()
 
