@@ -3,10 +3,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.services import Postgres, Session, shared_postgres
 
 _SESSION = pytest.StashKey[Session]()
+
+# How long an example takes says something of the machine and nothing of the code; and what is tried is the same each
+# time, so that no change fails for what another one broke. `make test-long` tries what was not tried before.
+settings.register_profile(
+    "same", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile("explore", settings.get_profile("same"), derandomize=False, print_blob=True)
+settings.load_profile("same")
 
 
 def _is_worker(config: pytest.Config) -> bool:

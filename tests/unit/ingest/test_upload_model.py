@@ -292,7 +292,6 @@ def test_a_server_that_was_restored_from_an_older_copy(tmp_path: Path) -> None:
 Uploading.TestCase.settings = settings(
     max_examples=40,
     stateful_step_count=50,
-    deadline=None,
     suppress_health_check=(HealthCheck.too_slow, HealthCheck.data_too_large),
 )
 TestUploading = Uploading.TestCase
