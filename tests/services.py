@@ -88,11 +88,11 @@ class Session:
         # Unlocked, not only closed: a process that a test forked may still hold the file open.
         fcntl.flock(self._lock, fcntl.LOCK_UN)
         self._lock.close()
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while _servers(self.folder):
             if time.monotonic() > deadline:
                 raise TimeoutError(
-                    f"a server of this test session did not stop within 30 s; see {self.folder}"
+                    f"a server of this test session did not stop within 120 s; see {self.folder}"
                 )
             time.sleep(0.01)
         shutil.rmtree(self.folder, ignore_errors=True)  # the last guard may have done it
@@ -186,10 +186,10 @@ def _start_postgres(programs: Path, session: Path) -> Postgres:
 
 def _answers(server: Postgres, guard: subprocess.Popen[bytes]) -> bool:
     """Wait until the server takes connections; False when it ended instead (another took its port)."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline and guard.poll() is None:
         try:
-            psycopg.connect(server.url("postgres"), connect_timeout=5).close()
+            psycopg.connect(server.url("postgres"), connect_timeout=30).close()
             return True
         except psycopg.OperationalError:
             time.sleep(0.02)

@@ -43,7 +43,7 @@ def plan(starts: Path) -> str:
 @pytest.mark.parametrize(
     ("jobs", "lease_s", "away_s"),
     [
-        pytest.param(20, 30, 1, id="20 jobs"),
+        pytest.param(20, 120, 1, id="20 jobs"),
         pytest.param(200, 30, 1, id="200 jobs", marks=LONG),
         pytest.param(200, 2, 6, id="200 jobs and agents that stay away too long", marks=LONG),
     ],
