@@ -1,11 +1,12 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.services import Postgres, Session, shared_postgres
+from tests.support.house import House
 
 _SESSION = pytest.StashKey[Session]()
 
@@ -45,3 +46,11 @@ def postgres_url(postgres: Postgres) -> Iterator[str]:
     """The URL (`postgresql://…`) of a new, empty database on a real PostgreSQL server."""
     with postgres.database() as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Generator[House]:
+    """A house with `tailrace up` running, shared: each test makes its own project, and leaves no run under way."""
+    with House(tmp_path_factory.mktemp("home")) as home:
+        home.up()
+        yield home

@@ -26,9 +26,9 @@ ARGUMENTS = [
 ]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def browser() -> Generator[Browser]:
-    """A Chromium for the test: while one is open, its thread counts as one with a running loop, which breaks other tests."""
+    """A Chromium for a file's tests: while one is open, its thread counts as one with a running loop, which breaks others."""
     chromium = require("chromium")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
