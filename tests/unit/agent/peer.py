@@ -46,7 +46,7 @@ from tailrace.domain.wire import (
     unpack_chunk,
 )
 
-PATIENCE_S = 40.0
+PATIENCE_S = 100.0
 CREDENTIAL = "the-credential-of-the-tests"
 T = TypeVar("T")
 

@@ -12,7 +12,7 @@ import pytest
 from tailrace.agent.credential import CredentialFile
 from tailrace.domain.states import AttemptState
 from tests.unit.agent.bench import end_runners
-from tests.unit.agent.peer import Peer, lease_of, until
+from tests.unit.agent.peer import PATIENCE_S, Peer, lease_of, until
 
 _AGENT = """
 import asyncio, sys
@@ -70,7 +70,7 @@ async def agents(tmp_path: Path, peer: Peer) -> AsyncGenerator[Agents]:
 
 
 async def ended(process: Process) -> int:
-    return await asyncio.wait_for(process.wait(), 30)
+    return await asyncio.wait_for(process.wait(), PATIENCE_S)
 
 
 async def test_an_agent_for_one_job_takes_one_and_ends(agents: Agents, peer: Peer) -> None:

@@ -15,7 +15,7 @@ from tailrace.agent.credential import CredentialFile
 from tailrace.domain.spans import Stream
 from tailrace.domain.states import AttemptState
 from tests.unit.agent.bench import end_runners
-from tests.unit.agent.peer import Held, Peer, lease_of, until
+from tests.unit.agent.peer import PATIENCE_S, Held, Peer, lease_of, until
 
 _AGENT = """
 import asyncio, sys
@@ -76,7 +76,7 @@ async def agents(tmp_path: Path, peer: Peer) -> AsyncGenerator[Agents]:
 
 
 async def ended(process: Process) -> int:
-    return await asyncio.wait_for(process.wait(), 30)
+    return await asyncio.wait_for(process.wait(), PATIENCE_S)
 
 
 async def counting(peer: Peer, tmp_path: Path, attempt: int = 1) -> tuple[Held, Path]:
