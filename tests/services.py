@@ -116,15 +116,20 @@ class Postgres:
     def url(self, database: str) -> str:
         return f"postgresql://postgres:{self.password}@127.0.0.1:{self.port}/{database}"
 
-    @contextmanager
-    def database(self) -> Generator[str]:
-        """The URL of a new, empty database, dropped at the end whoever still uses it."""
-        name = f"test_{secrets.token_hex(6)}"
+    def create(self, name: str, template: str = "template0") -> None:
+        """Make a database; an empty one, or a copy of another that nobody is connected to."""
         with psycopg.connect(self.url("postgres"), autocommit=True) as admin:
-            admin.execute(f"CREATE DATABASE {name} TEMPLATE template0".encode())
-            try:
-                yield self.url(name)
-            finally:
+            admin.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
+
+    @contextmanager
+    def database(self, template: str = "template0") -> Generator[str]:
+        """The URL of a new database, as `create` makes it; dropped at the end whoever still uses it."""
+        name = f"test_{secrets.token_hex(6)}"
+        self.create(name, template)
+        try:
+            yield self.url(name)
+        finally:
+            with psycopg.connect(self.url("postgres"), autocommit=True) as admin:
                 admin.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 

@@ -16,6 +16,8 @@ from typing import Any
 
 import httpx2
 
+from tests.services import SESSION_FOLDER
+from tests.support.databases import migrated
 from tests.support.ports import free_port
 from tests.support.waiting import wait_for
 
@@ -119,6 +121,7 @@ class House:
 
     def up(self, *arguments: str) -> Process:
         """`tailrace up`, once it answers and its agent is there."""
+        self._prepare()
         process = self.start("up", *arguments)
         self.wait_until_up(process)
         self.wait_agent()
@@ -132,9 +135,16 @@ class House:
 
     def server(self) -> Process:
         """`tailrace server`, once it answers."""
+        self._prepare()
         process = self.start("server")
         self.wait_until_up(process)
         return process
+
+    def _prepare(self) -> None:
+        """Spare a first server of tests the migrations, which others try; benchmarks measure them too."""
+        if SESSION_FOLDER in os.environ and not self.data.exists():
+            self.data.mkdir(mode=0o700, parents=True)
+            migrated(self.data / "tailrace.db")
 
     def agent(self) -> Process:
         """`tailrace agent`, registered the first time."""

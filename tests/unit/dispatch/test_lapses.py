@@ -27,6 +27,7 @@ from tailrace.store.runs import get_run
 from tailrace.store.tables import agent as agents
 from tailrace.store.tables import attempt as attempts
 from tailrace.store.tables import job as jobs
+from tests.support.databases import migrated
 from tests.unit.store.world import a_job, a_run, an_agent, attempt_state, finish, lease, start, states
 
 LEASE_MS = 60_000
@@ -78,7 +79,7 @@ def _lease(connection: Connection, agent: int) -> Lease:
 
 @pytest.fixture
 async def place(tmp_path: Path) -> AsyncIterator[Place]:
-    store = await open_store(f"sqlite:///{tmp_path / 'tailrace.db'}")
+    store = await open_store(migrated(tmp_path / "tailrace.db"))
     place = Place(store, tmp_path / "logs")
     await place.open()
     yield place

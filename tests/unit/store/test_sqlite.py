@@ -14,14 +14,14 @@ from sqlalchemy.exc import OperationalError
 from tailrace.domain.errors import NoRoom
 from tailrace.store import sqlite
 from tailrace.store.identity_tables import server as servers
-from tailrace.store.migrate import migrate
 from tailrace.store.sqlite import SqliteStore, sqlite_engine
+from tests.support.databases import migrated
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     path = tmp_path / "tailrace.db"
-    migrate(f"sqlite:///{path}")
+    migrated(path)
     return path
 
 
