@@ -185,7 +185,7 @@ async def test_the_next_attempt_of_a_job_with_a_delay_is_queued_when_it_is_due(p
     await place.keeper(60).look()
     (job,) = (await place.store.read(get_run, run)).jobs
     assert [attempt.state for attempt in job.attempts] == ["failed", "pending"]
-    await asyncio.wait_for(woken.wait(), 10)
+    await asyncio.wait_for(woken.wait(), 60)
 
 
 def _failed_with_a_delay(connection: Connection, agent: int) -> int:
