@@ -91,7 +91,7 @@ async def test_a_job_is_its_user_in_everything(place: Path, peer: Peer) -> None:
 async def test_two_jobs_at_once_are_two_users(place: Path, peer: Peer) -> None:
     """Also after the agent was restarted; a user is given again when its job has ended, and not before."""
     gates = [place / "one", place / "two", place / "three"]
-    script = "echo $USER; echo $PWD > {0}.path; until [ -e {0} ]; do sleep 0.01; done; ls $(cat {1}.path) 2>&1 | wc -l || true"
+    script = "echo $PWD > {0}.path; echo $USER; until [ -e {0} ]; do sleep 0.01; done; ls $(cat {1}.path) 2>&1 | wc -l || true"
     async with Bench(place / "agent", peer, capacity=2, users=(FIRST, SECOND)) as bench:
         place.chmod(0o777)
         first = await peer.lease(lease_of(1, script.format(gates[0], gates[1])))
