@@ -277,7 +277,8 @@ def _guard(lock: Path, folder: Path, user: str | None, command: list[str]) -> in
     threading.Thread(target=wait_for_the_session, daemon=True).start()
     server.wait()
     if session_ended.is_set():
-        shutil.rmtree(folder)
+        while folder.exists():
+            shutil.rmtree(folder, ignore_errors=True)  # what it started may still end
         if not _servers(lock.parent):
             shutil.rmtree(lock.parent, ignore_errors=True)  # of a session that was killed
         return 0

@@ -14,6 +14,7 @@ import pytest
 
 import tailrace
 from tests.integration.test_restarts import assert_whole, counting_run
+from tests.support.folders import remove
 from tests.support.house import House
 from tests.support.waiting import wait_for
 
@@ -22,7 +23,7 @@ CODE = Path(tailrace.__file__).parent
 
 def install(place: Path, version: str) -> None:
     """Put this code there as a version, in place of what is there: as an installer does, the old files go first."""
-    shutil.rmtree(place / "tailrace", ignore_errors=True)
+    remove(place / "tailrace")
     shutil.copytree(CODE, place / "tailrace", ignore=shutil.ignore_patterns("__pycache__"))
     (place / "tailrace" / "__init__.py").write_text(f'__version__ = "{version}"\n')
 

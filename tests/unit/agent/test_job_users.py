@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import pwd
-import shutil
 import tempfile
 from collections.abc import Generator
 from pathlib import Path
@@ -16,6 +15,7 @@ from tailrace.domain.errors import Invalid
 from tailrace.domain.plan import JobSpec, RunStep
 from tailrace.domain.spans import Stream
 from tailrace.domain.states import AttemptState
+from tests.support.folders import remove
 from tests.support.svn import SvnRepository
 from tests.unit.agent.bench import Bench
 from tests.unit.agent.peer import Held, Peer, lease_of, until
@@ -43,7 +43,7 @@ def place() -> Generator[Path]:
     made = Path(tempfile.mkdtemp(prefix="tailrace-users-"))
     made.chmod(0o755)
     yield made
-    shutil.rmtree(made)
+    remove(made)
 
 
 async def completed(bench: Bench, held: Held) -> AttemptState:
