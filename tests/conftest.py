@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 from collections.abc import Generator, Iterator
 
 import pytest
@@ -33,6 +34,11 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     session = config.stash.get(_SESSION, None)
     if session is not None:
         session.end()
+
+
+def pytest_collection_finish() -> None:
+    # Thousands of tests and all that they import stay to the end: no search for garbage need go through them each time.
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
