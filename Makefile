@@ -30,9 +30,12 @@ test: setup  ## all tests but the long ones, the page's too (ARGS="-k name" and 
 test-unit: setup  ## the tests of single rooms (of the store also on PostgreSQL, where it is installed)
 	@$(PYTEST) -n $(WORKERS) --dist worksteal tests/unit $(ARGS)
 
-test-long: setup  ## the tests that take minutes
+test-long: setup  ## the tests that take minutes, and those of properties with examples that were not tried before
 	@tools/packages.sh
-	@$(PYTEST) -m long $(ARGS)
+	@status=0; \
+	$(PYTEST) -m long $(ARGS) || status=$$?; \
+	$(PYTEST) -n $(WORKERS) --dist worksteal -m "hypothesis and not long" --hypothesis-profile=explore $(ARGS) || status=$$?; \
+	exit $$status
 
 check: setup  ## format, lint, types (Python and page) and import contracts
 	@$(MAKE) --no-print-directory --keep-going --jobs=2 --output-sync=target \

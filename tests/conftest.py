@@ -1,12 +1,23 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+import gc
+from collections.abc import Generator, Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.services import Postgres, Session, shared_postgres
+from tests.support.house import House
 
 _SESSION = pytest.StashKey[Session]()
+
+# How long an example takes says something of the machine and nothing of the code; and what is tried is the same each
+# time, so that no change fails for what another one broke. `make test-long` tries what was not tried before.
+settings.register_profile(
+    "same", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile("explore", settings.get_profile("same"), derandomize=False, print_blob=True)
+settings.load_profile("same")
 
 
 def _is_worker(config: pytest.Config) -> bool:
@@ -25,6 +36,11 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         session.end()
 
 
+def pytest_collection_finish() -> None:
+    # Thousands of tests and all that they import stay to the end: no search for garbage need go through them each time.
+    gc.freeze()
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Postgres:
     """A real PostgreSQL server, one for all workers of the session."""
@@ -36,3 +52,11 @@ def postgres_url(postgres: Postgres) -> Iterator[str]:
     """The URL (`postgresql://…`) of a new, empty database on a real PostgreSQL server."""
     with postgres.database() as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Generator[House]:
+    """A house with `tailrace up` running, shared: each test makes its own project, and leaves no run under way."""
+    with House(tmp_path_factory.mktemp("home")) as home:
+        home.up()
+        yield home

@@ -88,11 +88,11 @@ class Session:
         # Unlocked, not only closed: a process that a test forked may still hold the file open.
         fcntl.flock(self._lock, fcntl.LOCK_UN)
         self._lock.close()
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while _servers(self.folder):
             if time.monotonic() > deadline:
                 raise TimeoutError(
-                    f"a server of this test session did not stop within 30 s; see {self.folder}"
+                    f"a server of this test session did not stop within 120 s; see {self.folder}"
                 )
             time.sleep(0.01)
         shutil.rmtree(self.folder, ignore_errors=True)  # the last guard may have done it
@@ -116,15 +116,20 @@ class Postgres:
     def url(self, database: str) -> str:
         return f"postgresql://postgres:{self.password}@127.0.0.1:{self.port}/{database}"
 
-    @contextmanager
-    def database(self) -> Generator[str]:
-        """The URL of a new, empty database, dropped at the end whoever still uses it."""
-        name = f"test_{secrets.token_hex(6)}"
+    def create(self, name: str, template: str = "template0") -> None:
+        """Make a database; an empty one, or a copy of another that nobody is connected to."""
         with psycopg.connect(self.url("postgres"), autocommit=True) as admin:
-            admin.execute(f"CREATE DATABASE {name} TEMPLATE template0".encode())
-            try:
-                yield self.url(name)
-            finally:
+            admin.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
+
+    @contextmanager
+    def database(self, template: str = "template0") -> Generator[str]:
+        """The URL of a new database, as `create` makes it; dropped at the end whoever still uses it."""
+        name = f"test_{secrets.token_hex(6)}"
+        self.create(name, template)
+        try:
+            yield self.url(name)
+        finally:
+            with psycopg.connect(self.url("postgres"), autocommit=True) as admin:
                 admin.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 
@@ -186,10 +191,10 @@ def _start_postgres(programs: Path, session: Path) -> Postgres:
 
 def _answers(server: Postgres, guard: subprocess.Popen[bytes]) -> bool:
     """Wait until the server takes connections; False when it ended instead (another took its port)."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline and guard.poll() is None:
         try:
-            psycopg.connect(server.url("postgres"), connect_timeout=5).close()
+            psycopg.connect(server.url("postgres"), connect_timeout=30).close()
             return True
         except psycopg.OperationalError:
             time.sleep(0.02)
@@ -272,7 +277,8 @@ def _guard(lock: Path, folder: Path, user: str | None, command: list[str]) -> in
     threading.Thread(target=wait_for_the_session, daemon=True).start()
     server.wait()
     if session_ended.is_set():
-        shutil.rmtree(folder)
+        while folder.exists():
+            shutil.rmtree(folder, ignore_errors=True)  # what it started may still end
         if not _servers(lock.parent):
             shutil.rmtree(lock.parent, ignore_errors=True)  # of a session that was killed
         return 0

@@ -13,7 +13,9 @@ from typing import Any
 import httpx2
 import psutil
 
+from tailrace.domain.facts import Finished
 from tailrace.runner.folder import AttemptFolder
+from tailrace.runner.journal import JournalReader
 from tests.support.house import House, Process
 from tests.support.waiting import wait_for
 
@@ -105,8 +107,15 @@ class Storm:
         folders = [AttemptFolder(path) for path in (agent / "attempts").glob("[0-9]*")]
         for folder in self._chance.sample(folders, len(folders)):
             with suppress(OSError):
-                if (pid := folder.signed_pid()) and folder.is_alive():
-                    return _kill(pid, agent)
+                if (pid := folder.signed_pid()) and folder.is_alive() and _kill(pid, agent):
+                    return self._was_at_work(folder)
+        return False
+
+    def _was_at_work(self, folder: AttemptFolder) -> bool:
+        """Whether the runner that was killed had not recorded the end of its attempt yet."""
+        wait_for(lambda: not folder.is_alive(), "a killed runner to be gone")
+        with suppress(OSError):
+            return not any(isinstance(fact, Finished) for fact in JournalReader(folder).read(0))
         return False
 
     def _strike_parent(self, place: int) -> bool:

@@ -43,7 +43,7 @@ def plan(starts: Path) -> str:
 @pytest.mark.parametrize(
     ("jobs", "lease_s", "away_s"),
     [
-        pytest.param(20, 30, 1, id="20 jobs"),
+        pytest.param(20, 120, 1, id="20 jobs"),
         pytest.param(200, 30, 1, id="200 jobs", marks=LONG),
         pytest.param(200, 2, 6, id="200 jobs and agents that stay away too long", marks=LONG),
     ],
@@ -51,8 +51,13 @@ def plan(starts: Path) -> str:
 def test_whoever_is_killed_every_log_is_equal_and_nothing_is_left(
     tmp_path: Path, jobs: int, lease_s: int, away_s: float
 ) -> None:
-    """kill -9 of server, agents, warm parents and runners at random moments; TAILRACE_CHAOS_SEED repeats the choices."""
-    seed = os.environ.get("TAILRACE_CHAOS_SEED") or str(random.SystemRandom().randrange(10**9))
+    """kill -9 of server, agents, warm parents and runners at random moments; TAILRACE_CHAOS_SEED repeats the choices.
+
+    With few jobs the choices are the same each time, though not their moments.
+    """
+    seed = os.environ.get("TAILRACE_CHAOS_SEED") or str(
+        random.SystemRandom().randrange(10**9) if jobs > 20 else 1
+    )
     print(f"TAILRACE_CHAOS_SEED={seed}")
     chance = random.Random(seed)
     starts, temporary = tmp_path / "starts", tmp_path / "temporary"
@@ -68,9 +73,13 @@ def test_whoever_is_killed_every_log_is_equal_and_nothing_is_left(
                 break
             storm.strike()
             time.sleep(chance.uniform(0.02, 0.6))  # no wait for anything: the moment is what is tried
+        while not all(storm.struck.values()):
+            if storm.ended(runs, ENDED):
+                runs.add(house.run(wish))
+            storm.strike()
+            time.sleep(0.1)
         storm.end()
         print(f"struck {storm.struck}")
-        assert all(storm.struck.values()), storm.struck
         reasons: Counter[str] = Counter()
         for run in sorted(runs):
             house.wait_state(run, "passed", seconds=300)

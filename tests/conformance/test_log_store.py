@@ -131,7 +131,7 @@ def test_a_memoryview_is_as_good_as_bytes(logs: LogStore) -> None:
     logs.verify(7, 4, zlib.crc32(b"view"))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(data=st.data(), sizes=st.lists(st.integers(1, 300), min_size=1, max_size=20))
 def test_what_was_appended_is_what_is_read(reopen: Open, data: st.DataObject, sizes: list[int]) -> None:
     """Bytes and spans of any stretch, by the process that wrote them and by the next."""
@@ -157,7 +157,7 @@ def test_what_was_appended_is_what_is_read(reopen: Open, data: st.DataObject, si
         store.verify(7, len(whole), zlib.crc32(whole))
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(text=st.text(alphabet="ab\n", max_size=60), lines=st.integers(0, 12))
 def test_the_last_lines_begin_where_a_reader_of_lines_finds_them(reopen: Open, text: str, lines: int) -> None:
     """Blank lines count, and so does a last line without a newline."""
@@ -180,7 +180,7 @@ def test_the_last_lines_of_a_long_log_are_found(logs: LogStore) -> None:
 
 
 @given(text=st.text(alphabet="ab\n", max_size=60), line=st.integers(1, 40))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 def test_a_line_begins_where_a_reader_of_lines_finds_it(reopen: Open, text: str, line: int) -> None:
     """offset_of_line and line_at agree with splitting the text at its newlines."""
     logs, data = reopen(), text.encode()

@@ -6,10 +6,14 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.services import require
 from tests.support.house import House
+
+PATIENCE_MS = 60_000
+"""A backstop, as in `wait_for`: by themselves expectations wait for five seconds, which a busy machine may take."""
+expect.set_options(timeout=PATIENCE_MS)
 
 ARGUMENTS = [
     "--no-sandbox",
@@ -22,9 +26,9 @@ ARGUMENTS = [
 ]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def browser() -> Generator[Browser]:
-    """A Chromium for the test: while one is open, its thread counts as one with a running loop, which breaks other tests."""
+    """A Chromium for a file's tests: while one is open, its thread counts as one with a running loop, which breaks others."""
     chromium = require("chromium")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
@@ -37,7 +41,7 @@ def page(browser: Browser) -> Generator[Page]:
     """A window of a person whom nobody knows; an error of the page's own fails the test."""
     context = browser.new_context(locale="en-GB", viewport={"width": 1280, "height": 800})
     page = context.new_page()
-    page.set_default_timeout(30_000)
+    page.set_default_timeout(PATIENCE_MS)
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     yield page

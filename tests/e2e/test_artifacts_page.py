@@ -25,9 +25,8 @@ document.getElementById("out").textContent = said.join(", ");
 """
 
 
-def test_a_run_shows_what_it_kept_and_html_is_a_stranger(house: House, page: Page, tmp_path: Path) -> None:
+def test_a_run_shows_what_it_kept_and_html_is_a_stranger(home: House, page: Page, tmp_path: Path) -> None:
     """A page that a job wrote runs with its own files, and without cookie, storage, API and other pages."""
-    house.up()
     write = f"""
 mkdir -p report/js dist
 cat > report/index.html <<'END'
@@ -41,9 +40,9 @@ echo '{{"x": 7}}' > report/data.json
 echo wheel > dist/app.whl
 """
     steps = [{"run": write}, {"artifacts": ["report", "dist"]}]
-    run = house.run(house.plan(yaml.safe_dump({"jobs": {"build": {"checkout": False, "steps": steps}}})))
-    house.wait_state(run, "passed")
-    sign_in(house, page, f"/runs/{run}")
+    run = home.run(home.plan(yaml.safe_dump({"jobs": {"build": {"checkout": False, "steps": steps}}})))
+    home.wait_state(run, "passed")
+    sign_in(home, page, f"/runs/{run}")
     page.get_by_test_id("artifacts").locator("summary").click()
     rows = page.get_by_test_id("artifact")
     expect(rows).to_have_count(5)
@@ -56,7 +55,7 @@ echo wheel > dist/app.whl
         "null, no cookie, no storage, session no answer, delete no answer, data 7, opened false"
     )
     expect(out).to_have_css("color", "rgb(1, 2, 3)")
-    assert len(house.get(f"/api/runs/{run}/artifacts")["items"]) == 5
+    assert len(home.get(f"/api/runs/{run}/artifacts")["items"]) == 5
 
     with page.expect_download() as download:
         page.locator('[data-path="dist/app.whl"] .path').click()

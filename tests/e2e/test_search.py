@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import uuid
+from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
@@ -12,13 +14,12 @@ from tests.support.house import House
 HAYSTACK = "seq -f 'line %.0f of the haystack' 1 300000; echo 'here is the Needle'; seq -f 'more %.0f' 1 300000; exit 3"
 
 
-def test_a_line_of_a_long_log_is_found_and_gone_to(house: House, page: Page) -> None:
+def test_a_line_of_a_long_log_is_found_and_gone_to(home: House, page: Page) -> None:
     """Far outside of what was loaded, with its number, and marked; the next one by Enter, the bar closes by Esc."""
-    house.up()
-    run = house.run(house.script_plan(HAYSTACK))
-    house.wait_state(run, "failed")
-    house.wait_log(run)
-    sign_in(house, page, f"/runs/{run}")
+    run = home.run(home.script_plan(HAYSTACK))
+    home.wait_state(run, "failed")
+    home.wait_log(run)
+    sign_in(home, page, f"/runs/{run}")
     expect(page.get_by_text("more 300000", exact=True)).to_be_visible()
     page.keyboard.press("/")
     page.get_by_test_id("search-field").fill("needle")
@@ -35,13 +36,12 @@ def test_a_line_of_a_long_log_is_found_and_gone_to(house: House, page: Page) -> 
     expect(page.get_by_test_id("search-bar")).to_be_hidden()
 
 
-def test_an_expression_that_is_wrong_is_explained(house: House, page: Page) -> None:
+def test_an_expression_that_is_wrong_is_explained(home: House, page: Page) -> None:
     """By the server, under the field; the page goes on."""
-    house.up()
-    run = house.run(house.script_plan("echo hello"))
-    house.wait_state(run, "passed")
-    house.wait_log(run)
-    sign_in(house, page, f"/runs/{run}")
+    run = home.run(home.script_plan("echo hello"))
+    home.wait_state(run, "passed")
+    home.wait_log(run)
+    sign_in(home, page, f"/runs/{run}")
     page.get_by_test_id("console-search").click()
     page.get_by_test_id("search-regex").click()
     page.get_by_test_id("search-field").fill("hel(lo")
@@ -50,33 +50,36 @@ def test_an_expression_that_is_wrong_is_explained(house: House, page: Page) -> N
     expect(page.get_by_test_id("search-hit").first).to_contain_text("hello")
 
 
-def test_a_log_that_grows_is_searched_on(house: House, page: Page) -> None:
+def test_a_log_that_grows_is_searched_on(home: House, page: Page, tmp_path: Path) -> None:
     """What comes while the bar is open is found too."""
-    house.up()
-    gate = house.folder / "gate"
-    script = f"echo first needle; while [ ! -e {gate} ]; do sleep 0.05; done; echo second needle; sleep 60"
-    run = house.run(house.script_plan(script))
-    sign_in(house, page, f"/runs/{run}")
+    gate, end = tmp_path / "gate", tmp_path / "end"
+    wait = "while [ ! -e {} ]; do sleep 0.05; done"
+    script = f"echo first needle; {wait.format(gate)}; echo second needle; {wait.format(end)}"
+    run = home.run(home.script_plan(script))
+    sign_in(home, page, f"/runs/{run}")
     expect(page.get_by_text("first needle", exact=True)).to_be_visible()
     page.keyboard.press("Control+f")
     page.get_by_test_id("search-field").fill("needle")
     expect(page.locator("[data-testid=search-hit]", has_text="first needle")).to_be_visible()
     gate.touch()
     expect(page.locator("[data-testid=search-hit]", has_text="second needle")).to_be_visible()
+    assert home.show(run)["state"] == "running"
+    end.touch()
+    home.wait_state(run, "passed")
 
 
-def test_many_runs_are_searched_and_a_hit_leads_to_its_line(house: House, page: Page) -> None:
+def test_many_runs_are_searched_and_a_hit_leads_to_its_line(home: House, page: Page) -> None:
     """Grouped by run, the newest first; filters narrow it; the link shows the line, marked."""
-    house.up()
-    plan = house.script_plan("echo a; echo b; echo rare words; echo c")
-    other = house.script_plan("echo rare too; exit 3")
-    runs = [house.run(plan), house.run(other)]
-    house.wait_state(runs[0], "passed")
-    house.wait_state(runs[1], "failed")
+    rare = f"rare-{uuid.uuid4().hex[:8]}"
+    plan = home.script_plan(f"echo a; echo b; echo {rare} words; echo c")
+    other = home.script_plan(f"echo {rare} too; exit 3")
+    runs = [home.run(plan), home.run(other)]
+    home.wait_state(runs[0], "passed")
+    home.wait_state(runs[1], "failed")
     for run in runs:
-        house.wait_log(run)
-    sign_in(house, page, "/search")
-    page.get_by_test_id("search-field").fill("rare")
+        home.wait_log(run)
+    sign_in(home, page, "/search")
+    page.get_by_test_id("search-field").fill(rare)
     page.get_by_test_id("search-field").press("Enter")
     groups = page.get_by_test_id("search-run")
     expect(groups).to_have_count(2)
@@ -87,4 +90,4 @@ def test_many_runs_are_searched_and_a_hit_leads_to_its_line(house: House, page: 
     expect(groups).to_have_count(1)
     page.get_by_test_id("search-hit").click()
     expect(page).to_have_url(re.compile(rf"/runs/{runs[0]}\?.*#L\d+$"))
-    expect(page.locator(".row.marked")).to_contain_text("rare words")
+    expect(page.locator(".row.marked")).to_contain_text(f"{rare} words")

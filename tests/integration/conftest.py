@@ -1,4 +1,4 @@
-"""A real Tailrace: one for all tests that only use it, one of its own for each that stops or starts something."""
+"""A real Tailrace of its own for each test that stops or starts something; the others share `home`."""
 
 from __future__ import annotations
 
@@ -15,11 +15,3 @@ def house(tmp_path: Path) -> Generator[House]:
     """A house of the test's own, in which nothing runs yet."""
     with House(tmp_path) as house:
         yield house
-
-
-@pytest.fixture(scope="session")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Generator[House]:
-    """A house with `tailrace up` running, shared: each test makes its own project."""
-    with House(tmp_path_factory.mktemp("home")) as home:
-        home.up()
-        yield home

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import uuid
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -18,29 +20,44 @@ from tests.support.house import House
 from tests.support.waiting import wait_for
 
 
-def _agent(house: House) -> dict[str, Any]:
-    return json.loads(tailrace(house, "agents", "show", "1", "--json").stdout)
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Generator[House]:
+    """A house with `tailrace up` and no other agent."""
+    with House(tmp_path_factory.mktemp("place")) as place:
+        place.up()
+        yield place
 
 
-def test_a_paused_agent_gets_no_work_until_it_is_resumed(house: House) -> None:
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Generator[House]:
+    """A server with the agents that tests make up."""
+    with House(tmp_path_factory.mktemp("served")) as served:
+        served.server()
+        yield served
+
+
+def _agent(house: House, name: str = "1") -> dict[str, Any]:
+    return json.loads(tailrace(house, "agents", "show", name, "--json").stdout)
+
+
+def test_a_paused_agent_gets_no_work_until_it_is_resumed(place: House) -> None:
     """And a waiting job says who paused it, and why."""
-    house.up()
-    tailrace(house, "agents", "pause", "1", "--why", "new disk")
-    plan = house.script_plan("echo done")
-    run = house.post("/api/runs", {"plan": plan})
-    why = wait_for(lambda: house.get(f"/api/runs/{run['id']}")["jobs"][0]["why"], "the job to say why")
+    tailrace(place, "agents", "pause", "1", "--why", "new disk")
+    plan = place.script_plan("echo done")
+    run = place.post("/api/runs", {"plan": plan})
+    why = wait_for(lambda: place.get(f"/api/runs/{run['id']}")["jobs"][0]["why"], "the job to say why")
     assert (
         why
-        == "paused by admin: new disk: the only agent (" + str(_agent(house)["name"]) + ") that could run it"
+        == "paused by admin: new disk: the only agent (" + str(_agent(place)["name"]) + ") that could run it"
     )
-    tailrace(house, "agents", "resume", "1")
-    wait_for(lambda: house.get(f"/api/runs/{run['id']}")["state"] == "passed", "the run to pass")
+    tailrace(place, "agents", "resume", "1")
+    wait_for(lambda: place.get(f"/api/runs/{run['id']}")["state"] == "passed", "the run to pass")
 
 
-def test_an_agent_says_what_its_machine_is_and_how_busy(house: House) -> None:
+def test_an_agent_says_what_its_machine_is_and_how_busy(place: House) -> None:
     """The tools with their versions, which are labels too; the load with each beat."""
-    house.up()
-    agent = wait_for(lambda: (found := _agent(house))["load"] and found, "the agent's first beat")
+    wait_for(lambda: place.get("/api/agents/1")["load"], "the agent's first beat")
+    agent = _agent(place)
     machine = agent["machine"]
     assert machine["processors"] > 0
     assert machine["tools"]["git"].startswith("2.")
@@ -48,20 +65,19 @@ def test_an_agent_says_what_its_machine_is_and_how_busy(house: House) -> None:
     assert agent["load"]["disk_free"] > 0
 
 
-def test_labels_are_given_and_taken(house: House) -> None:
+def test_labels_are_given_and_taken(place: House) -> None:
     """A job that waits for a label begins when an agent is given it."""
-    house.up()
-    plan = house.plan("jobs: {a: {checkout: false, labels: [gpu], steps: [{run: 'true'}]}}", name="gpu")
-    run = house.post("/api/runs", {"plan": plan})
-    why = wait_for(lambda: house.get(f"/api/runs/{run['id']}")["jobs"][0]["why"], "the job to say why")
+    plan = place.plan("jobs: {a: {checkout: false, labels: [gpu], steps: [{run: 'true'}]}}", name="gpu")
+    run = place.post("/api/runs", {"plan": plan})
+    why = wait_for(lambda: place.get(f"/api/runs/{run['id']}")["jobs"][0]["why"], "the job to say why")
     assert why == "no agent has label gpu"
-    wrong = tailrace(house, "agents", "relabel", "1", "gpu, !")
+    wrong = tailrace(place, "agents", "relabel", "1", "gpu, !")
     assert (wrong.returncode, "body.labels.1: '!' cannot be a label; allowed" in wrong.stderr) == (2, True)
-    path = house.client.put("/api/protected-labels/!", json={"projects": []})
+    path = place.client.put("/api/protected-labels/!", json={"projects": []})
     assert "'!' cannot be a label" in path.json()["detail"]
-    tailrace(house, "agents", "relabel", "1", "gpu, big")
-    wait_for(lambda: house.get(f"/api/runs/{run['id']}")["state"] == "passed", "the run to pass")
-    assert _agent(house)["granted_labels"] == ["big", "gpu"]
+    tailrace(place, "agents", "relabel", "1", "gpu, big")
+    wait_for(lambda: place.get(f"/api/runs/{run['id']}")["state"] == "passed", "the run to pass")
+    assert _agent(place)["granted_labels"] == ["big", "gpu"]
 
 
 def test_a_removed_agent_loses_what_it_does(house: House, tmp_path: Path) -> None:
@@ -117,16 +133,16 @@ def test_an_agent_for_one_job_takes_its_leave(house: House, tmp_path: Path) -> N
     ],
 )
 def test_who_speaks_another_protocol_gets_no_work_and_is_told_which_to_upgrade(
-    house: House, protocol: int, which: str, more: dict[str, Any]
+    served: House, protocol: int, which: str, more: dict[str, Any]
 ) -> None:
     """The connection ends with the cause, and the agent's trouble says it to people, whatever else that protocol's hello has."""
-    house.server()
-    token = house.post("/api/agent-tokens")["token"]
+    name = f"old-{uuid.uuid4().hex[:8]}"
+    token = served.post("/api/agent-tokens")["token"]
     hello = json.dumps({"kind": "hello", "protocol": protocol, "version": "0.1", **more})
 
     async def greet() -> ConnectionClosed:
-        credential = (await register(house.url, token, "old", (), 1)).credential
-        url = house.url.replace("http", "ws") + "/agent/v1"
+        credential = (await register(served.url, token, name, (), 1)).credential
+        url = served.url.replace("http", "ws") + "/agent/v1"
         async with connect(url, additional_headers={"Authorization": f"Bearer {credential}"}) as socket:
             await socket.send(hello)
             with pytest.raises(ConnectionClosed) as closed:
@@ -137,5 +153,9 @@ def test_who_speaks_another_protocol_gets_no_work_and_is_told_which_to_upgrade(
     said = f"{which}: agent 0.1 speaks protocol {protocol}, server "
     assert closed.rcvd is not None
     assert (closed.rcvd.code, closed.rcvd.reason[: len(said)]) == (1002, said)
-    trouble = wait_for(lambda: _agent(house)["trouble"], "the agent's trouble")
-    assert trouble.startswith(said)
+
+    def troubled() -> bool:
+        return any(one["name"] == name and one["trouble"] for one in served.get("/api/agents")["items"])
+
+    wait_for(troubled, "the agent's trouble")
+    assert _agent(served, name)["trouble"].startswith(said)

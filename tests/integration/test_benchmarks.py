@@ -28,8 +28,18 @@ ROWS = {
 }
 
 
-# They start servers of several kinds, one after the other: a minute each.
-SLOW = ("big_log", "dispatch", "fanout", "reconnect", "sealed_size")
+# They start servers of several kinds, one after the other, or make much to look at: up to a minute each.
+SLOW = (
+    "big_log",
+    "checkout",
+    "dispatch",
+    "fanout",
+    "million_runs",
+    "output_100mb",
+    "output_lines",
+    "reconnect",
+    "sealed_size",
+)
 
 
 @pytest.mark.parametrize(

@@ -165,20 +165,12 @@ def test_a_server_that_is_killed_while_it_sends_sends_again_what_is_known_again(
         wait_for(lambda: fake_receiver.asked, "the receiver to be asked")
         server.kill()
         release.set()
-        _let_claims_run_out(house)
+        assert house.change("UPDATE outbox SET claimed_until = 1") == 1
         house.server()
         (shown,) = wait_sent(house, run)
     assert shown["state"] == "sent"
     assert len({one.headers["webhook-id"] for one in fake_receiver.asked}) == 1
     assert len(fake_receiver.asked) == 2
-
-
-def _let_claims_run_out(house: House) -> None:
-    import sqlite3
-
-    with sqlite3.connect(house.data / "tailrace.db") as database:
-        assert database.execute("UPDATE outbox SET claimed_until = 1").rowcount == 1
-    database.close()
 
 
 def test_the_commands_do_what_the_routes_do(home: House) -> None:

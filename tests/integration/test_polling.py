@@ -16,7 +16,8 @@ from uuid import uuid4
 import pytest
 
 from tests.integration.test_webhooks import PAYLOADS, SECRET, deliver
-from tests.support.house import House, free_port
+from tests.support.house import House
+from tests.support.ports import free_port
 from tests.support.svn import PASSWORD, USER, SvnRepository, served
 from tests.support.waiting import wait_for
 from tests.unit.sources.conftest import Repository

@@ -146,19 +146,19 @@ def test_ctrl_c_does_not_wait_for_a_job_that_will_not_end(house: House, tmp_path
     assert house.wait_state(run, "aborted")["reason"] == "aborted_by"
 
 
-def test_an_agent_that_never_comes_back_ends_its_job_as_lost(tmp_path: Path) -> None:
+def test_an_agent_that_never_comes_back_ends_its_job_as_lost(house: House, tmp_path: Path) -> None:
     """The lease runs out; the log that arrived stays readable and says that it is cut."""
-    with House(tmp_path, TAILRACE_LEASE_S="2") as house:
-        house.server()
-        agent = house.agent()
-        run, gate, _kept = counting_run(house, tmp_path)
-        agent.kill()
-        shown = house.wait_state(run, "failed")
-        assert shown["reason"] == "agent_lost"
-        attempt = house.wait_log(run)
-        assert attempt["log_state"] == "truncated"
-        assert house.output(attempt["log"], "stdout").startswith(b"line 0 ")
-        gate.touch()
+    house.server()
+    agent = house.agent()
+    run, gate, _kept = counting_run(house, tmp_path)
+    agent.kill()
+    house.let_leases_run_out()
+    shown = house.wait_state(run, "failed")
+    assert shown["reason"] == "agent_lost"
+    attempt = house.wait_log(run)
+    assert attempt["log_state"] == "truncated"
+    assert house.output(attempt["log"], "stdout").startswith(b"line 0 ")
+    gate.touch()
 
 
 def test_how_long_a_job_may_take_to_end_is_the_servers_to_say(tmp_path: Path) -> None:
@@ -174,20 +174,20 @@ def test_how_long_a_job_may_take_to_end_is_the_servers_to_say(tmp_path: Path) ->
         house.wait_state(run, "aborted")
 
 
-def test_a_run_aborted_while_its_agent_is_away_ends_on_the_machine_too(tmp_path: Path) -> None:
+def test_a_run_aborted_while_its_agent_is_away_ends_on_the_machine_too(house: House, tmp_path: Path) -> None:
     """The agent that comes back has lost the attempt: what still runs is ended."""
     pid = tmp_path / "pid"
-    with House(tmp_path, TAILRACE_LEASE_S="2") as house:
-        house.server()
-        agent = house.agent()
-        house.wait_agent()
-        run = house.run(house.script_plan(f"echo $$ > {pid}; echo begun; exec sleep 1000"))
-        house.wait_output(run, b"begun")
-        agent.kill()
-        house.post(f"/api/runs/{run}/abort")
-        house.wait_state(run, "aborted")
-        house.agent()
-        wait_for(lambda: not Path(f"/proc/{pid.read_text().strip()}").exists(), "the aborted job to end")
+    house.server()
+    agent = house.agent()
+    house.wait_agent()
+    run = house.run(house.script_plan(f"echo $$ > {pid}; echo begun; exec sleep 1000"))
+    house.wait_output(run, b"begun")
+    agent.kill()
+    house.post(f"/api/runs/{run}/abort")
+    house.let_leases_run_out()
+    house.wait_state(run, "aborted")
+    house.agent()
+    wait_for(lambda: not Path(f"/proc/{pid.read_text().strip()}").exists(), "the aborted job to end")
 
 
 def test_a_run_that_waits_for_its_plan_outlives_the_server(house: House, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from tests.support.house import House
 from tests.support.waiting import wait_for
 
 BIG = "for i in $(seq 14); do head -c 6000000 /dev/urandom | base64; done"  # more than one segment
+LITTLE_MORE = "for i in $(seq 8); do head -c 9000000 /dev/urandom; done"  # than one segment
 
 
 def wait_sealed(house: House, run: int) -> dict[str, Any]:
@@ -25,7 +26,7 @@ def wait_sealed(house: House, run: int) -> dict[str, Any]:
         attempt = house.attempt(run)
         return attempt if attempt["log_state"] == "sealed" else None
 
-    return wait_for(sealed, f"the log of run {run} to be sealed")
+    return wait_for(sealed, f"the log of run {run} to be sealed", 180)
 
 
 def cli(house: House, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -80,9 +81,10 @@ def test_a_server_killed_while_it_seals_is_taken_over(house: House) -> None:
     server = house.server()
     house.agent()
     house.wait_agent()
-    run = house.run(house.script_plan(BIG))
+    run = house.run(house.script_plan(LITTLE_MORE))
     wait_for(lambda: list((house.data / "archive").glob("*/*")), "something in the archive")
     server.kill()
+    house.change("UPDATE log SET claimed_until = 1 WHERE claimed_until IS NOT NULL")  # half a minute later
     house.server()
     house.wait_state(run, "passed")
     log = wait_sealed(house, run)["log"]

@@ -93,7 +93,7 @@ def _session_of_two_workers(tmp_path: Path, last_act: str) -> tuple[subprocess.P
             tmp_path,
         ],
         cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(CHECKOUT)},
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(CHECKOUT), *sys.path])},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -111,7 +111,7 @@ def _shared_by(ports: Path) -> tuple[services.Postgres, Path]:
 
 def test_workers_share_one_server_and_it_stops_with_their_session(tmp_path: Path) -> None:
     session, ports = _session_of_two_workers(tmp_path, last_act="pass")
-    output, _ = session.communicate(timeout=100)
+    output, _ = session.communicate(timeout=240)
     assert session.returncode == 0, output
     server, folder = _shared_by(ports)
     assert not folder.exists()

@@ -14,6 +14,7 @@ import pytest
 
 import tailrace
 from tests.integration.test_restarts import assert_whole, counting_run
+from tests.support.folders import remove
 from tests.support.house import House
 from tests.support.waiting import wait_for
 
@@ -22,7 +23,7 @@ CODE = Path(tailrace.__file__).parent
 
 def install(place: Path, version: str) -> None:
     """Put this code there as a version, in place of what is there: as an installer does, the old files go first."""
-    shutil.rmtree(place / "tailrace", ignore_errors=True)
+    remove(place / "tailrace")
     shutil.copytree(CODE, place / "tailrace", ignore=shutil.ignore_patterns("__pycache__"))
     (place / "tailrace" / "__init__.py").write_text(f'__version__ = "{version}"\n')
 
@@ -100,38 +101,38 @@ def test_an_upgrade_of_the_server_interrupts_no_job(tmp_path: Path) -> None:
         assert_whole(house, run, kept)
 
 
-def test_a_late_agent_has_lost_its_attempt_and_the_next_carries_on(tmp_path: Path) -> None:
+def test_a_late_agent_has_lost_its_attempt_and_the_next_carries_on(house: House, tmp_path: Path) -> None:
     """It stayed away for longer than its lease: another agent has the next attempt, its own runner is ended when it comes
     back, its `finally` does not begin beside the next one, and not a byte of it is taken."""
     begin = f"echo $$ > {tmp_path}/$TAILRACE_ATTEMPT; echo begun $TAILRACE_ATTEMPT"
     wait = f"{begin}; until [ -e {tmp_path}/gate ]; do sleep 0.05; done"
-    with House(tmp_path, TAILRACE_LEASE_S="2") as house:
-        house.server()
-        first = house.agent()
-        house.wait_agent()
-        job: dict[str, Any] = {
-            "retry": {"max": 1, "on": ["agent_lost"]},
-            "finally": [{"run": f"echo $TAILRACE_ATTEMPT >> {tmp_path}/last"}],
-        }
-        run = house.run(house.script_plan(wait, **job))
-        house.wait_output(run, b"begun 1\n")
-        first.kill()
-        token = house.post("/api/agent-tokens")["token"]
-        house.start("agent", "--data-dir", str(tmp_path / "other"), "--name", "other", "--token", token)
-        house.wait_output(run, b"begun 2\n")
-        lost, _ = house.show(run)["jobs"][0]["attempts"]
-        assert (lost["state"], lost["reason"], lost["log_state"]) == ("failed", "agent_lost", "truncated")
-        pid = int((tmp_path / "1").read_text())
-        assert Path(f"/proc/{pid}").exists(), "nobody has told its runner"
-        house.agent()
-        wait_for(lambda: not Path(f"/proc/{pid}").exists(), "the late agent's runner to end")
-        wait_for(lambda: not list((house.data / "agent" / "attempts").iterdir()), "its folder to be gone")
-        (tmp_path / "gate").touch()
-        shown = house.wait_state(run, "passed")["jobs"][0]["attempts"]
-        assert [(one["number"], one["state"]) for one in shown] == [(1, "failed"), (2, "passed")]
-        assert (tmp_path / "last").read_text() == "2\n"
-        assert shown[0]["log_size"] == lost["log_size"], "nothing was added"
-        assert house.wait_log(run)["log_state"] in ("closed", "sealed")
+    house.server()
+    first = house.agent()
+    house.wait_agent()
+    job: dict[str, Any] = {
+        "retry": {"max": 1, "on": ["agent_lost"]},
+        "finally": [{"run": f"echo $TAILRACE_ATTEMPT >> {tmp_path}/last"}],
+    }
+    run = house.run(house.script_plan(wait, **job))
+    house.wait_output(run, b"begun 1\n")
+    first.kill()
+    house.let_leases_run_out()
+    token = house.post("/api/agent-tokens")["token"]
+    house.start("agent", "--data-dir", str(tmp_path / "other"), "--name", "other", "--token", token)
+    house.wait_output(run, b"begun 2\n")
+    lost, _ = house.show(run)["jobs"][0]["attempts"]
+    assert (lost["state"], lost["reason"], lost["log_state"]) == ("failed", "agent_lost", "truncated")
+    pid = int((tmp_path / "1").read_text())
+    assert Path(f"/proc/{pid}").exists(), "nobody has told its runner"
+    house.agent()
+    wait_for(lambda: not Path(f"/proc/{pid}").exists(), "the late agent's runner to end")
+    wait_for(lambda: not list((house.data / "agent" / "attempts").iterdir()), "its folder to be gone")
+    (tmp_path / "gate").touch()
+    shown = house.wait_state(run, "passed")["jobs"][0]["attempts"]
+    assert [(one["number"], one["state"]) for one in shown] == [(1, "failed"), (2, "passed")]
+    assert (tmp_path / "last").read_text() == "2\n"
+    assert shown[0]["log_size"] == lost["log_size"], "nothing was added"
+    assert house.wait_log(run)["log_state"] in ("closed", "sealed")
 
 
 CONTAINER = ("unshare", "--fork", "--pid", "--mount-proc", "--kill-child")
@@ -164,3 +165,4 @@ def test_the_attempts_of_a_machine_that_was_restarted_end_as_agent_lost(house: H
     (tmp_path / "gate").touch()
     house.wait_state(run, "passed")
     wait_for(lambda: not list(attempts.iterdir()), "the folders to be gone")
+    house.processes[-1].kill()  # of what is started under CONTAINER no signal but this one reaches the agent

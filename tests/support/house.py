@@ -4,28 +4,25 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
+import sqlite3
 import subprocess
 import sys
 import uuid
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import httpx2
 
+from tests.services import SESSION_FOLDER
+from tests.support.databases import migrated
+from tests.support.ports import free_port
 from tests.support.waiting import wait_for
 
 ADMIN_TOKEN = "the-admin-token-of-the-tests"
 ENDED = ("passed", "failed", "aborted", "skipped")
-
-
-def free_port() -> int:
-    """A port that nothing listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Process:
@@ -56,7 +53,7 @@ class Process:
     def send(self, sign: signal.Signals) -> None:
         self._process.send_signal(sign)
 
-    def wait(self, seconds: float = 30) -> int:
+    def wait(self, seconds: float = 60) -> int:
         """The exit status."""
         try:
             return self._process.wait(seconds)
@@ -92,7 +89,7 @@ class House:
             **settings,
         }
         self.client = httpx2.Client(
-            base_url=self.url, headers={"Authorization": f"Bearer {ADMIN_TOKEN}"}, timeout=30
+            base_url=self.url, headers={"Authorization": f"Bearer {ADMIN_TOKEN}"}, timeout=60
         )
         self.processes: list[Process] = []
 
@@ -124,6 +121,7 @@ class House:
 
     def up(self, *arguments: str) -> Process:
         """`tailrace up`, once it answers and its agent is there."""
+        self._prepare()
         process = self.start("up", *arguments)
         self.wait_until_up(process)
         self.wait_agent()
@@ -137,9 +135,16 @@ class House:
 
     def server(self) -> Process:
         """`tailrace server`, once it answers."""
+        self._prepare()
         process = self.start("server")
         self.wait_until_up(process)
         return process
+
+    def _prepare(self) -> None:
+        """Spare a first server of tests the migrations, which others try; benchmarks measure them too."""
+        if SESSION_FOLDER in os.environ and not self.data.exists():
+            self.data.mkdir(mode=0o700, parents=True)
+            migrated(self.data / "tailrace.db")
 
     def agent(self) -> Process:
         """`tailrace agent`, registered the first time."""
@@ -157,6 +162,19 @@ class House:
                 return False
 
         wait_for(answers, f"{self.url} to answer")
+
+    def change(self, statement: str, *values: Any) -> int:
+        """Change what is in the store beside a server, which may run; how many rows that were."""
+        with closing(sqlite3.connect(self.data / "tailrace.db", timeout=60)) as database, database:
+            return database.execute(statement, values).rowcount
+
+    def let_leases_run_out(self) -> None:
+        """As if the agents had been away for longer than their leases, as soon as all are away."""
+        wait_for(
+            lambda: all(agent["state"] != "online" for agent in self.get("/api/agents")["items"]),
+            "the agents to be away",
+        )
+        self.change("UPDATE attempt SET lease_until = 1 WHERE lease_until IS NOT NULL")
 
     def get(self, path: str, **query: Any) -> Any:
         answer = self.client.get(path, params=query)

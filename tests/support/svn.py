@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.services import require
-from tests.support.house import free_port
+from tests.support.ports import free_port
 from tests.support.waiting import wait_for
 
 USER, PASSWORD = "kim", "p@ss w:rd/1"

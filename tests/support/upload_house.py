@@ -9,12 +9,10 @@ import asyncio
 import errno
 import os
 import random
-import shutil
 import time
 from collections import deque
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from functools import cache
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
@@ -50,7 +48,6 @@ from tailrace.runner.freed import read_mark
 from tailrace.runner.journal import JournalReader, JournalWriter
 from tailrace.runner.spool import SpoolReader, SpoolWriter
 from tailrace.runner.warm import WarmParent
-from tailrace.store.migrate import migrate
 from tailrace.store.sealing import SealingKey
 from tailrace.store.sqlite import SqliteStore
 
@@ -425,17 +422,3 @@ class UploadHouse:
                 runner.die()
         self.run(self.loop.shutdown_default_executor())
         self.loop.close()
-
-
-@cache
-def _template(folder: str) -> Path:
-    path = Path(folder) / "template.db"
-    migrate(f"sqlite:///{path}")
-    return path
-
-
-def new_database(folder: Path, templates: Path) -> Path:
-    """A migrated database of its own: a copy, which takes a hundredth of the time."""
-    path = folder / "tailrace.db"
-    shutil.copyfile(_template(str(templates)), path)
-    return path

@@ -13,6 +13,7 @@ from cyclopts import Parameter
 
 from tailrace.cli.client import connect
 from tailrace.cli.flags import NO_AGENT_FLAGS, NO_CLIENT_FLAGS, AgentFlags, ClientFlags, given
+from tailrace.cli.importing import for_good
 from tailrace.cli.projects import find_projects
 
 
@@ -23,13 +24,14 @@ def agent(
 
     SIGINT (Ctrl-C) aborts its jobs; SIGTERM detaches: the jobs go on, and the next agent takes them up.
     """
-    _import_structlog()
-    from tailrace.agent.labels import machine_labels
-    from tailrace.agent.run import AgentConfig, run_agent
-    from tailrace.cli.messages import configure_messages
-    from tailrace.domain.plan.model import LimitsSpec
-    from tailrace.prctl import hide_memory
-    from tailrace.settings import load_agent
+    with for_good():
+        _import_structlog()
+        from tailrace.agent.labels import machine_labels
+        from tailrace.agent.run import AgentConfig, run_agent
+        from tailrace.cli.messages import configure_messages
+        from tailrace.domain.plan.model import LimitsSpec
+        from tailrace.prctl import hide_memory
+        from tailrace.settings import load_agent
 
     hide_memory()
     settings = load_agent(**given(flags))

@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 
 from tailrace.cli.flags import NO_SERVER_FLAGS, ServerFlags, given
+from tailrace.cli.importing import for_good
 
 
 def server(*, flags: ServerFlags = NO_SERVER_FLAGS) -> int:
     """Run a server until SIGINT or SIGTERM."""
-    import uvloop
+    with for_good():
+        import uvloop
 
-    from tailrace.cli.messages import configure_messages
-    from tailrace.prctl import hide_memory
-    from tailrace.server import RunningServer, serve
-    from tailrace.settings import load_server
+        from tailrace.cli.messages import configure_messages
+        from tailrace.prctl import hide_memory
+        from tailrace.server import RunningServer, serve
+        from tailrace.settings import load_server
 
     hide_memory()
     settings = load_server(**given(flags))

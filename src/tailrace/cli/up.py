@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tailrace.cli.flags import NO_SERVER_FLAGS, ServerFlags, given
+from tailrace.cli.importing import for_good
 
 if TYPE_CHECKING:
     from tailrace.server import RunningServer
@@ -35,12 +36,13 @@ def up(
     capacity:
         How many jobs at once; the number of processors if not set.
     """
-    import uvloop
+    with for_good():
+        import uvloop
 
-    from tailrace.cli.messages import configure_messages
-    from tailrace.prctl import hide_memory
-    from tailrace.server import serve
-    from tailrace.settings import load_agent, load_server
+        from tailrace.cli.messages import configure_messages
+        from tailrace.prctl import hide_memory
+        from tailrace.server import serve
+        from tailrace.settings import load_agent, load_server
 
     hide_memory()
     settings = load_server(**given(flags))

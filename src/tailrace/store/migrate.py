@@ -1,4 +1,7 @@
-"""Migrations, run at each start under a lock, so that two servers may start at once."""
+"""Migrations, run at each start under a lock, so that two servers may start at once.
+
+Where the tables are up to date, Alembic is not even imported: a third of a second for whoever waits for a start.
+"""
 
 from __future__ import annotations
 
@@ -7,26 +10,44 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, inspect, text
 
 from tailrace.store.postgres import postgres_engine
 from tailrace.store.sqlite import sqlite_engine
 
+_MIGRATIONS = Path(__file__).parent / "migrations"
 _ADVISORY_LOCK = 0x7461696C72616365 >> 1  # "tailrace" as a positive bigint
 
 
 def migrate(url: str, revision: str = "head") -> None:
     """Bring the tables at `url` to `revision`; waits for another process that does the same."""
     with _locked_connection(url) as connection:
+        if revision == "head" and _revision_of(connection) == newest_revision():
+            return
+        from alembic import command
+        from alembic.config import Config
+
         config = Config()
-        config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+        config.set_main_option("script_location", str(_MIGRATIONS))
         config.attributes["connection"] = connection
         if revision == "base":
             command.downgrade(config, revision)
         else:
             command.upgrade(config, revision)
+
+
+def newest_revision() -> str:
+    """The revision that tables are brought to: migrations are numbered, and no two have a number."""
+    return max(path.name for path in (_MIGRATIONS / "versions").glob("[0-9]*.py")).partition("_")[0]
+
+
+def _revision_of(connection: Connection) -> str | None:
+    """The revision of the tables; None where there are none."""
+    found = None
+    if inspect(connection).has_table("alembic_version"):
+        found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    connection.rollback()
+    return found
 
 
 @contextmanager

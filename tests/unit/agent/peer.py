@@ -45,8 +45,9 @@ from tailrace.domain.wire import (
     Welcome,
     unpack_chunk,
 )
+from tests.support.ports import free_port
 
-PATIENCE_S = 40.0
+PATIENCE_S = 100.0
 CREDENTIAL = "the-credential-of-the-tests"
 T = TypeVar("T")
 
@@ -139,7 +140,7 @@ class Peer:
         self.refuse_facts = False
         self.greeting: str | None = None
         self._server: Server | None = None
-        self._port = 0
+        self._port = free_port()
         self._socket: ServerConnection | None = None
 
     @property
@@ -164,7 +165,6 @@ class Peer:
             compression=None,
             close_timeout=1,
         )
-        self._port = self._server.sockets[0].getsockname()[1]
 
     async def close(self) -> None:
         if self._server is not None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import pwd
-import shutil
 import tempfile
 from collections.abc import Generator
 from pathlib import Path
@@ -16,6 +15,7 @@ from tailrace.domain.errors import Invalid
 from tailrace.domain.plan import JobSpec, RunStep
 from tailrace.domain.spans import Stream
 from tailrace.domain.states import AttemptState
+from tests.support.folders import remove
 from tests.support.svn import SvnRepository
 from tests.unit.agent.bench import Bench
 from tests.unit.agent.peer import Held, Peer, lease_of, until
@@ -43,7 +43,7 @@ def place() -> Generator[Path]:
     made = Path(tempfile.mkdtemp(prefix="tailrace-users-"))
     made.chmod(0o755)
     yield made
-    shutil.rmtree(made)
+    remove(made)
 
 
 async def completed(bench: Bench, held: Held) -> AttemptState:
@@ -91,7 +91,7 @@ async def test_a_job_is_its_user_in_everything(place: Path, peer: Peer) -> None:
 async def test_two_jobs_at_once_are_two_users(place: Path, peer: Peer) -> None:
     """Also after the agent was restarted; a user is given again when its job has ended, and not before."""
     gates = [place / "one", place / "two", place / "three"]
-    script = "echo $USER; echo $PWD > {0}.path; until [ -e {0} ]; do sleep 0.01; done; ls $(cat {1}.path) 2>&1 | wc -l || true"
+    script = "echo $PWD > {0}.path; echo $USER; until [ -e {0} ]; do sleep 0.01; done; ls $(cat {1}.path) 2>&1 | wc -l || true"
     async with Bench(place / "agent", peer, capacity=2, users=(FIRST, SECOND)) as bench:
         place.chmod(0o777)
         first = await peer.lease(lease_of(1, script.format(gates[0], gates[1])))

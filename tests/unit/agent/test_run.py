@@ -14,14 +14,17 @@ import pytest
 from tailrace.agent.credential import CredentialFile
 from tailrace.domain.spans import Stream
 from tailrace.domain.states import AttemptState
+from tests.support.pace import at_some_pace
 from tests.unit.agent.bench import end_runners
-from tests.unit.agent.peer import Held, Peer, lease_of, until
+from tests.unit.agent.peer import PATIENCE_S, Held, Peer, lease_of, until
 
 _AGENT = """
 import asyncio, sys
 from pathlib import Path
+from tailrace.agent import run
 from tailrace.agent.run import AgentConfig, run_agent
-folder, server, token, follow = sys.argv[1:]
+folder, server, token, follow, hurry = sys.argv[1:]
+run.HURRY_S, run.WIND_UP_S = float(hurry), 90.0
 config = AgentConfig(Path(folder), server, "host", token or None, ("linux",), 2, bool(follow))
 sys.exit(asyncio.run(run_agent(config)))
 """
@@ -41,11 +44,13 @@ class Agents:
         folder.mkdir()
         CredentialFile(folder).keep(peer.identity)
 
-    async def start(self, token: str = "", follow: str = "", parent: tuple[str, ...] = ()) -> Process:
+    async def start(
+        self, token: str = "", follow: str = "", parent: tuple[str, ...] = (), hurry_s: float = 2
+    ) -> Process:
         """An agent."""
         process = await asyncio.create_subprocess_exec(
             *parent,
-            *(sys.executable, "-c", _AGENT, str(self.folder), self.peer.url, token, follow),
+            *(sys.executable, "-c", _AGENT, str(self.folder), self.peer.url, token, follow, str(hurry_s)),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
@@ -53,10 +58,10 @@ class Agents:
         self.processes.append(process)
         return process
 
-    async def connected(self) -> Process:
+    async def connected(self, hurry_s: float = 2) -> Process:
         """An agent, once it is connected."""
         hellos = len(self.peer.hellos)
-        process = await self.start()
+        process = await self.start(hurry_s=hurry_s)
         await until(lambda: len(self.peer.hellos) > hellos and self.peer.connected, "the agent to connect")
         return process
 
@@ -76,7 +81,7 @@ async def agents(tmp_path: Path, peer: Peer) -> AsyncGenerator[Agents]:
 
 
 async def ended(process: Process) -> int:
-    return await asyncio.wait_for(process.wait(), 30)
+    return await asyncio.wait_for(process.wait(), PATIENCE_S)
 
 
 async def counting(peer: Peer, tmp_path: Path, attempt: int = 1) -> tuple[Held, Path]:
@@ -157,20 +162,24 @@ async def test_ctrl_c_aborts_and_tells(agents: Agents, peer: Peer, tmp_path: Pat
 
 async def test_a_second_ctrl_c_does_not_wait(agents: Agents, peer: Peer, tmp_path: Path) -> None:
     """A job that does not heed SIGTERM ends without this agent; the next one tells of it."""
-    agent = await agents.connected()
-    ready = tmp_path / "ready"
-    stubborn = f"trap 'touch {tmp_path}/asked' TERM; touch {ready}; while :; do sleep 0.1 || true; done"
-    held = await peer.lease(lease_of(1, stubborn, grace_s=4.0))
-    await until(ready.exists, "the job to begin")
-    agent.send_signal(signal.SIGINT)
-    await until((tmp_path / "asked").exists, "the job to be asked")
-    agent.send_signal(signal.SIGINT)
-    assert await ended(agent) == 130
-    assert held.finished is None
-    await agents.connected()
-    await until(lambda: held.complete, "the attempt to be complete")
-    assert held.finished is not None
-    assert held.finished.outcome.state is AttemptState.ABORTED
+
+    async def trial(time: int) -> None:
+        agent = await agents.connected(hurry_s=time)
+        ready, asked = tmp_path / f"ready-{time}", tmp_path / f"asked-{time}"
+        stubborn = f"trap 'touch {asked}' TERM; touch {ready}; while :; do sleep 0.1 || true; done"
+        held = await peer.lease(lease_of(time, stubborn))
+        await until(ready.exists, "the job to begin")
+        agent.send_signal(signal.SIGINT)
+        await until(asked.exists, "the job to be asked")
+        agent.send_signal(signal.SIGINT)
+        assert await ended(agent) == 130
+        assert held.finished is None
+        agent = await agents.connected()
+        await until(lambda: held.complete, "the attempt to be complete")
+        assert held.finished is not None
+        assert held.finished.outcome.state is AttemptState.ABORTED
+
+    await at_some_pace(trial)
 
 
 async def test_one_agent_per_folder(agents: Agents, peer: Peer, capfd: pytest.CaptureFixture[str]) -> None:
@@ -221,7 +230,7 @@ async def test_an_agent_whose_credential_is_refused_registers_again(agents: Agen
     port = front.sockets[0].getsockname()[1]
     peer.credential = "new"
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", _AGENT, str(agents.folder), f"http://127.0.0.1:{port}", "token", ""),
+        *(sys.executable, "-c", _AGENT, str(agents.folder), f"http://127.0.0.1:{port}", "token", "", "2"),
         stderr=asyncio.subprocess.DEVNULL,
     )
     agents.processes.append(process)

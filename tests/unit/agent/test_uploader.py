@@ -420,7 +420,6 @@ class Uploading(RuleBasedStateMachine):
 Uploading.TestCase.settings = settings(
     max_examples=80,
     stateful_step_count=50,
-    deadline=None,
     suppress_health_check=(HealthCheck.too_slow, HealthCheck.data_too_large),
 )
 TestUploading = Uploading.TestCase

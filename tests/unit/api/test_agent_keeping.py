@@ -31,6 +31,7 @@ from tailrace.store.leases import Handover, Offer, lease_attempts
 from tailrace.store.sealing import SealingKey
 from tailrace.store.tables import agent as agents
 from tailrace.store.tables import attempt as attempts
+from tests.support.databases import migrated
 from tests.unit.store.world import a_run, an_agent
 
 DUE_MS = 0
@@ -103,7 +104,7 @@ def _never_seen(connection: Connection, id: int) -> None:
 
 @pytest.fixture
 async def house(tmp_path: Path) -> AsyncIterator[House]:
-    store = await open_store(f"sqlite:///{tmp_path / 'tailrace.db'}")
+    store = await open_store(migrated(tmp_path / "tailrace.db"))
     logs = FileLogStore(tmp_path / "logs")
     bus = MemoryBus()
     await bus.start()

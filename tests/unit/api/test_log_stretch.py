@@ -23,7 +23,7 @@ PIECES = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(pieces=PIECES, draw=st.data(), seed=st.integers(0, 10**6))
 def test_streams_lines_and_moments_at_any_cut(
     tmp_path: Path, pieces: list[tuple[Stream, list[bytes]]], draw: st.DataObject, seed: int

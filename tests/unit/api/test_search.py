@@ -22,6 +22,7 @@ from tailrace.logs.search import LogSearch
 from tailrace.store import Store, open_store
 from tailrace.store.tables import log as logs_table
 from tailrace.store.tables import run as runs_table
+from tests.support.databases import migrated
 from tests.support.live_house import BACKSTOP_S, LiveHouse, in_time, live_house, until
 from tests.unit.store.world import PUSH, a_job, a_plan, a_project, a_run, jobs_by_name
 
@@ -68,7 +69,7 @@ class SearchHouse:
 
 @pytest.fixture
 async def house(tmp_path: Path) -> AsyncGenerator[SearchHouse]:
-    store = await open_store(f"sqlite:///{tmp_path / 'tailrace.db'}")
+    store = await open_store(migrated(tmp_path / "tailrace.db"))
     search: LogSearch | None = None
 
     def routes(live: LiveHouse) -> Any:

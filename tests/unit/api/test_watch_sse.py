@@ -94,14 +94,17 @@ async def test_a_client_that_reconnects_after_every_event_gets_the_log_once(hous
     pick = random.Random(11)
     whole = (WORDS * 10).encode()
 
+    found: list[Event] = []
+
     async def write() -> None:
-        for piece in pieces_of(whole, pick, 40):
+        for number, piece in enumerate(pieces_of(whole, pick, 40)):
             house.append(7, piece)
-            await asyncio.sleep(0.001)
+            if number % 2 == 0:
+                seen = len(found)
+                await until(lambda seen=seen: len(found) > seen, "the client to have had something")
         house.end(7)
 
     writing = asyncio.create_task(write())
-    found: list[Event] = []
     while not found or found[-1].kind != "end":
         async with house.stream(7, last_event_id=found[-1].id if found else None) as response:
             if response.status_code == 204:

@@ -27,6 +27,7 @@ from tailrace.store.tables import agent as agents
 from tailrace.store.tables import attempt as attempts
 from tailrace.store.tables import job as jobs
 from tailrace.store.tables import server as servers
+from tests.support.databases import migrated
 from tests.unit.store.world import a_job, a_run, an_agent, attempt_state, finish, lease, start, states
 
 LEASE_MS = 60_000
@@ -78,7 +79,7 @@ def _lease(connection: Connection, agent: int) -> Lease:
 
 @pytest.fixture
 async def place(tmp_path: Path) -> AsyncIterator[Place]:
-    store = await open_store(f"sqlite:///{tmp_path / 'tailrace.db'}")
+    store = await open_store(migrated(tmp_path / "tailrace.db"))
     place = Place(store, tmp_path / "logs")
     await place.open()
     yield place
@@ -184,7 +185,7 @@ async def test_the_next_attempt_of_a_job_with_a_delay_is_queued_when_it_is_due(p
     await place.keeper(60).look()
     (job,) = (await place.store.read(get_run, run)).jobs
     assert [attempt.state for attempt in job.attempts] == ["failed", "pending"]
-    await asyncio.wait_for(woken.wait(), 10)
+    await asyncio.wait_for(woken.wait(), 60)
 
 
 def _failed_with_a_delay(connection: Connection, agent: int) -> int:

@@ -105,7 +105,7 @@ expressions = st.tuples(fields(0, 59), fields(0, 23), fields(1, 28), fields(1, 1
 )
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(
     expression=st.one_of(
         expressions,
@@ -133,7 +133,7 @@ def test_ticks_are_those_that_a_walk_over_every_minute_finds(
     assert found == walk(cron, first, 3 * 1440, info)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     second=fields(0, 59),
     zone=st.sampled_from(ZONES),

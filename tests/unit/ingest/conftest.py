@@ -14,6 +14,7 @@ from tailrace.live.bus_memory import MemoryBus
 from tailrace.live.hub import LogHub, LogView
 from tailrace.logs.tail_file import FileLogStore
 from tailrace.store import open_store
+from tests.support.databases import migrated
 from tests.unit.ingest.world import KEY, World
 from tests.unit.store.world import a_run, an_agent
 
@@ -21,7 +22,7 @@ from tests.unit.store.world import a_run, an_agent
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
     """One agent, and one run whose job waits in the queue."""
-    store = await open_store(f"sqlite:///{tmp_path / 'tailrace.db'}")
+    store = await open_store(migrated(tmp_path / "tailrace.db"))
     logs = FileLogStore(tmp_path / "logs")
     bus = MemoryBus()
     await bus.start()

@@ -20,17 +20,23 @@ from tailrace.store.sqlite import SqliteStore
 from tailrace.store.tables import attempt as attempts
 from tailrace.store.tables import log as logs
 from tailrace.store.tables import step as steps
-from tests.support.upload_house import Runner, UploadHouse, new_database
+from tests.support.databases import migrated
+from tests.support.upload_house import Runner, UploadHouse
 from tests.unit.store.world import a_job, a_run, an_agent, lease
 
 MIB = 1 << 20
-_TEMPLATES = tempfile.mkdtemp(prefix="tailrace-model-")
 
 
 def two_leases(connection: Connection) -> tuple[int, list[Lease]]:
     agent = an_agent(connection)
     a_run(connection, a_job("one"), a_job("two"))
     return agent, lease(connection, agent, free=2, lease_ms=10**12)
+
+
+def _new_database(folder: Path) -> Path:
+    path = folder / "tailrace.db"
+    migrated(path)
+    return path
 
 
 async def _prepare(database: Path) -> tuple[int, list[Lease]]:
@@ -47,7 +53,7 @@ class Uploading(RuleBasedStateMachine):
         super().__init__()
         self._place = tempfile.TemporaryDirectory(prefix="tailrace-model-")
         folder = Path(self._place.name)
-        database = new_database(folder, Path(_TEMPLATES))
+        database = _new_database(folder)
         agent, leases = asyncio.run(_prepare(database))
         self.house = UploadHouse(folder, leases, database, agent)
         self.run = self.house.run
@@ -263,7 +269,7 @@ def _log_row(log: int, connection: Connection) -> Row[*tuple[Any, ...]]:
 
 def test_a_server_that_was_restored_from_an_older_copy(tmp_path: Path) -> None:
     """It lacks bytes that it had called durable and that are freed: the log says so, keeps the rest, and comes to an end."""
-    database = new_database(tmp_path, Path(_TEMPLATES))
+    database = _new_database(tmp_path)
     agent, leases = asyncio.run(_prepare(database))
     house = UploadHouse(tmp_path, leases, database, agent)
     log, runner = next(iter(house.runners.items()))
@@ -292,7 +298,6 @@ def test_a_server_that_was_restored_from_an_older_copy(tmp_path: Path) -> None:
 Uploading.TestCase.settings = settings(
     max_examples=40,
     stateful_step_count=50,
-    deadline=None,
     suppress_health_check=(HealthCheck.too_slow, HealthCheck.data_too_large),
 )
 TestUploading = Uploading.TestCase

@@ -84,13 +84,16 @@ async def test_everyone_gets_each_beat_once() -> None:
 async def test_closing_gives_a_moment_then_abandons() -> None:
     """Those that could say goodbye are not abandoned; one that joins later is closed at once."""
     connections = Connections()
-    polite, stuck = Idle(), Idle()
+
+    class Polite(Idle):
+        def close(self) -> None:
+            super().close()
+            asyncio.get_running_loop().call_soon(connections.leave, self)
+
+    polite, stuck = Polite(), Idle()
     connections.join(polite)
     connections.join(stuck)
-    closing = asyncio.create_task(connections.close())
-    await until(lambda: polite.calls["close"], "the call")
-    connections.leave(polite)
-    await in_time(closing)
+    await in_time(connections.close())
     assert (polite.calls, stuck.calls) == (Counter(close=1), Counter(close=1, abandon=1))
     late = Idle()
     connections.join(late)

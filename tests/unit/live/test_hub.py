@@ -202,8 +202,9 @@ async def test_an_unfinished_character_waits_for_its_rest_or_the_end(house: Live
     assert await early.until_end() == "a🙂b".encode() + b"\xe6\xb1"
 
 
-async def test_the_resident_tail_is_bounded(house: LiveHouse) -> None:
+async def test_the_resident_tail_is_bounded(house: LiveHouse, monkeypatch: pytest.MonkeyPatch) -> None:
     """By bytes and by pieces; a reader that does not read gets the rest from the store."""
+    monkeypatch.setattr("tailrace.live.tail.FRAME_S", 0.0005)  # for each of the pieces it is waited for
     idle = await Reader(house.hub).watch()
     for _ in range(24):
         house.append(7, bytes(PIECE_BYTES))

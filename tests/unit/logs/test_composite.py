@@ -62,7 +62,7 @@ def compare(reader: LogReader, model: Model, draw: st.DataObject) -> None:
     assert reader.offset_of_time(7, time) == model.offset_of_time(time)
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(draw=st.data(), text=st.text(alphabet="ab\n", min_size=1, max_size=200), frame=st.integers(1, 70))
 def test_any_split_of_sealed_and_tail_reads_the_same(
     tmp_path: Path, draw: st.DataObject, text: str, frame: int

@@ -34,6 +34,7 @@ from tailrace.store.segments import (
 from tailrace.store.sqlite import SqliteStore
 from tailrace.store.tables import log as logs_table
 from tailrace.store.tables import orphan as orphans
+from tests.support.databases import migrated
 
 SEGMENT = 10_000
 
@@ -116,7 +117,7 @@ def text(size: int) -> bytes:
 
 @pytest.fixture
 async def cellar(tmp_path: Path) -> AsyncIterator[Cellar]:
-    store = await open_store(f"sqlite:///{tmp_path / 'tailrace.db'}")
+    store = await open_store(migrated(tmp_path / "tailrace.db"))
     cellar = Cellar(store, tmp_path)
     yield cellar
     for sealer in cellar.sealers:

@@ -123,7 +123,7 @@ PATTERNS = st.sampled_from(
 )
 
 
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=250, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(
     whole=LOGS,
     pattern=PATTERNS,
@@ -163,7 +163,7 @@ def test_search_equals_a_search_line_by_line(
         assert sum(each.bytes for each in said) == len(whole)
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(parts=st.lists(ATOMS, max_size=60), start=st.integers(0, 60), pattern=PATTERNS)
 def test_a_search_goes_on_where_another_stopped(
     logs: FileLogStore, parts: list[bytes], start: int, pattern: tuple[str, bool]
@@ -374,7 +374,7 @@ def test_blocks_tile_a_stretch(start: int, length: int, first: int, most: int) -
     assert [start, *(stop for _, stop in blocks)] == [*(begin for begin, _ in blocks), start + length]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(whole=LOGS, pattern=PATTERNS, seed=st.integers(0, 10**6), block=st.integers(1, 30))
 def test_a_log_is_searched_while_it_is_sealed(
     tmp_path: Path, whole: bytes, pattern: tuple[str, bool], seed: int, block: int

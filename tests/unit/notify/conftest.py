@@ -8,6 +8,7 @@ import pytest
 from tailrace.live.bus_memory import MemoryBus
 from tailrace.logs.tail_file import FileLogStore
 from tailrace.store import open_store
+from tests.support.databases import migrated
 from tests.unit.notify.world import World
 from tests.unit.store.conftest import connection, database_url, engine, engines, store
 
@@ -17,7 +18,7 @@ __all__ = ["connection", "database_url", "engine", "engines", "store"]
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
     """A project with a plan, an agent, and what sends its notifications."""
-    store = await open_store(f"sqlite:///{tmp_path / 'tailrace.db'}")
+    store = await open_store(migrated(tmp_path / "tailrace.db"))
     bus = MemoryBus()
     await bus.start()
     world = World(store, bus, FileLogStore(tmp_path / "logs"))

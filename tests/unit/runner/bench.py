@@ -22,7 +22,7 @@ from tailrace.runner.journal import JournalReader
 from tailrace.runner.spool import SpoolReader
 from tailrace.runner.warm import WarmParent
 
-PATIENCE_S = 40.0
+PATIENCE_S = 100.0
 T = TypeVar("T")
 
 
@@ -122,7 +122,7 @@ class Bench:
         revision: str | None = None,
         ref: str | None = None,
         timeout_s: int = 600,
-        grace_s: float = 10.0,
+        grace_s: float = 60.0,
         job_variables: dict[str, str] | None = None,
         variables: dict[str, str] | None = None,
         secrets: tuple[str, ...] = (),

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -10,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tailrace.runner.warm import WarmParent
-from tests.unit.runner.bench import Bench
+from tests.support.folders import remove
+from tests.unit.runner.bench import PATIENCE_S, Bench
 
 
 @pytest.fixture(scope="session")
@@ -27,7 +27,7 @@ def agent_folder() -> Generator[Path, None, None]:
     holder.stdin.close()
     holder.wait()
     holder.stdout.close()
-    shutil.rmtree(folder)
+    remove(folder)
 
 
 _HOLDER = """
@@ -44,6 +44,14 @@ async def hold() -> None:
 
 asyncio.run(hold())
 """
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever asks a runner or a warm parent for something waits for as long as it takes on a busy machine."""
+    monkeypatch.setattr("tailrace.runner.command.PATIENCE_S", PATIENCE_S)
+    monkeypatch.setattr("tailrace.runner.warm.START_PATIENCE_S", PATIENCE_S)
+    monkeypatch.setattr("tailrace.runner.warm.ANSWER_PATIENCE_S", PATIENCE_S)
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import asyncio
 
 from tailrace.domain.plan import RunStep
 from tailrace.runner.command import send_abort
+from tests.support.pace import at_some_pace
 from tests.unit.runner.bench import Bench, until
 from tests.unit.runner.test_steps import step
 
@@ -100,30 +101,40 @@ async def test_a_first_abort_lets_them_go_on(bench: Bench) -> None:
 
 async def test_two_aborts_at_once_leave_no_time_for_them(bench: Bench) -> None:
     """Who asked twice before they began does not want them."""
-    attempt = bench.attempt("trap '' TERM; echo ready; sleep 1000", last=CLEAN, grace_s=0.5)
-    await bench.start(attempt)
-    await until(lambda: attempt.stdout == b"ready\n")
-    await asyncio.gather(send_abort(attempt.folder, "kim"), send_abort(attempt.folder, "kim"))
-    assert (await bench.end(attempt)).outcome.state == "aborted"
-    assert attempt.steps == [("one", "aborted", None), ("clean", "skipped", None)]
+
+    async def trial(time: int) -> None:
+        attempt = bench.attempt("trap '' TERM; echo ready; sleep 1000", last=CLEAN, grace_s=0.5 * time)
+        await bench.start(attempt)
+        await until(lambda: attempt.stdout == b"ready\n")
+        await asyncio.gather(send_abort(attempt.folder, "kim"), send_abort(attempt.folder, "kim"))
+        assert (await bench.end(attempt)).outcome.state == "aborted"
+        assert attempt.steps == [("one", "aborted", None), ("clean", "skipped", None)]
+
+    await at_some_pace(trial)
 
 
 async def test_they_come_after_a_timeout_and_have_one(bench: Bench) -> None:
     """Their time is their own; the outcome is the job's first trouble."""
     slow = (step("slow", "echo slow; sleep 1000"), *CLEAN)
-    attempt = bench.attempt("sleep 1000", timeout_s=1, last=slow, last_timeout_s=2, grace_s=0.2)
-    outcome = (await bench.carry(attempt)).outcome
-    assert outcome.detail == "the job ran longer than its timeout of 1 s"
-    assert attempt.stdout == b"slow\n"
-    assert [state for _, state, _ in attempt.steps] == ["failed", "failed", "skipped"]
-    said = "the steps of `finally` ran longer than their timeout of 2 s; ending the step's processes"
-    assert said in attempt.system
+
+    async def trial(time: int) -> None:
+        attempt = bench.attempt("sleep 1000", timeout_s=1, last=slow, last_timeout_s=time, grace_s=0.2)
+        outcome = (await bench.carry(attempt)).outcome
+        assert outcome.detail == "the job ran longer than its timeout of 1 s"
+        assert attempt.stdout == b"slow\n"
+        assert [state for _, state, _ in attempt.steps] == ["failed", "failed", "skipped"]
+        said = (
+            f"the steps of `finally` ran longer than their timeout of {time} s; ending the step's processes"
+        )
+        assert said in attempt.system
+
+    await at_some_pace(trial)
 
 
 async def test_their_time_fails_a_job_that_had_passed(bench: Bench) -> None:
     """A job is not over before they are."""
     attempt = bench.attempt(
-        "true", timeout_s=2, last=(step("slow", "sleep 1000"),), last_timeout_s=1, grace_s=0.2
+        "true", timeout_s=600, last=(step("slow", "sleep 1000"),), last_timeout_s=1, grace_s=0.2
     )
     outcome = (await bench.carry(attempt)).outcome
     assert (outcome.state, outcome.reason) == ("failed", "timeout")
@@ -132,22 +143,33 @@ async def test_their_time_fails_a_job_that_had_passed(bench: Bench) -> None:
 
 async def test_the_jobs_time_is_not_theirs(bench: Bench) -> None:
     """They may go on when it is over, and be silent."""
-    attempt = bench.attempt(
-        "sleep 0.5", timeout_s=1, idle_timeout_s=1, last=(step("slow", "sleep 2; echo done"),)
-    )
-    assert (await bench.carry(attempt)).outcome.state == "passed"
-    assert attempt.stdout == b"done\n"
+
+    async def trial(time: int) -> None:
+        attempt = bench.attempt(
+            "true",
+            timeout_s=time,
+            idle_timeout_s=time,
+            last=(step("slow", f"sleep {time + 0.5}; echo done"),),
+        )
+        assert (await bench.carry(attempt)).outcome.state == "passed"
+        assert attempt.stdout == b"done\n"
+
+    await at_some_pace(trial)
 
 
 async def test_whoever_is_in_a_hurry_gives_them_little_time(bench: Bench) -> None:
     """An agent that is stopped at a terminal does not wait for minutes."""
     slow: tuple[RunStep, ...] = (step("slow", "echo slow; sleep 1000"),)
-    attempt = bench.attempt("echo ready; sleep 1000", last=slow, last_timeout_s=300)
-    await bench.start(attempt)
-    await until(lambda: attempt.stdout == b"ready\n")
-    assert await send_abort(attempt.folder, "the agent (Ctrl-C)", grace_s=0.2)
-    assert (await bench.end(attempt)).outcome.state == "aborted"
-    assert attempt.stdout == b"ready\nslow\n"
+
+    async def trial(_: int) -> None:
+        attempt = bench.attempt("echo ready; sleep 1000", last=slow, last_timeout_s=300)
+        await bench.start(attempt)
+        await until(lambda: attempt.stdout == b"ready\n")
+        assert await send_abort(attempt.folder, "the agent (Ctrl-C)", grace_s=0.2)
+        assert (await bench.end(attempt)).outcome.state == "aborted"
+        assert attempt.stdout == b"ready\nslow\n"
+
+    await at_some_pace(trial)
 
 
 async def test_they_do_not_come_where_nothing_has_begun(bench: Bench) -> None:

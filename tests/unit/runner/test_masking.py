@@ -72,7 +72,7 @@ def output_with(draw: st.DrawFn, secrets: list[str]) -> bytes:
     return b"".join(draw(st.lists(some | part | other, max_size=12)))
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.data(), secrets_of_few, st.lists(st.integers(0, 10_000), max_size=12))
 def test_however_output_is_cut_the_same_comes_out(
     data: st.DataObject, secrets: list[str], cuts: list[int]
@@ -86,7 +86,7 @@ def test_however_output_is_cut_the_same_comes_out(
     assert not any(form in whole for form in forms)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(
     st.data(),
     secrets_of_few,
@@ -134,7 +134,7 @@ def test_a_seam_changes_nothing_else() -> None:
     assert out == [*parts[:6], b"***!", b"three"]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.binary(max_size=400), st.lists(st.integers(0, 10_000), max_size=8))
 def test_what_holds_no_secret_comes_through_unchanged(output: bytes, cuts: list[int]) -> None:
     """Every byte of it, whatever bytes they are."""
@@ -142,7 +142,7 @@ def test_what_holds_no_secret_comes_through_unchanged(output: bytes, cuts: list[
     assert through(masker.stream(), pieces(output, cuts)) == output
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.data(), secrets_of_few, st.lists(st.tuples(st.integers(0, 10_000), st.booleans()), max_size=10))
 def test_pauses_show_at_most_a_few_bytes(
     data: st.DataObject, secrets: list[str], cuts: list[tuple[int, bool]]
@@ -248,7 +248,6 @@ def test_without_secrets_there_is_nothing_to_mask() -> None:
     assert Masker([]).text("as it is\udcff") == "as it is\udcff"
 
 
-@settings(deadline=None)
 @example(["a" * 1000, "a" * 999 + "b"], 2500)
 @given(st.lists(st.sampled_from(["a" * 40, "a" * 39 + "b", "ab" * 20]), min_size=1), st.integers(1, 300))
 def test_secrets_that_repeat_themselves(secrets: list[str], length: int) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tailrace.domain.spans import SPAN_BYTES, Span, Stream, pack_spans
@@ -47,7 +47,6 @@ def read_all(folder: AttemptFolder, max_bytes: int, max_spans: int) -> tuple[lis
     return spans, data
 
 
-@settings(deadline=None)
 @given(pieces=pieces, max_bytes=st.integers(1, 50), max_spans=st.integers(1, 5), reopen=st.integers(0, 40))
 def test_spans_tile_the_bytes_however_they_are_written_and_read(
     pieces: list[tuple[int, Stream, int, bytes]], max_bytes: int, max_spans: int, reopen: int

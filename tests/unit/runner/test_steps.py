@@ -6,6 +6,7 @@ import pytest
 
 from tailrace.domain.lease import Need
 from tailrace.domain.plan import RunStep
+from tests.support.pace import at_some_pace
 from tests.unit.runner.bench import Bench, until
 
 
@@ -206,19 +207,25 @@ async def test_outputs_that_are_too_much_together(bench: Bench) -> None:
 
 async def test_a_step_that_takes_too_long(bench: Bench) -> None:
     """It alone is ended, with all it started; what comes after a failure comes."""
-    attempt = bench.attempt(
-        steps=(
-            step("slow", "trap '' TERM; echo begin; sleep 1000 & sleep 1000", timeout_s=1),
-            step("after", "echo after", condition="failure"),
-        ),
-        grace_s=0.2,
-    )
-    outcome = (await bench.carry(attempt)).outcome
-    assert (outcome.state, outcome.reason) == ("failed", "timeout")
-    assert outcome.detail == "step 'slow' ran longer than its timeout of 1 s"
-    assert attempt.steps == [("slow", "failed", None), ("after", "passed", 0)]
-    assert attempt.stdout == b"begin\nafter\n"
-    assert "the step ran longer than its timeout of 1 s; ending the step's processes" in attempt.system
+
+    async def trial(time: int) -> None:
+        attempt = bench.attempt(
+            steps=(
+                step("slow", "trap '' TERM; echo begin; sleep 1000 & sleep 1000", timeout_s=time),
+                step("after", "echo after", condition="failure"),
+            ),
+            grace_s=0.2,
+        )
+        outcome = (await bench.carry(attempt)).outcome
+        assert (outcome.state, outcome.reason) == ("failed", "timeout")
+        assert outcome.detail == f"step 'slow' ran longer than its timeout of {time} s"
+        assert attempt.steps == [("slow", "failed", None), ("after", "passed", 0)]
+        assert attempt.stdout == b"begin\nafter\n"
+        assert (
+            f"the step ran longer than its timeout of {time} s; ending the step's processes" in attempt.system
+        )
+
+    await at_some_pace(trial)
 
 
 async def test_a_timeout_that_is_allowed(bench: Bench) -> None:
@@ -232,15 +239,19 @@ async def test_a_timeout_that_is_allowed(bench: Bench) -> None:
 
 async def test_silence_ends_the_job(bench: Bench) -> None:
     """Not while something is printed, on either stream, with or without a newline."""
-    attempt = bench.attempt(
-        "for i in 1 2 3 4; do sleep 0.4; printf .; sleep 0.4; printf . >&2; done", "sleep 1000",
-        idle_timeout_s=1, grace_s=0.2,
-    )  # fmt: skip
-    outcome = (await bench.carry(attempt)).outcome
-    assert (outcome.state, outcome.reason) == ("failed", "idle_timeout")
-    assert outcome.detail == "the job printed nothing for 1 s, its idle timeout"
-    assert attempt.steps == [("one", "passed", 0), ("two", "failed", None)]
-    assert attempt.processes == []
+
+    async def trial(time: int) -> None:
+        attempt = bench.attempt(
+            f"for i in 1 2 3 4; do sleep {time * 0.4}; printf .; sleep {time * 0.4}; printf . >&2; done", "sleep 1000",
+            idle_timeout_s=time, grace_s=0.2,
+        )  # fmt: skip
+        outcome = (await bench.carry(attempt)).outcome
+        assert (outcome.state, outcome.reason) == ("failed", "idle_timeout")
+        assert outcome.detail == f"the job printed nothing for {time} s, its idle timeout"
+        assert attempt.steps == [("one", "passed", 0), ("two", "failed", None)]
+        assert attempt.processes == []
+
+    await at_some_pace(trial)
 
 
 async def test_a_step_with_a_terminal(bench: Bench) -> None:
@@ -258,8 +269,9 @@ async def test_a_step_with_a_terminal(bench: Bench) -> None:
 
 async def test_nobody_keeps_a_terminal(bench: Bench) -> None:
     """Who stays in the background with it is killed like whoever keeps a pipe, and the step ends."""
+    stays = "setsid sh -c 'trap \"\" HUP; touch stays; sleep 1000' &"
     attempt = bench.attempt(
-        steps=(step("tty", "setsid sh -c 'trap \"\" HUP; sleep 1000' & sleep 0.1; echo end", pty=True),)
+        steps=(step("tty", f"{stays} until test -e stays; do sleep 0.01; done; echo end", pty=True),)
     )
     assert (await bench.carry(attempt)).outcome.state == "passed"
     assert attempt.stdout == b"end\n"

@@ -129,7 +129,7 @@ async def test_a_password_is_in_no_command_line(mirrors: Mirrors, web: Web) -> N
     """Git's own helper for http gets the address as an argument, but without the password."""
     web.hang = True
     task = asyncio.create_task(mirrors.resolve(f"http://miller:sesame@{web.host}/wheel/.git"))
-    await asyncio.to_thread(web.asking.wait, 20)
+    await asyncio.to_thread(web.asking.wait, 60)
     commands = [" ".join(process.cmdline()) for process in gits()]
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -141,13 +141,13 @@ async def test_a_password_is_in_no_command_line(mirrors: Mirrors, web: Web) -> N
 async def test_cancelling_ends_git_and_all_it_started(mirrors: Mirrors, web: Web) -> None:
     web.hang = True
     task = asyncio.create_task(mirrors.resolve(f"http://{web.host}/wheel/.git"))
-    await asyncio.to_thread(web.asking.wait, 20)
+    await asyncio.to_thread(web.asking.wait, 60)
     started = gits()
     assert len(started) >= 2  # git and its helper for http
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    await asyncio.to_thread(psutil.wait_procs, started, 20)
+    await asyncio.to_thread(psutil.wait_procs, started, 60)
     assert not [p for p in started if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
 
 

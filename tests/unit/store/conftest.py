@@ -13,11 +13,10 @@ import pytest
 from sqlalchemy import Connection, Engine
 
 from tailrace.store import Store, open_store
-from tailrace.store.migrate import migrate
 from tailrace.store.open import sqlite_path
 from tailrace.store.postgres import PostgresStore, postgres_engine
 from tailrace.store.sqlite import sqlite_engine
-from tests.services import Postgres
+from tests.support.databases import migrated, migrated_in
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -31,11 +30,21 @@ def engine_of(url: str) -> Engine:
 
 
 @pytest.fixture(params=KINDS)
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """An empty database, without tables."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'tailrace.db'}"
     return request.getfixturevalue("postgres_url")
+
+
+@pytest.fixture(params=KINDS)
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A database with all tables, and no rows in them."""
+    if request.param == "sqlite":
+        yield migrated(tmp_path / "tailrace.db")
+    else:
+        with migrated_in(request.getfixturevalue("postgres")) as url:
+            yield url
 
 
 @pytest.fixture
@@ -56,11 +65,9 @@ def engines(
         class Lazy(dict[str, Engine]):
             def __missing__(self, kind: str) -> Engine:
                 if kind == "sqlite":
-                    url = f"sqlite:///{tmp_path_factory.mktemp('sqlite') / 'tailrace.db'}"
+                    url = migrated(tmp_path_factory.mktemp("sqlite") / "tailrace.db")
                 else:
-                    postgres: Postgres = request.getfixturevalue("postgres")
-                    url = ends.enter_context(postgres.database())
-                migrate(url)
+                    url = ends.enter_context(migrated_in(request.getfixturevalue("postgres")))
                 self[kind] = engine_of(url)
                 ends.callback(self[kind].dispose)
                 return self[kind]

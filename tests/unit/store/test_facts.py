@@ -45,7 +45,7 @@ def _apply(connection: Connection, facts: Sequence[Fact], agent: int, attempt: i
         apply_fact(connection, agent, attempt, fact)
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(journal=journals(), data=st.data())
 def test_any_prefix_sent_again_and_again_ends_in_the_same_state(
     engine: Engine, journal: list[Fact], data: st.DataObject

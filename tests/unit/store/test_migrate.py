@@ -9,12 +9,15 @@ from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
 from tailrace.domain.errors import Invalid
+from tailrace.store import migrate as migrations
 from tailrace.store import open_store
-from tailrace.store.migrate import migrate
+from tailrace.store.migrate import migrate, newest_revision
 from tailrace.store.tables import metadata
 from tests.unit.store.conftest import engine_of
 
@@ -28,10 +31,10 @@ def _tables(url: str) -> set[str]:
     return found - {"sqlite_sequence"}
 
 
-def test_the_migrated_schema_is_the_one_in_the_code(database_url: str) -> None:
-    migrate(database_url)
-    assert _tables(database_url) == TABLES
-    engine = engine_of(database_url)
+def test_the_migrated_schema_is_the_one_in_the_code(empty_database_url: str) -> None:
+    migrate(empty_database_url)
+    assert _tables(empty_database_url) == TABLES
+    engine = engine_of(empty_database_url)
     with engine.connect() as connection:
         context = MigrationContext.configure(
             connection, opts={"compare_type": True, "compare_server_default": True}
@@ -40,10 +43,10 @@ def test_the_migrated_schema_is_the_one_in_the_code(database_url: str) -> None:
     engine.dispose()
 
 
-def test_checks_and_partial_indexes_are_migrated_too(database_url: str) -> None:
+def test_checks_and_partial_indexes_are_migrated_too(empty_database_url: str) -> None:
     """Alembic compares neither, so they are compared with a database that the code's tables made."""
-    migrate(database_url)
-    engine = engine_of(database_url)
+    migrate(empty_database_url)
+    engine = engine_of(empty_database_url)
     with engine.connect() as connection:
         migrated = _rules(connection)
         metadata.drop_all(connection)
@@ -70,34 +73,53 @@ def _rules(connection: Connection) -> dict[str, str]:
     return rules
 
 
-def test_migrating_again_changes_nothing(database_url: str) -> None:
-    migrate(database_url)
-    engine = engine_of(database_url)
+def test_migrating_again_changes_nothing(empty_database_url: str) -> None:
+    migrate(empty_database_url)
+    engine = engine_of(empty_database_url)
     with engine.connect() as connection:
         connection.execute(text("INSERT INTO server (id, seen_at) VALUES ('a', 1)"))
         connection.commit()
-    migrate(database_url)
+    migrate(empty_database_url)
     with engine.connect() as connection:
         assert connection.execute(text("SELECT id FROM server")).scalars().all() == ["a"]
     engine.dispose()
 
 
-def test_down_to_nothing_and_up_again(database_url: str) -> None:
-    migrate(database_url)
-    migrate(database_url, "base")
-    assert _tables(database_url) == {"alembic_version"}
-    migrate(database_url)
-    assert _tables(database_url) == TABLES
+def test_down_to_nothing_and_up_again(empty_database_url: str) -> None:
+    migrate(empty_database_url)
+    migrate(empty_database_url, "base")
+    assert _tables(empty_database_url) == {"alembic_version"}
+    migrate(empty_database_url)
+    assert _tables(empty_database_url) == TABLES
 
 
-def test_processes_that_migrate_at_once_wait_for_each_other(database_url: str) -> None:
+def test_what_is_up_to_date_is_known_without_alembic(empty_database_url: str) -> None:
+    """Which a server that starts again need not load; the newest revision is the one that Alembic finds."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent / "migrations"))
+    assert ScriptDirectory.from_config(config).get_heads() == [newest_revision()]
+    migrate(empty_database_url)
+    program = (
+        "import sys\nfrom tailrace.store.migrate import migrate\n"
+        "migrate(sys.argv[1])\nprint('alembic' in sys.modules)"
+    )
+    again = subprocess.run(
+        [sys.executable, "-c", program, empty_database_url],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        check=True,
+        capture_output=True,
+    )
+    assert again.stdout == b"False\n"
+
+
+def test_processes_that_migrate_at_once_wait_for_each_other(empty_database_url: str) -> None:
     program = (
         "import sys\nfrom tailrace.store.migrate import migrate\n"
         "print('ready', flush=True)\nsys.stdin.read()\nmigrate(sys.argv[1])"
     )
     processes = [
         subprocess.Popen(
-            [sys.executable, "-c", program, database_url],
+            [sys.executable, "-c", program, empty_database_url],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -113,9 +135,9 @@ def test_processes_that_migrate_at_once_wait_for_each_other(database_url: str) -
         process.stdin.close()
         process.stdin = None
     for process in processes:
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=120)
         assert process.returncode == 0, errors.decode()
-    assert _tables(database_url) == TABLES
+    assert _tables(empty_database_url) == TABLES
 
 
 def test_a_database_file_is_for_its_owner_alone(tmp_path: Path) -> None:

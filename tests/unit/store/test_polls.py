@@ -56,15 +56,15 @@ def test_the_next_look_is_that_of_the_trigger_that_is_due_first(connection: Conn
     assert next_look_in(connection) is None
     plan = a_plan(connection)
     first, second = _poll(connection, plan=plan), _poll(connection, "second")
-    for trigger, later in ((first, 5_000), (second, 60_000)):
+    for trigger, later in ((first, 500_000), (second, 6_000_000)):
         at = update(triggers).where(triggers.c.id == trigger)
         connection.execute(at.values(next_at=get_trigger(connection, trigger).created_at + later))
-    assert next_look_in(connection) == pytest.approx(5_000, abs=3_000)
+    assert next_look_in(connection) == pytest.approx(500_000, abs=300_000)
     connection.execute(update(triggers).where(triggers.c.id == first).values(claimed_until=1, claimed_by="a"))
-    assert next_look_in(connection) == pytest.approx(60_000, abs=3_000)
+    assert next_look_in(connection) == pytest.approx(6_000_000, abs=300_000)
     connection.execute(update(triggers).where(triggers.c.id == first).values(claimed_until=None))
     remove_plan(connection, plan)
-    assert next_look_in(connection) == pytest.approx(60_000, abs=3_000)
+    assert next_look_in(connection) == pytest.approx(6_000_000, abs=300_000)
 
 
 def test_a_head_is_known_with_where_it_was(connection: Connection) -> None:

@@ -13,15 +13,15 @@ from sqlalchemy.exc import OperationalError
 
 from tailrace.domain.errors import NoRoom
 from tailrace.store import sqlite
-from tailrace.store.migrate import migrate
 from tailrace.store.sqlite import SqliteStore, sqlite_engine
 from tailrace.store.tables import server as servers
+from tests.support.databases import migrated
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     path = tmp_path / "tailrace.db"
-    migrate(f"sqlite:///{path}")
+    migrated(path)
     return path
 
 

@@ -39,7 +39,7 @@ async def planned(store: Store, tmp_path: Path) -> AsyncIterator[Callable[[int],
 
     async def until_planned(id: int) -> RunView:
         bus.publish(PLANNING)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while (shown := await store.read(get_run, id)).state is RunState.PLANNING:
                 await asyncio.sleep(0.01)
         return shown

@@ -124,7 +124,7 @@ async def polling(store: Store, bus: MemoryBus, looks: Looks, **more: Any) -> As
 
 async def _until(condition: Callable[[], Awaitable[object]], what: str) -> None:
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while not await condition():
                 await asyncio.sleep(0.01)
     except TimeoutError:
@@ -233,7 +233,11 @@ async def test_an_error_is_shown_and_waited_for_longer_each_time(
             failed = await _again(store, bus, trigger)
             assert (failed.last_state, failed.failures) == ("error", number)
             waits.append(round(((failed.next_at or 0) - (failed.last_at or 0)) / 1000))
-        assert waits == [pytest.approx(1200, abs=5), pytest.approx(2400, abs=5), pytest.approx(3600, abs=5)]
+        assert waits == [
+            pytest.approx(1200, abs=60),
+            pytest.approx(2400, abs=60),
+            pytest.approx(3600, abs=60),
+        ]
         assert "ours" in (failed.last_detail or "")
         fine = await _again(store, bus, trigger)
         assert (fine.last_state, fine.failures) == ("ok", 0)
@@ -252,7 +256,7 @@ async def test_jitter_spreads_looks(store: Store, bus: MemoryBus, looks: Looks) 
     await asyncio.gather(task, return_exceptions=True)
     assert late.next_at is not None
     assert late.last_at is not None
-    assert late.next_at - late.last_at == pytest.approx(660_000, abs=5000)
+    assert late.next_at - late.last_at == pytest.approx(660_000, abs=30_000)
 
 
 async def test_two_servers_look_once(store: Store, bus: MemoryBus, looks: Looks) -> None:
@@ -283,7 +287,7 @@ async def test_a_look_whose_claim_was_lost_comes_to_nothing(
         looks.during = taken
         await store.write(check_now, trigger.id)
         bus.publish(SCHEDULE)
-        await asyncio.wait_for(ended.wait(), 30)
+        await asyncio.wait_for(ended.wait(), 60)
         await _until(lambda: _none_looks(looks), "the look's end")
     assert await store.read(_revisions, trigger.project) == []
     assert await store.read(find_head, trigger.project, MAIN) == A
@@ -384,7 +388,11 @@ async def test_an_error_of_one_look_stops_no_other(store: Store, bus: MemoryBus,
     """More triggers than are looked at together."""
     made = [await store.write(_trigger, LONG) for _ in range(20)]
     looks.answers = [*(LookFailed("no") for _ in range(10)), at(A)]
-    looks.during = lambda: asyncio.sleep(0.01)
+
+    async def two() -> bool:
+        return looks.most > 1
+
+    looks.during = lambda: _until(two, "another look beside this one")
     async with polling(store, bus, looks):
         states = [(await _settled(store, trigger.id)).last_state for trigger in made]
     assert sorted({state or "" for state in states}) == ["error", "ok"]

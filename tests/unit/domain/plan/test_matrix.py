@@ -199,7 +199,7 @@ def test_a_small_file_cannot_stand_for_a_plan_that_nobody_can_hold() -> None:
     began = time.monotonic()
     (found,) = faults(f" a: {{matrix: {{x: {wide}}}, variables: {{A: {text}}}, {STEPS}}}")
     assert "the plan is too large with the 200 jobs of job" in found
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 60
 
 
 def outcome(text: str) -> tuple[Plan, tuple[PlanError, ...]]:
