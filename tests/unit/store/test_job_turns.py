@@ -190,6 +190,20 @@ async def test_jobs_that_come_at_once_take_turns_all_the_same(store: Store) -> N
     assert sorted(seen) == sorted(runs)
 
 
+async def test_jobs_that_come_at_once_and_supersede_each_other_all_end(store: Store) -> None:
+    """One of them has passed; what the others had begun is ended by their agent."""
+    plan = await store.write(a_plan)
+    agent = await store.write(an_agent)
+    runs = await asyncio.gather(*(store.write(run_of, plan, deploys(NEWEST)) for _ in range(6)))
+    while held := await store.write(lease, agent, free=6):
+        (one,) = held
+        to_end = {told.attempt_id for told in await store.read(attempts_to_abort, agent)}
+        state = AttemptState.ABORTED if one.attempt in to_end else AttemptState.PASSED
+        await store.write(finish, agent, one.attempt, state)
+    ended = [(await store.read(get_run, run)).state for run in runs]
+    assert sorted(ended) == ["aborted"] * 5 + ["passed"]
+
+
 def test_a_matrix_has_no_more_jobs_under_way_than_it_may(connection: Connection) -> None:
     """The others wait, and say for what; a retry that waits for its time counts."""
     run = matrix_run(connection, "max_parallel: 2, retry: {max: 1, on: exit_code, delay: 1h}")
@@ -262,12 +276,14 @@ def test_what_is_not_of_the_matrix_goes_on(connection: Connection) -> None:
     agent = an_agent(connection)
     held = leased(connection, agent)
     assert {name for _, name in held} == {"test (a)", "other (a)", "lint"}
-    assert len(open_approvals(connection, run)) == 2
+    asked = open_approvals(connection, run)
+    assert len(asked) == 2
     start(connection, agent, held[run, "test (a)"])
     finish(connection, agent, held[run, "test (a)"], AttemptState.FAILED)
     shown = jobs_by_name(connection, run)
     assert shown["test (b)"].reason == "matrix_failed"
-    assert set(open_approvals(connection, run)) == {shown["other (b)"].id}
+    waits = shown["other (b)"].id
+    assert open_approvals(connection, run) == {waits: asked[waits]}
     assert attempts_to_abort(connection, agent) == []
     assert get_run(connection, run).state == "running"
 
