@@ -175,6 +175,7 @@ class Runs:
     async def _abort(self, id: int, by: str) -> None:
         for agent in await self._store.write(abort_run, id, by):
             self._bus.publish(agent_scope(agent))
+        self._bus.publish(QUEUE)  # others may have got its turn
         wake_run(self._bus, id)
 
     async def _begun(self, id: int) -> RunView:

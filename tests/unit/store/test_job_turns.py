@@ -7,7 +7,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, update
 
 from tailrace.dispatch.why import explain, what_holds
 from tailrace.domain.plan import Concurrency, JobSpec, Plan, Retry, parse_plan
@@ -20,6 +20,8 @@ from tailrace.store.environments import Terms, create_environment
 from tailrace.store.reopening import retry_job
 from tailrace.store.run_names import run_names
 from tailrace.store.runs import create_run, get_run
+from tailrace.store.start_timeouts import find_late, give_up
+from tailrace.store.tables import attempt as attempts
 from tailrace.store.tables import job as jobs
 from tests.unit.store.world import (
     a_job,
@@ -188,6 +190,20 @@ async def test_jobs_that_come_at_once_take_turns_all_the_same(store: Store) -> N
     assert sorted(seen) == sorted(runs)
 
 
+async def test_jobs_that_come_at_once_and_supersede_each_other_all_end(store: Store) -> None:
+    """One of them has passed; what the others had begun is ended by their agent."""
+    plan = await store.write(a_plan)
+    agent = await store.write(an_agent)
+    runs = await asyncio.gather(*(store.write(run_of, plan, deploys(NEWEST)) for _ in range(6)))
+    while held := await store.write(lease, agent, free=6):
+        (one,) = held
+        to_end = {told.attempt_id for told in await store.read(attempts_to_abort, agent)}
+        state = AttemptState.ABORTED if one.attempt in to_end else AttemptState.PASSED
+        await store.write(finish, agent, one.attempt, state)
+    ended = [(await store.read(get_run, run)).state for run in runs]
+    assert sorted(ended) == ["aborted"] * 5 + ["passed"]
+
+
 def test_a_matrix_has_no_more_jobs_under_way_than_it_may(connection: Connection) -> None:
     """The others wait, and say for what; a retry that waits for its time counts."""
     run = matrix_run(connection, "max_parallel: 2, retry: {max: 1, on: exit_code, delay: 1h}")
@@ -248,18 +264,34 @@ def test_one_of_them_is_tried_again_although_another_has_failed(connection: Conn
     assert attempts_to_abort(connection, agent) == []
 
 
-def test_an_approval_of_a_job_that_its_matrix_ended_is_withdrawn(connection: Connection) -> None:
-    """Nobody is asked for what cannot be any more."""
+def test_what_is_not_of_the_matrix_goes_on(connection: Connection) -> None:
+    """Another matrix, a job of none, and the approvals that they wait for; that of a job which was ended is withdrawn."""
     project = a_project(connection)
     create_environment(connection, project, "b", Terms(True, None, None), "kim")
-    plan = parse_plan(
-        "jobs: {test: {matrix: {x: [a, b]}, fail_fast: true, environment: '${matrix.x}', steps: [{run: make}]}}"
+    one = "{matrix: {x: [a, b]}, %s environment: '${matrix.x}', steps: [{run: make}]}"
+    text = f"jobs: {{test: {one % 'fail_fast: true,'}, other: {one % ''}, lint: {{steps: [{{run: make}}]}}}}"
+    run = create_run(
+        connection, new_run(connection, None, plan_id=a_plan(connection, project), plan=parse_plan(text))
     )
-    run = create_run(connection, new_run(connection, None, plan_id=a_plan(connection, project), plan=plan))
     agent = an_agent(connection)
-    ((_, attempt),) = leased(connection, agent).items()
-    assert len(open_approvals(connection, run)) == 1
-    start(connection, agent, attempt)
-    finish(connection, agent, attempt, AttemptState.FAILED)
-    assert open_approvals(connection, run) == {}
-    assert get_run(connection, run).state == "failed"
+    held = leased(connection, agent)
+    assert {name for _, name in held} == {"test (a)", "other (a)", "lint"}
+    asked = open_approvals(connection, run)
+    assert len(asked) == 2
+    start(connection, agent, held[run, "test (a)"])
+    finish(connection, agent, held[run, "test (a)"], AttemptState.FAILED)
+    shown = jobs_by_name(connection, run)
+    assert shown["test (b)"].reason == "matrix_failed"
+    waits = shown["other (b)"].id
+    assert open_approvals(connection, run) == {waits: asked[waits]}
+    assert attempts_to_abort(connection, agent) == []
+    assert get_run(connection, run).state == "running"
+
+
+def test_a_job_that_no_agent_took_in_time_has_failed_too(connection: Connection) -> None:
+    run = matrix_run(connection, "fail_fast: true, max_parallel: 1, start_timeout: 1s")
+    connection.execute(update(attempts).values(start_by=1))
+    (late,) = find_late(connection)
+    give_up(connection, late, "nobody came")
+    shown = jobs_by_name(connection, run)
+    assert [job.reason for job in shown.values()] == ["start_timeout", "matrix_failed", "matrix_failed"]

@@ -36,6 +36,7 @@ const states = {
     runner_failed: "Runner failed",
     aborted_by: "Aborted",
     superseded_by: "Superseded",
+    matrix_failed: "Its matrix failed",
     rejected: "Rejected",
     environment_refused: "Not for this environment",
     setup_failed: "Setup failed",

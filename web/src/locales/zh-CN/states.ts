@@ -38,6 +38,7 @@ const states: typeof en = {
     runner_failed: "执行器内部错误",
     aborted_by: "已中止",
     superseded_by: "已被取代",
+    matrix_failed: "同一矩阵的任务失败",
     rejected: "审批未通过",
     environment_refused: "环境不接受",
     setup_failed: "准备失败",
