@@ -46,7 +46,7 @@ it("what waits is shown first, with what it is, where it leads and who may decid
   for (const word of ["shop #7", "Grind finer", "Job out", "environment production", "main", "b28b7af693", "by Ada"])
     expect(row!.text()).toContain(word);
   expect(row!.text()).not.toContain("from a fork");
-  expect(row!.text()).toContain("Decided by: ada, bob");
+  expect(row!.text()).toContain("May decide: ada, bob");
   expect(row!.find("a").attributes("href")).toBe("/runs/70/jobs/71");
 });
 

@@ -7,7 +7,7 @@ const approvals = {
     more: "Show older approvals",
     asked: "asked",
     fork: "from a fork",
-    approvers: "Decided by: {names}",
+    approvers: "May decide: {names}",
     decided: "{run}: {state}",
   },
 };
