@@ -56,10 +56,11 @@ async def _work_and_vanish(house: House, token: str) -> int:
 
 def test_a_log_whose_agent_stays_away_ends_after_the_time_that_is_set(house: House) -> None:
     """The outcome stands at once; what came of the log stays, and its watchers get an end."""
-    house.environment |= {"TAILRACE_LOG_GRACE_S": "1", "TAILRACE_LEASE_S": "2"}
+    house.environment["TAILRACE_LOG_GRACE_S"] = "1"
     house.server()
     run = house.run(house.script_plan("true"))
     log = asyncio.run(_work_and_vanish(house, house.post("/api/agent-tokens")["token"]))
+    house.let_leases_run_out()
     assert house.show(run)["state"] == "passed"
     wait_for(lambda: house.attempt(run)["log_state"] == "truncated", "the log to end")
     assert house.output(log) == b"what came"

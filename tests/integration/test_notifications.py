@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import sqlite3
 import threading
 import xml.etree.ElementTree as ET
 from collections.abc import Generator
@@ -228,8 +227,7 @@ def test_retention_forgets_what_was_sent_long_ago(house: House) -> None:
         run = house.run(house.script_plan("true", project=project))
         (sent,) = wait_sent(house, run)
     assert house.post("/api/retention", {"dry_run": True})["notifications"] == []
-    with sqlite3.connect(house.data / "tailrace.db", timeout=10) as database:
-        database.execute("UPDATE outbox SET ended_at = ended_at - 4 * 24 * 3600 * 1000")
+    house.change("UPDATE outbox SET ended_at = ended_at - 4 * 24 * 3600 * 1000")
     why = "it was kept for 3 days"
     said = house.post("/api/retention", {"dry_run": True})["notifications"]
     assert said == [{"notification": sent["id"], "run": run, "why": why}]
