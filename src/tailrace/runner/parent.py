@@ -124,7 +124,8 @@ class Parent:
             ready = self._selector.select(self._crew.dismiss_idle() if self._met else FIRST_AGENT_S)
             if not ready and not self._met:
                 break
-            for key, _ in ready:
+            # Who is free said so before an agent could know: it is heard before the agent's next task is forked for.
+            for key, _ in sorted(ready, key=lambda one: one[0].data is not self._crew):
                 if key.fileobj is self._wake:
                     with suppress(BlockingIOError):
                         self._wake.recv(4096)

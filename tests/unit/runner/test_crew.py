@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import selectors
 import signal
@@ -49,6 +50,21 @@ async def test_one_runner_carries_many_attempts(own: Bench) -> None:
     assert len(set(pids)) == 1
     assert opened[0] == opened[-1]
     assert Path(f"/proc/{pids[0]}/cwd").readlink() == Path("/")
+
+
+async def test_who_has_become_free_carries_the_next_one_however_busy_the_parent_was(own: Bench) -> None:
+    """It hears of both at once: that a runner is free, and that there is something to carry."""
+    attempt, following = own.attempt("true"), own.attempt("true")
+    pid = await own.start(attempt)
+    os.kill(parent_pid(pid), signal.SIGSTOP)
+    try:
+        await own.end(attempt)
+        starting = asyncio.create_task(own.start(following))
+        await asyncio.sleep(0.05)  # it is sent by then, or the test shows nothing
+    finally:
+        os.kill(parent_pid(pid), signal.SIGCONT)
+    assert await starting == pid
+    await own.end(following)
 
 
 async def test_two_at_once_are_two_runners(own: Bench, tmp_path: Path) -> None:
