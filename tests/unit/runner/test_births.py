@@ -15,6 +15,7 @@ from tailrace.runner.cgroup import NO_CONTROL_GROUPS, ControlGroups
 from tailrace.runner.command import send_abort
 from tailrace.runner.group import noted
 from tests.support.control_groups import left_of, need_limits
+from tests.support.processes import ended
 from tests.unit.runner.bench import Bench, inside, kill, parent_pid, until
 
 
@@ -66,7 +67,7 @@ async def test_the_group_of_a_runner_that_was_killed_is_emptied_and_removed(
     assert len(members) > 1
     kill(pid)
     await until(lambda: left_of(own.folder) == [])
-    assert not any(Path("/proc", str(member)).exists() for member in members)
+    assert all(ended(member) for member in members)
 
 
 async def test_a_runner_whose_parent_died_removes_its_group_itself(

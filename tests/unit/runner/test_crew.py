@@ -22,8 +22,8 @@ from tailrace.runner.folder import AttemptFolder
 from tailrace.runner.recover import finish_dead
 from tailrace.runner.task import FREE, Task, next_task
 from tests.support.control_groups import left_of, need_limits
+from tests.support.processes import ended
 from tests.unit.runner.bench import Bench, Carried, inside, kill, parent_pid, until
-from tests.unit.runner.test_warm import ended
 
 
 async def carried_by(own: Bench, attempt: Carried, secrets: dict[str, str] | None = None) -> int:

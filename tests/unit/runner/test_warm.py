@@ -20,6 +20,7 @@ from tailrace.runner import warm as warm_module
 from tailrace.runner.command import send_abort
 from tailrace.runner.sockets import connect, listen
 from tailrace.runner.warm import RunnerNotStarted, WarmParent
+from tests.support.processes import ended
 from tests.unit.runner.bench import Bench, kill, until
 
 
@@ -35,13 +36,6 @@ def connections(pid: int) -> int:
     listed = [line.split() for line in Path("/proc/net/unix").read_text().splitlines()]
     ours = [fields for fields in listed if fields[-1].endswith(f".warm.sock.{pid}")]
     return sum(fields[5] == "03" for fields in ours)
-
-
-def ended(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b") ")[2][:1] == b"Z"
-    except OSError:
-        return True
 
 
 async def test_a_runner_is_alive_when_its_start_returns(own: Bench) -> None:
