@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.test_runs import make_repository
+from tests.support.folders import contents
 from tests.support.house import ENDED, House
 
 SECRET = "hush-hush-4711"
@@ -41,7 +42,7 @@ def test_answers_reach_scripts_and_secret_ones_are_shown_nowhere(home: House, pl
         assert shown["variables"] == {"LEVEL": "high", "DRY": "false"}
         output = home.output(home.wait_log(id)["log"], "stdout")
         assert output == f"level high dry false {len(SECRET)} ***\n".encode()
-    kept = b"".join(path.read_bytes() for path in home.data.rglob("*") if path.is_file())
+    kept = b"".join(contents(home.data).values())
     assert SECRET.encode() not in kept
 
 

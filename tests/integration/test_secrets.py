@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import pty
@@ -18,6 +19,7 @@ from websockets.sync.client import connect
 from tailrace.domain.secrets import masked_parts
 from tailrace.runner.masking_forms import forms_of
 from tests.integration.test_commands import tailrace
+from tests.support.folders import contents
 from tests.support.house import ADMIN_TOKEN, House
 from tests.support.waiting import wait_for
 from tests.unit.runner.test_secrets import PRINT_ALL
@@ -33,14 +35,10 @@ FORMS = sorted(
 ZSTD = b"\x28\xb5\x2f\xfd"
 
 
-def bytes_of(path: Path) -> bytes:
-    """A file as it is, and behind it what it holds packed; nothing for one that has gone meanwhile."""
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        return b""
+def unpacked(data: bytes) -> bytes:
+    """What a file holds as it is, and behind it what it holds packed."""
     if ZSTD in data[:64]:
-        with zstd.open(path) as file:
+        with zstd.open(io.BytesIO(data)) as file:
             data += file.read()
     return data
 
@@ -131,7 +129,7 @@ def test_no_secret_is_kept_sent_or_shown(house: House, tmp_path: Path) -> None:
     assert_no_secret("tailrace logs", tailrace(house, "logs", str(run)).stdout)
     wait_for(lambda: house.attempt(run)["log_state"] == "sealed", "the log to be in the archive")
     assert_no_secret("archived log", house.output(log, None))
-    kept = {path: bytes_of(path) for path in house.folder.rglob("*") if path.is_file() and path != listed}
+    kept = {path: unpacked(data) for path, data in contents(house.folder).items() if path != listed}
     assert any(path.name == "tailrace.db" for path in kept)
     assert any(b"<***> and " in data for path, data in kept.items() if "archive" in path.parts)
     for path, data in kept.items():

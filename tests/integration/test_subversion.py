@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.folders import contents
 from tests.support.house import House
 from tests.support.svn import PASSWORD, SvnRepository, served, with_login
 
@@ -70,7 +71,7 @@ def test_a_run_is_planned_and_executed_from_a_server_with_a_login(
         log = running.output(running.wait_log(run)["log"], None)
     assert PASSWORD.encode() not in log
     agent = running.data / "agent"
-    held = [path for path in agent.rglob("*") if path.is_file() and PASSWORD.encode() in path.read_bytes()]
+    held = [path for path, data in contents(agent).items() if PASSWORD.encode() in data]
     assert held == []
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from tests.support.waiting import wait_for
@@ -16,3 +18,14 @@ def remove(folder: Path) -> None:
         return not folder.exists()
 
     wait_for(gone, f"{folder} to be left alone")
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    """Every file below a folder and what is in it; without those that go while one looks, and without links."""
+    found: dict[Path, bytes] = {}
+    for place, _, names in os.walk(folder):
+        for path in (Path(place, name) for name in names):
+            with suppress(FileNotFoundError):
+                if path.is_file() and not path.is_symlink():
+                    found[path] = path.read_bytes()
+    return found

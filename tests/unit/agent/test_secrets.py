@@ -12,6 +12,7 @@ from tailrace.domain.plan import JobSpec, RunStep
 from tailrace.domain.spans import Stream
 from tailrace.domain.states import AttemptState
 from tailrace.domain.wire import JobSecrets
+from tests.support.folders import contents
 from tests.unit.agent.bench import Bench
 from tests.unit.agent.peer import Held, Peer, lease_of, until
 
@@ -26,9 +27,7 @@ def wanting(attempt: int, script: str) -> Lease:
 
 def on_disk(folder: Path) -> bytes:
     """Every byte of every file in a folder."""
-    return b"".join(
-        path.read_bytes() for path in folder.rglob("*") if path.is_file() and not path.is_symlink()
-    )
+    return b"".join(contents(folder).values())
 
 
 async def completed(held: Held) -> AttemptState:
