@@ -22,6 +22,11 @@ from tailrace.sources.mirror import Mirrors
 from .conftest import Repository
 
 
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A git that was ended does not hear the answer."""
+
+
 class Web:
     """A web server that serves repositories as files, and counts who asks what is there."""
 
@@ -50,7 +55,7 @@ class Web:
             def log_message(self, format: str, *args: object) -> None:
                 pass
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(folder)))
+        self.server = _Server(("127.0.0.1", 0), partial(Handler, directory=str(folder)))
         self.host = f"127.0.0.1:{self.server.server_address[1]}"
         threading.Thread(target=partial(self.server.serve_forever, 0.02), daemon=True).start()
 
