@@ -172,13 +172,23 @@ def test_a_large_body_is_kept_in_a_file(home: House) -> None:
     assert len(list((home.data / "deliveries").iterdir())) == 1
 
 
-def test_a_repository_that_cannot_be_reached_ends_the_run_with_that_reason(home: House) -> None:
+def test_a_repository_that_cannot_be_reached_is_asked_again_and_a_person_hears_at_once(home: House) -> None:
     """`source_unreachable`, and the detail names the repository."""
     project = home.project(repository="/there/is/nothing.git", secret=SECRET)
     answer = deliver(home, (PAYLOADS / "push_branch.json").read_bytes(), project=project)
-    shown = home.wait_state(answer.json()["runs"][0], "failed")
+    waiting = answer.json()["runs"][0]
+
+    def said() -> str:
+        return home.get(f"/api/runs/{waiting}")["detail"] or ""
+
+    wait_for(lambda: "tried again at" in said(), "the run says that its repository is asked again")
+    (plan,) = home.get("/api/plans", project=project)["items"]
+    shown = home.wait_state(home.run(plan["id"]), "failed")
     assert shown["reason"] == "source_unreachable"
     assert "/there/is/nothing.git" in shown["detail"]
+    assert home.get(f"/api/runs/{waiting}")["state"] == "planning"
+    home.post(f"/api/runs/{waiting}/abort")
+    home.wait_state(waiting, "aborted")
 
 
 def test_a_wrong_plan_file_ends_the_run_with_every_fault(home: House, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from tailrace.domain.approvals import ApprovalState
 from tailrace.domain.facts import Finished, Started, StepBegan, StepEnded
 from tailrace.domain.outcome import Outcome
 from tailrace.domain.plan import Concurrency
+from tailrace.domain.slots import Slots
 from tailrace.domain.states import AttemptState, RunState, StepState
 from tailrace.domain.trust import Taker
 from tailrace.store.aborts import abort_run, attempts_to_abort
@@ -295,11 +296,11 @@ def _wanting(connection: Connection) -> None:
 
 
 def _plan(connection: Connection) -> None:
-    first, second, *_ = claim_planning(connection, 1000, 20)[10:]
+    first, second, *_ = claim_planning(connection, "a", 1000, Slots(20, 20, 20))[10:]
     assert plan_run(
         connection, first, "text", planned(a_job("a")), Resolved("a" * 40, None, None, None, None)
     )
-    assert end_planning(connection, second.run_id, "fail", "plan_invalid", "x")
+    assert end_planning(connection, second.run_id, "fail", "plan_invalid", "x", "a")
 
 
 def _seal(connection: Connection) -> None:
