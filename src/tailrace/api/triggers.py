@@ -82,7 +82,7 @@ def triggers_router(store: Store, bus: Bus) -> APIRouter:
 
     @router.patch("/api/triggers/{id}")
     async def change(id: RowId, wish: TriggerChange) -> TriggerView:
-        """With other settings it forgets what it has seen, and looks anew."""
+        """It looks at once, and anew where it is to look at something else."""
         if wish.settings is not None:
             check_settings(wish.settings)
         changed = await store.write(change_trigger, id, name=wish.name, settings=wish.settings)

@@ -8,7 +8,13 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from tailrace.domain.errors import Conflict, NotFound
-from tailrace.domain.triggers import TriggerKind, TriggerSettings, TriggerView, read_settings
+from tailrace.domain.triggers import (
+    TriggerKind,
+    TriggerSettings,
+    TriggerView,
+    looks_elsewhere,
+    read_settings,
+)
 from tailrace.store.clock import now_ms, read_clock
 from tailrace.store.plans import get_plan
 from tailrace.store.tables import plan as plans
@@ -30,7 +36,7 @@ _LISTENING = _TRIGGERS.where(
 
 
 class DueTrigger(NamedTuple):
-    """A claimed trigger: what to look at, and what it remembers of the last time (None: it never looked)."""
+    """A claimed trigger: what to look at, and what it remembers of the last time (None: it begins anew)."""
 
     view: TriggerView
     repository: str
@@ -63,7 +69,10 @@ def add_trigger(
 def change_trigger(
     connection: Connection, id: int, *, name: str | None = None, settings: TriggerSettings | None = None
 ) -> TriggerView:
-    """Change what is given; with new settings it forgets what it has seen. Raises NotFound, Conflict (also for another kind)."""
+    """Change what is given; it forgets what it has seen when it looks at something else.
+
+    Raises NotFound, Conflict (also for another kind).
+    """
     trigger = get_trigger(connection, id)
     values: dict[str, Any] = {}
     if name is not None and name != trigger.name:
@@ -75,9 +84,17 @@ def change_trigger(
                 f"trigger {id} is of kind {trigger.kind.value}: it cannot become one of kind {settings.kind};"
                 " add another trigger and remove this one"
             )
-        values |= {"settings": _stored(settings), "failures": 0, "seen": None}
-        values |= {"claimed_until": None, "claimed_by": None}  # who looks now looks at something else
-        if trigger.enabled and _is_scheduled(trigger.kind):
+        values |= {"settings": _stored(settings), "failures": 0}
+        values |= {"claimed_until": None, "claimed_by": None}  # who looks now goes by the old ones
+        elsewhere = looks_elsewhere(trigger.settings, settings)
+        if elsewhere:
+            values["seen"] = None
+        # A tick whose time has not come stays where it is.
+        if (
+            trigger.enabled
+            and _is_scheduled(trigger.kind)
+            and (elsewhere or trigger.kind != TriggerKind.CRON)
+        ):
             values["next_at"] = now_ms()
     if values:
         connection.execute(update(triggers).where(triggers.c.id == id).values(values))
@@ -85,13 +102,18 @@ def change_trigger(
 
 
 def set_enabled(connection: Connection, id: int, enabled: bool, *, by: str, why: str | None) -> TriggerView:
-    """Enable or disable, and note who did and why; what is enabled is due at once. Raises NotFound."""
+    """Enable or disable, and note who did and why; what is enabled is due at once, and makes up for nothing. Raises NotFound.
+
+    What is enabled already stays as it is.
+    """
     trigger = get_trigger(connection, id)
+    if enabled and trigger.enabled:
+        return trigger
     values: dict[str, Any] = {"enabled": enabled, "mode_by": by, "mode_why": why, "mode_at": now_ms()}
     if not enabled:
         values |= {"next_at": None, "claimed_until": None, "claimed_by": None}
-    elif not trigger.enabled and _is_scheduled(trigger.kind):
-        values["next_at"] = now_ms()
+    elif _is_scheduled(trigger.kind):
+        values |= {"next_at": now_ms(), "seen": None}
     connection.execute(update(triggers).where(triggers.c.id == id).values(values))
     return get_trigger(connection, id)
 

@@ -343,6 +343,17 @@ async def _claimed(store: Store, id: int) -> bool:
     return (await store.read(_row, id)).claimed_by not in (None, "dead")
 
 
+async def test_enabling_what_is_enabled_loses_no_change(store: Store, bus: MemoryBus, looks: Looks) -> None:
+    trigger = await store.write(_trigger, LONG)
+    looks.answers = [at(A), moved(B)]
+    async with polling(store, bus, looks):
+        await _settled(store, trigger.id)
+        await store.write(set_enabled, trigger.id, True, by="mia", why=None)
+        await _again(store, bus, trigger)
+    assert looks.asked[1].seen == {"refs": {MAIN: A}}
+    assert await store.read(_revisions, trigger.project) == [B]
+
+
 async def test_what_happened_while_it_was_disabled_is_not_made_up_for(
     store: Store, bus: MemoryBus, looks: Looks
 ) -> None:
