@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, bindparam, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, case, insert, select, update
 
 from tailrace.domain.errors import Conflict, NotFound
 from tailrace.domain.triggers import (
@@ -209,14 +209,17 @@ def settle(
     seen: Any,
     error: str | None = None,
     detail: str | None = None,
+    was_due: int | None = None,
 ) -> bool:
     """End `by`'s claim with what came of it, in the transaction that makes the runs.
 
     False when the claim is another's by now, or was taken back (disabled, changed, removed): nothing was changed, and no run may
-    come of it. `error` None: it went well, and `detail` says how. `next_at` in ms since the epoch.
+    come of it. `error` None: it went well, and `detail` says how. `next_at` in ms since the epoch; where somebody asked for another
+    look during this one, so that it is not `was_due` any more, it stays.
     """
+    asked_since = triggers.c.next_at != was_due
     values: dict[str, Any] = {
-        "next_at": next_at,
+        "next_at": next_at if was_due is None else case((asked_since, triggers.c.next_at), else_=next_at),
         "seen": seen,
         "claimed_until": None,
         "claimed_by": None,

@@ -53,7 +53,15 @@ def settle_look(
     fired = [_tell(connection, view, wanted, change) for change in found.changes]
     settled = Settled(tuple(run for one in fired for run in one.runs), _detail(found.detail, fired))
     next_at = clock(connection) + wait_ms
-    if not settle(connection, view.id, by, next_at=next_at, seen=found.seen, detail=settled.detail):
+    if not settle(
+        connection,
+        view.id,
+        by,
+        next_at=next_at,
+        seen=found.seen,
+        detail=settled.detail,
+        was_due=view.next_at,
+    ):
         raise ClaimLost
     return settled
 
@@ -63,7 +71,7 @@ def settle_failed(
 ) -> None:
     """Note why a look failed, and end `by`'s claim; what was seen before stays."""
     next_at = clock(connection) + wait_ms
-    settle(connection, due.view.id, by, next_at=next_at, seen=due.seen, error=error)
+    settle(connection, due.view.id, by, next_at=next_at, seen=due.seen, error=error, was_due=due.view.next_at)
 
 
 def settle_tick(connection: Connection, due: DueTrigger, by: str, clock: Clock) -> Settled:

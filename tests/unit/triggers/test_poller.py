@@ -298,6 +298,24 @@ async def _none_looks(looks: Looks) -> bool:
     return looks.now == 0
 
 
+@pytest.mark.parametrize("fails", [False, True])
+async def test_who_asks_for_a_look_during_one_gets_another(
+    store: Store, bus: MemoryBus, looks: Looks, fails: bool
+) -> None:
+    """What changed after the one under way began is found."""
+    trigger = await store.write(_trigger, LONG)
+    await store.write(_set, trigger.id, next_at=1)
+    looks.answers = [SourceUnreachable("shop", "no route") if fails else at(A), at(A)]
+
+    async def ask() -> None:
+        if len(looks.asked) == 1:
+            await store.write(check_now, trigger.id)
+
+    looks.during = ask
+    async with polling(store, bus, looks):
+        await _until(lambda: _asked(looks, 2), "another look")
+
+
 async def test_what_is_removed_during_a_look_starts_nothing(
     store: Store, bus: MemoryBus, looks: Looks
 ) -> None:
