@@ -13,8 +13,11 @@ from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import urlsplit
 
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.datastructures import Headers
+from starlette.responses import Response
 
+from tailrace.api.failures import failure
 from tailrace.api.problems import problem, refuse_socket
 from tailrace.domain.errors import Unauthorised
 from tailrace.store import Store
@@ -80,7 +83,12 @@ class Gate:
         try:
             name = await self._who(scope)
         except Unauthorised as error:
-            await _refuse(scope, receive, send, str(error))
+            answer = problem(401, str(error), headers={"WWW-Authenticate": "Bearer"})
+            await _refuse(scope, receive, send, answer)
+            return
+        except SQLAlchemyError as error:
+            answer = failure(scope.get("method", "GET"), scope["path"], error)
+            await _refuse(scope, receive, send, answer)
             return
         scope.setdefault("state", {})["name"] = name
         await self._app(scope, receive, send)
@@ -145,8 +153,7 @@ def _netloc(origin: str) -> str | None:
         return None
 
 
-async def _refuse(scope: Scope, receive: Receive, send: Send, why: str) -> None:
-    answer = problem(401, why, headers={"WWW-Authenticate": "Bearer"})
+async def _refuse(scope: Scope, receive: Receive, send: Send, answer: Response) -> None:
     if scope["type"] == "http":
         await answer(scope, receive, send)
     else:
