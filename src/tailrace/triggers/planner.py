@@ -35,7 +35,7 @@ from tailrace.store.planning import (
 )
 from tailrace.store.plans import REPOSITORY_PLAN
 from tailrace.store.run_secrets import run_secrets
-from tailrace.store.schedules import follow_schedule, scheduled
+from tailrace.store.schedules import follow_branch, follow_schedule, scheduled
 from tailrace.store.sealing import SealingKey
 from tailrace.triggers.again import AWAY, MISSING, WAITS_S, Patience, wait_s
 from tailrace.triggers.look import Commit, Look, Repositories
@@ -46,8 +46,8 @@ CLAIM_MS = 30 * 1000
 SLOTS = Slots(24, of_host=8, of_repository=4)
 LOOK_S = 60.0
 """How long, in seconds, all that is asked of a repository for one run may take."""
-_MOVES = (EventKind.PUSH, EventKind.CHANGE)
-"""Events that a branch moved by."""
+_NEWEST = (EventKind.PUSH, EventKind.CHANGE, EventKind.TICK)
+"""Events that have to do with what stands on a branch now."""
 SLOW_S = 5.0
 LEAST_S = 0.02
 
@@ -175,12 +175,13 @@ class Planner:
             body = await look.read_file(commit.revision, work.path, commit.ref)
             if body is None:
                 shown = without_password(work.repository)
+                await self._follow_schedule(work, look, None, commit)
                 detail = f"there is no {work.path} at {commit.revision[:12]} in {shown}"
                 await self._end(work, "skip", Reason.PLAN_MISSING, detail)
                 return
             definition, file = body.decode(errors="replace"), work.path
         plan = read_plan(definition, file)
-        await self._follow_schedule(work, look, plan.on, commit.branch)
+        await self._follow_schedule(work, look, plan.on, commit)
         if work.event is not None:
             event = await self._with_paths(look, plan.on, work.event, commit.revision)
             why = why_not(plan.on, event)
@@ -207,18 +208,25 @@ class Planner:
         if runs:
             self._asked.set()
 
-    async def _follow_schedule(
-        self, work: PlanningWork, look: Look, on: On | None, branch: str | None
-    ) -> None:
+    async def _follow_schedule(self, work: PlanningWork, look: Look, on: On | None, commit: Commit) -> None:
         """What the plan says on the repository's default branch of times at which it runs is what holds."""
         event = work.event
-        if work.path is None or event is None or event.from_fork or event.kind not in _MOVES:
+        if work.path is None or event is None or event.from_fork or event.kind not in _NEWEST:
             return
         if not (on is not None and on.schedule) and not await self._store.read(scheduled, work.plan_id):
             return
-        default = event.default_branch or (await look.resolve(None, None)).branch
-        if (event.branch or branch) == default:
+        ref, branch = event.ref or commit.ref, event.branch or commit.branch
+        if event.branch is None and event.revision is None:
+            default = branch  # where nothing is named, it is the default one
+        else:
+            default = event.default_branch or (await look.resolve(None, None)).branch
+        if ref is None or branch != default:
+            return
+        if event.revision is None:
+            # What was read stands there now, whoever has told of it.
             await self._store.write(follow_schedule, work.plan_id, on)
+        else:
+            await self._store.write(follow_branch, work.plan_id, on, ref, event.revision)
 
     async def _values(self, work: PlanningWork, plan: Plan) -> Values:
         """What the run has for the plan's parameters; raises Invalid."""

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from tailrace.domain.events import Event, EventKind
 from tailrace.domain.model import RunView
 from tailrace.store import Store
+from tailrace.store.heads import move_head
 from tailrace.store.plans import create_plan
 from tailrace.store.projects import create_project
 from tailrace.store.runs import NewRun, create_run
@@ -113,4 +114,34 @@ async def test_times_follow_the_default_branch(
 
     gone = repository.commit("no times", {".tailrace.yml": b'jobs: {job: {steps: [{run: "true"}]}}\n'})
     assert (await planned(await store.write(again, gone))).state == "pending"
+    assert await store.read(scheduled, run.plan) == []
+
+    def head(connection: Connection, revision: str, before: str) -> None:
+        move_head(connection, run.project, "refs/heads/main", revision, before, by="webhook")
+
+    back = repository.commit("times again", {".tailrace.yml": timed})
+    await store.write(head, back, gone)
+    assert (await planned(await store.write(again, gone))).state == "pending"
+    await planned(await store.write(again, back))
+    assert len(await store.read(scheduled, run.plan)) == 1
+    assert (await planned(await store.write(again, gone))).state == "pending", "acted on again"
+    assert len(await store.read(scheduled, run.plan)) == 1, "it is not what stands there"
+    repository.git("rm", "--quiet", ".tailrace.yml")
+    nothing = repository.commit("no plan")
+    await store.write(head, nothing, back)
+    assert (await planned(await store.write(again, nothing))).reason == "plan_missing"
+    assert await store.read(scheduled, run.plan) == []
+
+
+async def test_a_tick_whose_plan_is_gone_is_the_last(
+    store: Store, planned: Planned, repository: Repository
+) -> None:
+    """Nobody has to tell of the commit that removed it."""
+    timed = b'on: {push: {}, schedule: "0 1 * * *"}\njobs: {job: {steps: [{run: "true"}]}}\n'
+    first = repository.commit("plan", {".tailrace.yml": timed})
+    run = await planned(await a_run(store, repository, pushed(None, first)))
+    repository.git("rm", "--quiet", ".tailrace.yml")
+    repository.commit("no plan")
+    tick = NewRun(run.plan, run.project, Event(kind=EventKind.TICK), "cron")
+    assert (await planned(await store.write(create_run, tick))).reason == "plan_missing"
     assert await store.read(scheduled, run.plan) == []
