@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Generator
 from typing import Any
 
+import httpx2
 import psycopg
 import pytest
 
@@ -44,6 +45,33 @@ def push(house: House, project: int | str, **more: Any) -> Any:
         "X-Hub-Signature-256": "sha256=" + hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest(),
     }
     return house.client.post(f"/hooks/github/{project}", content=body, headers=headers)
+
+
+def test_no_text_and_no_number_of_a_stranger_is_our_failure(first: House) -> None:
+    """NUL, half a character and what no column holds: PostgreSQL refuses each of them."""
+    project = first.project()
+    plan = first.plan('jobs: {a: {steps: [{run: "true"}]}}', project)
+    stranger = httpx2.Client(base_url=first.url, timeout=30)
+    client, poll = first.client, {"kind": "url", "url": "http://127.0.0.1:1/\0"}
+    answers = [
+        stranger.post("/hooks/gitea/%00"),
+        stranger.get("/api/badges/a%00b.svg?key=x"),
+        client.get("/api/runs?branch=a%00b"),
+        client.get("/api/badges?project=1&plan=%00"),
+        client.get(f"/api/plans/{plan}/versions/{2**63 - 1}"),
+        client.get(f"/api/plans/{plan}/versions?cursor={2**31}"),
+        client.post("/api/triggers", json={"plan": plan, "name": "nul", "settings": poll}),
+        _json(client, "POST", "/api/runs", f'{{"plan": {plan}, "parameters": {{"A": "\\ud800"}}}}'),
+        _json(client, "PUT", f"/api/projects/{project}/hook", '{"only": {"a": ["\\ud800"]}}'),
+    ]
+    found = {str(answer.request.url): answer.status_code for answer in answers}
+    assert {url: status for url, status in found.items() if status >= 500} == {}
+    refused = [answer for answer in answers if not answer.is_success]
+    assert {answer.headers["content-type"] for answer in refused} == {"application/problem+json"}
+
+
+def _json(client: httpx2.Client, method: str, path: str, body: str) -> httpx2.Response:
+    return client.request(method, path, content=body, headers={"Content-Type": "application/json"})
 
 
 def test_while_the_database_is_away_everybody_is_told_to_come_back(

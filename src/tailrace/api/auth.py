@@ -77,6 +77,9 @@ class Gate:
         self._store = store
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] in ("http", "websocket") and _holds_nul(scope):
+            await _refuse(scope, receive, send, problem(400, "the address holds a NUL character (%00)"))
+            return
         if scope["type"] not in ("http", "websocket") or not self._guarded(scope):
             await self._app(scope, receive, send)
             return
@@ -118,6 +121,11 @@ class Gate:
         if name is None:
             raise Unauthorised(f"this session has ended: {_SIGN_IN}")
         return name
+
+
+def _holds_nul(scope: Scope) -> bool:
+    """Nothing here has a name with one, and a database that is asked for it refuses."""
+    return "\0" in scope["path"] or b"%00" in scope.get("query_string", b"")
 
 
 def client_of(scope: Scope) -> str:

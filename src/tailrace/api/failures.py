@@ -23,6 +23,7 @@ def handle_failures(app: FastAPI) -> None:
         return failure(request.scope.get("method", "GET"), request.url.path, error)
 
     app.add_exception_handler(SQLAlchemyError, failed)
+    app.add_exception_handler(UnicodeEncodeError, failed)
     app.add_exception_handler(Exception, failed)
 
 
@@ -35,8 +36,11 @@ def failure(method: str, path: str, error: Exception) -> Response:
             "the server's database does not answer: nothing was changed; try again",
             headers={"Retry-After": str(AFTER_S)},
         )
-    if isinstance(error, DataError):
-        _log.warning("a request holds what no column can", method=method, path=path, error=str(error.orig))
+    if isinstance(
+        error, DataError | UnicodeEncodeError
+    ):  # the latter for halves of characters, such as "\\ud800"
+        why = error.orig if isinstance(error, DataError) else error
+        _log.warning("a request holds what no column can", method=method, path=path, error=str(why))
         return problem(400, "the request holds a text or number that the database cannot keep")
     _log.error("a request failed for a reason of ours", method=method, path=path, exc_info=error)
     return problem(500, "the server failed to answer this: its log has the cause")

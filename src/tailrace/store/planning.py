@@ -12,6 +12,7 @@ from tailrace.domain.parameters import NO_VALUES, Values
 from tailrace.domain.plan import Plan
 from tailrace.domain.slots import Slots
 from tailrace.domain.states import RUN, RunState
+from tailrace.domain.text import storable
 from tailrace.store.clock import now_ms, read_clock
 from tailrace.store.jobs import lock_run
 from tailrace.store.moves import move
@@ -168,7 +169,7 @@ def postpone(connection: Connection, work: PlanningWork, why: str, wait_ms: int,
             claimed_by=None,
             tries=runs.c.tries + 1,
             troubled_at=func.coalesce(runs.c.troubled_at, now),
-            detail=f"{why}; tried again at {again:%H:%M:%S} UTC",
+            detail=f"{storable(why)}; tried again at {again:%H:%M:%S} UTC",
         )
     )
     return list(connection.execute(waiting.returning(runs.c.id)).scalars())
@@ -240,7 +241,8 @@ def end_planning(
     if not _holds(connection, run_id, by):
         return False
     keep_only(connection, run_id, ())
-    move(connection, runs, RUN, run_id, verb, event=None, reason=reason, detail=detail, finished_at=now_ms())
+    cause = {"reason": reason, "detail": storable(detail), "finished_at": now_ms()}
+    move(connection, runs, RUN, run_id, verb, event=None, **cause)
     if verb != "skip":  # no plan wanted it: nothing happened that anybody has to hear of
         note_end(connection, run_id, RUN.target(verb))
         note_progress(connection, run_id)

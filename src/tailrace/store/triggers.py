@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Row, bindparam, case, insert, select, update
 
 from tailrace.domain.errors import Conflict, NotFound
+from tailrace.domain.text import storable
 from tailrace.domain.triggers import (
     TriggerKind,
     TriggerSettings,
@@ -218,6 +219,7 @@ def settle(
     look during this one, so that it is not `was_due` any more, it stays.
     """
     asked_since = triggers.c.next_at != was_due
+    said = detail if error is None else error
     values: dict[str, Any] = {
         "next_at": next_at if was_due is None else case((asked_since, triggers.c.next_at), else_=next_at),
         "seen": seen,
@@ -225,7 +227,7 @@ def settle(
         "claimed_by": None,
         "last_at": now_ms(),
         "last_state": "ok" if error is None else "error",
-        "last_detail": detail if error is None else error,
+        "last_detail": None if said is None else storable(said),
         "failures": 0 if error is None else triggers.c.failures + 1,
     }
     held = (triggers.c.id == id) & (triggers.c.claimed_by == by) & triggers.c.removed_at.is_(None)

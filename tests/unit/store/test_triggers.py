@@ -172,6 +172,14 @@ def test_errors_in_a_row_are_counted_and_shown(connection: Connection) -> None:
     assert (shown.failures, shown.last_state, shown.last_detail) == (0, "ok", "nothing new")
 
 
+def test_what_came_of_a_look_is_kept_whatever_it_holds(connection: Connection) -> None:
+    """A claim that cannot be ended would be taken again and again, and nobody would see why."""
+    poll = a_poll(connection)
+    claim_due(connection, "me", 1000, 5, GIT)
+    assert settle(connection, poll.id, "me", next_at=0, seen=None, error="no host a\0b\ud800")
+    assert get_trigger(connection, poll.id).last_detail == "no host a\N{REPLACEMENT CHARACTER}b?"
+
+
 def test_those_that_wait_longest_come_first_and_of_other_kinds_none(connection: Connection) -> None:
     plan = a_plan(connection)
     polls = [a_poll(connection, f"poll-{n}", plan).id for n in range(3)]
