@@ -26,7 +26,7 @@ Look: TypeAlias = Callable[[], Awaitable[T | None]]
 LARGEST_FILE = 1024 * 1024  # bytes
 _EVERYTHING = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
 _ABSENT = ("not our ref", "couldn't find remote ref", "does not allow request for unadvertised object")
-_FORMAT = "--format=%H%x00%an%x00%ct%x00%s"
+_FORMAT = "--format=%H%x00%an%x00%ct%x00%s%x00%B"
 
 
 class Times(NamedTuple):
@@ -208,7 +208,7 @@ class Mirror:
         )
         if answer is None:
             return None
-        hash_, author, time, title = answer.output.decode(errors="replace").rstrip("\n").split("\0", 3)
+        hash_, author, time, title, message = answer.output.decode(errors="replace").split("\0", 4)
         return Commit(
             revision=hash_,
             ref=ref,
@@ -216,6 +216,7 @@ class Mirror:
             title=first_line(title) or "",
             author=first_line(author) or "",
             time=_time(time),
+            message=message.strip(),
         )
 
     async def _entry(self, revision: str, path: str) -> bytes | None:

@@ -38,6 +38,7 @@ from tailrace.store.run_secrets import run_secrets
 from tailrace.store.schedules import follow_branch, follow_schedule, scheduled
 from tailrace.store.sealing import SealingKey
 from tailrace.triggers.again import AWAY, MISSING, WAITS_S, Patience, wait_s
+from tailrace.triggers.fire import why_skipped
 from tailrace.triggers.look import Commit, Look, Repositories
 from tailrace.triggers.planned import read_plan
 
@@ -168,6 +169,11 @@ class Planner:
     async def _read_and_plan(self, work: PlanningWork) -> None:
         look = Look(self._repositories, work.repository, self._look_s)
         commit = await look.resolve(work.revision, work.ref)
+        if work.event is not None and work.event.message is None:
+            skipped = why_skipped(work.event, commit.message)
+            if skipped is not None:
+                await self._end(work, "skip", Reason.FILTERED, skipped)
+                return
         await self._find_plans(work, look, commit)
         if work.path is None:
             definition, file = work.definition or "", f"plan {work.plan_id}"

@@ -85,6 +85,20 @@ async def test_a_pull_request_touches_what_it_adds_to_its_base(
     assert (await planned(await a_run(store, repository, pulled("main", code)))).state == "pending"
 
 
+async def test_a_pull_request_whose_commit_says_so_is_skipped(
+    store: Store, planned: Planned, repository: Repository
+) -> None:
+    """GitHub and Gitea do not send the message, and its title is not that of the pull request."""
+    repository.commit("plan", {".tailrace.yml": PLAN})
+    repository.git("switch", "--quiet", "--create", "fix")
+    tip = repository.commit("Typos\n\nNothing to see here. [skip ci]", {"src/x": b"x"})
+    run = await a_run(store, repository, pulled("main", tip))
+    shown = await planned(run)
+    assert (shown.state, shown.reason) == ("skipped", "filtered")
+    assert shown.detail == "the commit's message says [skip ci]"
+    assert (await planned(await store.write(start_again, run, by="Ada"))).state == "pending"
+
+
 async def test_people_run_what_on_does_not_ask_for(
     store: Store, planned: Planned, repository: Repository
 ) -> None:
