@@ -15,7 +15,7 @@ from tailrace.store.plans import create_plan
 from tailrace.store.projects import create_project
 from tailrace.store.runs import NewRun, create_run
 from tailrace.store.schedules import scheduled
-from tailrace.triggers.manual import start_again
+from tailrace.triggers.manual import start_again, start_manual
 from tests.unit.sources.conftest import Repository
 
 Planned = Callable[[int], Awaitable[RunView]]
@@ -108,6 +108,19 @@ async def test_people_run_what_on_does_not_ask_for(
     assert filtered.detail == 'branch fix: "on.push.branches" of the plan has main'
     again = await planned(await store.write(start_again, filtered.id, by="Ada"))
     assert again.state == "pending"
+
+
+async def test_a_run_by_hand_at_a_pull_request_is_a_strangers(
+    store: Store, planned: Planned, repository: Repository
+) -> None:
+    """Who names a commit's ref has not looked at the commit."""
+    first = repository.commit("plan", {".tailrace.yml": PLAN})
+    repository.git("update-ref", "refs/pull/8/head", first)
+    run = await planned(await a_run(store, repository, pushed(None, first)))
+    for revision, strangers in (("refs/pull/8/head", True), ("main", False)):
+        wanted = await store.write(start_manual, run.plan, revision=revision, variables={}, by="Ada")
+        shown = await planned(wanted)
+        assert (shown.revision, shown.from_fork) == (first, strangers)
 
 
 async def test_times_follow_the_default_branch(
