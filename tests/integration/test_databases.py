@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import secrets
+import shutil
 import uuid
 from collections.abc import Generator
 from typing import Any
@@ -30,6 +32,17 @@ def database(postgres: Postgres) -> Generator[str]:
 def first(database: str, tmp_path_factory: pytest.TempPathFactory) -> Generator[House]:
     """A server on that database."""
     with House(tmp_path_factory.mktemp("first"), TAILRACE_DATABASE_URL=database) as house:
+        house.server()
+        yield house
+
+
+@pytest.fixture(scope="module")
+def second(first: House, database: str, tmp_path_factory: pytest.TempPathFactory) -> Generator[House]:
+    """Another server on that database, with the same key and a data directory of its own."""
+    folder = tmp_path_factory.mktemp("second")
+    (folder / "data").mkdir(mode=0o700)
+    shutil.copy(first.data / "secret-key", folder / "data" / "secret-key")
+    with House(folder, TAILRACE_DATABASE_URL=database) as house:
         house.server()
         yield house
 
@@ -92,3 +105,16 @@ def test_while_the_database_is_away_everybody_is_told_to_come_back(
         assert int(answer.headers["retry-after"]) > 0
         assert "database does not answer" in answer.json()["detail"]
     assert push(first, project).status_code == 202
+
+
+def test_a_large_body_is_there_for_every_server(first: House, second: House) -> None:
+    """To be looked at, and acted on again."""
+    project = first.project(secret=SECRET)
+    first.script_plan("true", project=project)
+    noise = secrets.token_hex(200_000)
+    delivery = push(first, project, noise=noise).json()["delivery"]
+    shown = second.get(f"/api/deliveries/{delivery}")
+    assert shown["headers"]["x-github-event"] == "push"
+    assert shown["size"] > len(noise)
+    assert noise in second.client.get(f"/api/deliveries/{delivery}/body").text
+    assert len(second.post(f"/api/deliveries/{delivery}/replay")["runs"]) == 1

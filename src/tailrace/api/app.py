@@ -125,7 +125,7 @@ def create_app(parts: Parts, lifespan: Lifespan) -> App:
     handle_problems(app)
     handle_failures(app)
     sources = Sources()
-    inbox = Inbox(desk.store, desk.bus, parts.key, parts.deliveries, sources)
+    inbox = Inbox(desk.store, desk.bus, parts.key, sources)
 
     async def find_source(name: str, project: int) -> Source:
         return sources.source(name, await desk.store.read(get_hook, project))

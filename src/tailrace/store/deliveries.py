@@ -14,6 +14,7 @@ from tailrace.domain.model import RefusalView
 from tailrace.domain.triggers import Outcome
 from tailrace.store.clock import now_ms, read_clock
 from tailrace.store.tables import delivery as deliveries
+from tailrace.store.tables import delivery_body as bodies
 from tailrace.store.tables import delivery_kept
 from tailrace.store.tables import refusal as refusals
 from tailrace.store.tables import replay as replays
@@ -21,6 +22,9 @@ from tailrace.store.tables import run as runs
 
 REFUSALS_KEPT = 100
 _DAY_MS = 24 * 3600 * 1000
+
+INLINE_BYTES = 64 * 1024
+"""Bodies above this, compressed, have a row of their own, so that lists of deliveries do not pass over them."""
 
 _ADD = insert(deliveries).values(received_at=now_ms()).returning(deliveries.c.id)
 _NOTE = (
@@ -37,7 +41,7 @@ _SAME = select(deliveries.c.id).where(
 
 @dataclass(frozen=True)
 class NewDelivery:
-    """A webhook to keep; `body` is zlib-compressed, or lies in the file `body_file`."""
+    """A webhook to keep; `body` is zlib-compressed, or (of an older version) lies in the file `body_file`."""
 
     project_id: int
     source: str
@@ -88,7 +92,11 @@ class ExpiredDelivery(NamedTuple):
 
 def add_delivery(connection: Connection, new: NewDelivery) -> int:
     """The id of the kept delivery."""
-    return connection.execute(_ADD, vars(new)).scalar_one()
+    if new.body is None or len(new.body) <= INLINE_BYTES:
+        return connection.execute(_ADD, vars(new)).scalar_one()
+    id = connection.execute(_ADD, {**vars(new), "body": b""}).scalar_one()
+    connection.execute(insert(bodies).values(delivery_id=id, packed=new.body))
+    return id
 
 
 def note_outcomes(
@@ -124,8 +132,10 @@ def get_delivery(connection: Connection, id: int) -> DeliveryView:
 
 def get_stored(connection: Connection, id: int) -> StoredDelivery:
     """What was sent; raises NotFound."""
-    columns = [deliveries.c[name] for name in StoredDelivery._fields]
-    row = connection.execute(select(*columns).where(deliveries.c.id == id)).first()
+    columns = [deliveries.c[name] for name in StoredDelivery._fields if name != "body"]
+    body = func.coalesce(bodies.c.packed, deliveries.c.body).label("body")
+    both = select(*columns[:4], body, *columns[4:]).outerjoin(bodies, bodies.c.delivery_id == deliveries.c.id)
+    row = connection.execute(both.where(deliveries.c.id == id)).first()
     if row is None:
         raise NotFound("delivery", id)
     return StoredDelivery._make(row)
@@ -176,6 +186,7 @@ def remove_bodies(connection: Connection, ids: Sequence[int]) -> list[int]:
     """Take headers and bodies away, and return of which deliveries. What came of them stays, and the key that tells duplicates."""
     gone: dict[str, Any] = {"removed_at": now_ms(), "headers": {}, "body": b"", "body_file": None}
     kept = deliveries.c.id.in_(ids) & delivery_kept
+    connection.execute(delete(bodies).where(bodies.c.delivery_id.in_(ids)))
     return list(
         connection.execute(update(deliveries).where(kept).values(gone).returning(deliveries.c.id)).scalars()
     )

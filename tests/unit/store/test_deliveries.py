@@ -5,20 +5,25 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import IntegrityError
 
 from tailrace.store import Store
 from tailrace.store.deliveries import (
+    INLINE_BYTES,
     DeliveryFilter,
     NewDelivery,
     add_delivery,
     add_refusal,
     find_delivery,
+    get_stored,
     list_deliveries,
     list_refusals,
+    remove_bodies,
 )
 from tailrace.store.runs import create_run
+from tailrace.store.tables import delivery as deliveries
+from tailrace.store.tables import delivery_body as bodies
 from tests.unit.store.conftest import attempt_at, overlapping
 from tests.unit.store.world import a_job, a_plan, a_project, new_run
 
@@ -72,6 +77,21 @@ async def test_a_delivery_that_comes_twice_at_once_is_kept_once(store: Store) ->
 
     one, two = await overlapping(store, accept, accept)
     assert one == two
+
+
+def test_a_large_body_is_kept_apart_and_goes_with_the_rest(connection: Connection) -> None:
+    """Lists would otherwise pass over all of it."""
+    project = a_project(connection)
+    large, small = b"x" * (INLINE_BYTES + 1), b"y" * INLINE_BYTES
+    ids = [
+        add_delivery(connection, replace(a_delivery(project, key=None), body=body)) for body in (large, small)
+    ]
+    inline = select(func.length(deliveries.c.body)).where(deliveries.c.id.in_(ids)).order_by(deliveries.c.id)
+    assert connection.execute(inline).scalars().all() == [0, INLINE_BYTES]
+    assert [get_stored(connection, id).body for id in ids] == [large, small]
+    assert remove_bodies(connection, ids) == ids
+    assert [get_stored(connection, id).body for id in ids] == [b"", b""]
+    assert connection.execute(select(bodies)).all() == []
 
 
 def test_deliveries_are_listed_newest_first(connection: Connection) -> None:

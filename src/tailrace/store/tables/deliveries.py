@@ -26,8 +26,8 @@ delivery = Table(
     Column("key", Text, comment="the sender's own id of the delivery"),
     Column("event", Text),
     Column("headers", JSON, nullable=False),
-    Column("body", LargeBinary, comment="zlib; null when it lies in a file"),
-    Column("body_file", Text),
+    Column("body", LargeBinary, comment="zlib; null when it lies in a file"),  # b"" when it is a delivery_body
+    Column("body_file", Text),  # of a large one before there were delivery_bodies
     Column("state", String(10), nullable=False),
     Column("detail", Text),
     Column("outcomes", JSON(none_as_null=True), comment="what each trigger made of it; null: none was asked"),
@@ -45,6 +45,13 @@ delivery = Table(
         postgresql_where=text("removed_at IS NULL"),
     ),
     sqlite_autoincrement=True,
+)
+
+delivery_body = Table(
+    "delivery_body",
+    metadata,
+    reference("delivery_id", "delivery", primary_key=True, autoincrement=False),
+    Column("packed", LargeBinary, nullable=False, comment="zlib"),
 )
 
 replay = Table(

@@ -1,4 +1,4 @@
-"""Who plans a run, and how often its repository could not be read"""
+"""Who plans a run, and how often its repository could not be read; where the large bodies of webhooks are"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -33,9 +33,18 @@ def upgrade() -> None:
             comment="when its repository could not be read for the first time",
         ),
     )
+    id = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+    op.create_table(
+        "delivery_body",
+        sa.Column("delivery_id", id, nullable=False),
+        sa.Column("packed", sa.LargeBinary(), nullable=False, comment="zlib"),
+        sa.ForeignKeyConstraint(["delivery_id"], ["delivery.id"], name=op.f("fk_delivery_body_delivery_id")),
+        sa.PrimaryKeyConstraint("delivery_id", name=op.f("pk_delivery_body")),
+    )
 
 
 def downgrade() -> None:
+    op.drop_table("delivery_body")
     op.drop_column("run", "troubled_at")
     op.drop_column("run", "tries")
     op.drop_column("run", "claimed_by")
