@@ -21,6 +21,8 @@ from tailrace.store.tables import replay as replays
 from tailrace.store.tables import run as runs
 
 REFUSALS_KEPT = 100
+ASTRAY_MS = 60 * 1000
+"""By how much the order in which deliveries came may differ from that of their ids."""
 _DAY_MS = 24 * 3600 * 1000
 
 INLINE_BYTES = 64 * 1024
@@ -159,12 +161,12 @@ def list_replays(connection: Connection, id: int) -> list[ReplayView]:
 
 def list_deliveries(connection: Connection, wanted: DeliveryFilter) -> list[DeliveryView]:
     """Newest first."""
-    return _views(connection, _condition(wanted), wanted.limit)
+    return _views(connection, _condition(connection, wanted), wanted.limit)
 
 
 def find_replayable(connection: Connection, wanted: DeliveryFilter) -> list[int]:
     """The deliveries whose body is kept, the oldest first."""
-    query = select(deliveries.c.id).where(_condition(wanted), delivery_kept)
+    query = select(deliveries.c.id).where(_condition(connection, wanted), delivery_kept)
     return list(connection.execute(query.order_by(deliveries.c.id).limit(wanted.limit)).scalars())
 
 
@@ -214,8 +216,8 @@ def list_refusals(connection: Connection) -> list[RefusalView]:
     return [RefusalView.model_validate(row) for row in rows.mappings()]
 
 
-def _condition(wanted: DeliveryFilter) -> ColumnElement[bool]:
-    condition: ColumnElement[bool] = true()
+def _condition(connection: Connection, wanted: DeliveryFilter) -> ColumnElement[bool]:
+    condition = _between(connection, wanted)
     for column, value in (
         (deliveries.c.project_id, wanted.project),
         (deliveries.c.state, wanted.state),
@@ -224,14 +226,27 @@ def _condition(wanted: DeliveryFilter) -> ColumnElement[bool]:
     ):
         if value is not None:
             condition &= column == value
-    if wanted.since is not None:
-        condition &= deliveries.c.received_at >= wanted.since
-    if wanted.until is not None:
-        condition &= deliveries.c.received_at < wanted.until
     if wanted.ids is not None:
         condition &= deliveries.c.id.in_(wanted.ids)
     if wanted.before is not None:
         condition &= deliveries.c.id < wanted.before
+    return condition
+
+
+def _between(connection: Connection, wanted: DeliveryFilter) -> ColumnElement[bool]:
+    """Those that came from `since` to `until`, also by their ids: lists go by these, and would pass over all the others."""
+    condition: ColumnElement[bool] = true()
+    at, id = deliveries.c.received_at, deliveries.c.id
+    if wanted.since is not None:
+        condition &= at >= wanted.since
+        before = select(id).where(at < wanted.since - ASTRAY_MS).order_by(at.desc(), id.desc()).limit(1)
+        if (last := connection.execute(before).scalar()) is not None:
+            condition &= id > last
+    if wanted.until is not None:
+        condition &= at < wanted.until
+        after = select(id).where(at >= wanted.until + ASTRAY_MS).order_by(at, id).limit(1)
+        if (first := connection.execute(after).scalar()) is not None:
+            condition &= id < first
     return condition
 
 

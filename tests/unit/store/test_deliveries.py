@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from tailrace.store import Store
@@ -123,3 +123,24 @@ def test_the_last_hundred_refusals_are_kept(connection: Connection) -> None:
     assert [refusal.why for refusal in kept] == [f"reason {n}" for n in reversed(range(30, 130))]
     assert kept[0].headers == {"n": "129"}
     assert kept[0].id - kept[-1].id == 99
+
+
+def test_deliveries_are_found_by_when_they_came_also_where_ids_are_a_little_out_of_order(
+    connection: Connection,
+) -> None:
+    """Two servers store at once: the one that began first may be the last to take its id."""
+    project = a_project(connection)
+    ids = [add_delivery(connection, a_delivery(project, key=str(n))) for n in range(6)]
+    came = (1_000_000, 2_000_000, 4_000_000, 3_990_000, 5_000_000, 6_000_000)
+    for id, at in zip(ids, came, strict=True):
+        connection.execute(update(deliveries).where(deliveries.c.id == id).values(received_at=at))
+
+    def found(since: int | None, until: int | None) -> list[int]:
+        wanted = DeliveryFilter(since=since, until=until)
+        return [ids.index(one.id) for one in list_deliveries(connection, wanted)]
+
+    assert found(None, 4_000_000) == [3, 1, 0]
+    assert found(4_000_000, None) == [5, 4, 2]
+    assert found(3_990_000, 3_990_001) == [3]
+    assert found(2_000_000, 5_000_000) == [3, 2, 1]
+    assert found(6_000_001, None) == found(None, 1_000_000) == []

@@ -37,7 +37,11 @@ delivery = Table(
     CheckConstraint("(body IS NULL) <> (body_file IS NULL)", name="body"),
     UniqueConstraint("project_id", "source", "key"),
     Index(None, "project_id", "id"),
+    Index(None, "project_id", "state", "id"),
     Index(None, "state", "id"),
+    Index(None, "source", "id"),
+    Index(None, "event", "id"),
+    Index(None, "received_at", "id"),
     Index(
         "ix_delivery_kept",
         "received_at",

@@ -1,10 +1,13 @@
-"""Who plans a run, and how often its repository could not be read; where the large bodies of webhooks are"""
+"""Who plans a run, and how often its repository could not be read; where the large bodies of webhooks are,
+and indexes by which deliveries are found"""
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "0019"
 down_revision = "0018"
+
+_FOUND_BY = (["project_id", "state", "id"], ["source", "id"], ["event", "id"], ["received_at", "id"])
 
 
 def upgrade() -> None:
@@ -41,9 +44,13 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["delivery_id"], ["delivery.id"], name=op.f("fk_delivery_body_delivery_id")),
         sa.PrimaryKeyConstraint("delivery_id", name=op.f("pk_delivery_body")),
     )
+    for columns in _FOUND_BY:
+        op.create_index(f"ix_delivery_{'_'.join(columns)}", "delivery", columns)
 
 
 def downgrade() -> None:
+    for columns in _FOUND_BY:
+        op.drop_index(f"ix_delivery_{'_'.join(columns)}", "delivery")
     op.drop_table("delivery_body")
     op.drop_column("run", "troubled_at")
     op.drop_column("run", "tries")
