@@ -17,6 +17,15 @@ from sqlalchemy import (
 
 from tailrace.store.columns import Ms, metadata, reference, row_id
 
+told = Table(
+    "told",
+    metadata,
+    reference("project_id", "project", primary_key=True, autoincrement=False),
+    Column("what", Text, primary_key=True, comment="in words; kept for a minute, see store/told.py"),
+    Column("at", Ms, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 delivery = Table(
     "delivery",
     metadata,
