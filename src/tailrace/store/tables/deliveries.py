@@ -35,7 +35,9 @@ delivery = Table(
     Column("key", Text, comment="the sender's own id of the delivery"),
     Column("event", Text),
     Column("headers", JSON, nullable=False),
-    Column("body", LargeBinary, comment="zlib; null when it lies in a file"),  # b"" when it is a delivery_body
+    Column(
+        "body", LargeBinary, comment="zlib; null when it lies in a file"
+    ),  # b"" when it is a delivery_body
     Column("body_file", Text),  # of a large one before there were delivery_bodies
     Column("state", String(10), nullable=False),
     Column("detail", Text),
