@@ -133,7 +133,7 @@ def test_a_delivery_that_retention_took_cannot_be_replayed_and_still_tells_dupli
     house.change("UPDATE delivery SET received_at = received_at - ?", 2 * 24 * 3600 * 1000)
     dry = house.post("/api/retention", {"dry_run": True})
     assert [one["delivery"] for one in dry["deliveries"]] == [first["delivery"]]
-    assert "1 delivery removed" in tailrace(house, "retention")
+    assert "1 delivery and 0 notifications removed" in tailrace(house, "retention")
     shown = house.get(f"/api/deliveries/{first['delivery']}")
     assert (shown["headers"], shown["body"], shown["delivery"]["runs"]) == ({}, None, first["runs"])
     assert shown["delivery"]["removed_at"] is not None
@@ -214,7 +214,7 @@ def test_a_burst_while_the_server_is_killed_loses_none_that_was_answered(house: 
 
 
 def test_a_delivery_that_a_full_disk_has_no_room_for_is_refused_and_can_come_again(house: House) -> None:
-    """503, for a body in the store and for one in a file; nothing of either is kept, and later the same is accepted."""
+    """503, for a small body and a large one; nothing of either is kept, and later the same is accepted."""
     import secrets
 
     payload = json.loads(PUSH)
@@ -230,7 +230,6 @@ def test_a_delivery_that_a_full_disk_has_no_room_for_is_refused_and_can_come_aga
             assert answer.status_code == 503, key
             assert "the server's disk is full" in answer.json()["detail"]
         relieve(disk)
-        assert list((disk / "data" / "deliveries").glob("*")) == []
         wait_for(lambda: house.client.get("/readyz").status_code == 200, "the server to have room")
         assert house.get("/api/deliveries", project=project)["items"] == []
         for key, body in bodies.items():

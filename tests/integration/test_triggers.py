@@ -98,6 +98,22 @@ def test_a_disabled_webhook_starts_nothing_and_the_delivery_says_so(home: House)
     assert outcome["why_not"] == "it was disabled by admin: release week"
 
 
+def test_names_of_a_plans_own_times_are_kept_for_them(home: House) -> None:
+    """Somebody's own would be changed and removed with the plan's text."""
+    definition = 'on: {schedule: "0 1 * * *"}\njobs: {job: {steps: [{run: "true"}]}}'
+    plan = home.plan(definition)
+    own = {"plan": plan, "name": "on.schedule.mine", "settings": {"kind": "cron", "expression": "0 3 * * *"}}
+    made = home.post("/api/triggers", own)["id"]
+    (ours,) = (one for one in home.get("/api/triggers", plan=plan)["items"] if one["name"] == "on.schedule")
+    refused = [
+        home.client.post("/api/triggers", json={**own, "name": "on.schedule.2"}),
+        home.client.patch(f"/api/triggers/{made}", json={"name": "on.schedule.3"}),
+        home.client.patch(f"/api/triggers/{ours['id']}", json={"name": "night"}),
+    ]
+    assert [answer.status_code for answer in refused] == [409, 409, 409]
+    assert "follows `on.schedule`" in refused[0].json()["detail"]
+
+
 def test_a_run_names_its_trigger(home: House) -> None:
     project = home.project(secret=SECRET)
     home.script_plan("true", project=project)

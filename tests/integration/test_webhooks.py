@@ -162,24 +162,36 @@ def test_a_body_that_is_too_large_is_refused(home: House) -> None:
     assert deliver(home, b" " * (25 * 1024 * 1024 + 1), project=project).status_code == 413
 
 
-def test_a_large_body_is_kept_in_a_file(home: House) -> None:
-    """Bodies that do not compress away lie beside the database, not in it."""
+def test_a_large_body_is_kept_whole(home: House) -> None:
+    """In the store, where every server finds it."""
     import secrets
 
     project = home.project(secret=SECRET)
     payload = json.loads((PAYLOADS / "ping.json").read_bytes())
     payload["noise"] = secrets.token_hex(200_000)
-    assert deliver(home, json.dumps(payload).encode(), "ping", project=project).status_code == 202
-    assert len(list((home.data / "deliveries").iterdir())) == 1
+    body = json.dumps(payload).encode()
+    delivery = deliver(home, body, "ping", project=project).json()["delivery"]
+    assert home.client.get(f"/api/deliveries/{delivery}/body").content == body
+    assert home.get(f"/api/deliveries/{delivery}")["size"] == len(body)
 
 
-def test_a_repository_that_cannot_be_reached_ends_the_run_with_that_reason(home: House) -> None:
+def test_a_repository_that_cannot_be_reached_is_asked_again_and_a_person_hears_at_once(home: House) -> None:
     """`source_unreachable`, and the detail names the repository."""
     project = home.project(repository="/there/is/nothing.git", secret=SECRET)
     answer = deliver(home, (PAYLOADS / "push_branch.json").read_bytes(), project=project)
-    shown = home.wait_state(answer.json()["runs"][0], "failed")
+    waiting = answer.json()["runs"][0]
+
+    def said() -> str:
+        return home.get(f"/api/runs/{waiting}")["detail"] or ""
+
+    wait_for(lambda: "tried again at" in said(), "the run says that its repository is asked again")
+    (plan,) = home.get("/api/plans", project=project)["items"]
+    shown = home.wait_state(home.run(plan["id"]), "failed")
     assert shown["reason"] == "source_unreachable"
     assert "/there/is/nothing.git" in shown["detail"]
+    assert home.get(f"/api/runs/{waiting}")["state"] == "planning"
+    home.post(f"/api/runs/{waiting}/abort")
+    home.wait_state(waiting, "aborted")
 
 
 def test_a_wrong_plan_file_ends_the_run_with_every_fault(home: House, tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from tailrace.api.channels import channels_router
 from tailrace.api.cron import cron_router
 from tailrace.api.deliveries import deliveries_router
 from tailrace.api.environments import environments_router
+from tailrace.api.failures import handle_failures
 from tailrace.api.hooks import hooks_router
 from tailrace.api.logs import logs_router
 from tailrace.api.notifications import notifications_router, rules_router
@@ -122,8 +123,9 @@ def create_app(parts: Parts, lifespan: Lifespan) -> App:
         max_body_size=MAX_BODY_BYTES,
     )
     handle_problems(app)
+    handle_failures(app)
     sources = Sources()
-    inbox = Inbox(desk.store, desk.bus, parts.key, parts.deliveries, sources)
+    inbox = Inbox(desk.store, desk.bus, parts.key, sources)
 
     async def find_source(name: str, project: int) -> Source:
         return sources.source(name, await desk.store.read(get_hook, project))

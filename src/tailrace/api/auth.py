@@ -13,8 +13,11 @@ from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import urlsplit
 
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.datastructures import Headers
+from starlette.responses import Response
 
+from tailrace.api.failures import failure
 from tailrace.api.problems import problem, refuse_socket
 from tailrace.domain.errors import Unauthorised
 from tailrace.store import Store
@@ -74,13 +77,21 @@ class Gate:
         self._store = store
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] in ("http", "websocket") and _holds_nul(scope):
+            await _refuse(scope, receive, send, problem(400, "the address holds a NUL character (%00)"))
+            return
         if scope["type"] not in ("http", "websocket") or not self._guarded(scope):
             await self._app(scope, receive, send)
             return
         try:
             name = await self._who(scope)
         except Unauthorised as error:
-            await _refuse(scope, receive, send, str(error))
+            answer = problem(401, str(error), headers={"WWW-Authenticate": "Bearer"})
+            await _refuse(scope, receive, send, answer)
+            return
+        except SQLAlchemyError as error:
+            answer = failure(scope.get("method", "GET"), scope["path"], error)
+            await _refuse(scope, receive, send, answer)
             return
         scope.setdefault("state", {})["name"] = name
         await self._app(scope, receive, send)
@@ -110,6 +121,11 @@ class Gate:
         if name is None:
             raise Unauthorised(f"this session has ended: {_SIGN_IN}")
         return name
+
+
+def _holds_nul(scope: Scope) -> bool:
+    """Nothing here has a name with one, and a database that is asked for it refuses."""
+    return "\0" in scope["path"] or b"%00" in scope.get("query_string", b"")
 
 
 def client_of(scope: Scope) -> str:
@@ -145,8 +161,7 @@ def _netloc(origin: str) -> str | None:
         return None
 
 
-async def _refuse(scope: Scope, receive: Receive, send: Send, why: str) -> None:
-    answer = problem(401, why, headers={"WWW-Authenticate": "Bearer"})
+async def _refuse(scope: Scope, receive: Receive, send: Send, answer: Response) -> None:
     if scope["type"] == "http":
         await answer(scope, receive, send)
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Annotated
 
@@ -9,6 +10,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict
 
 from tailrace.domain.cron import LONGEST, parse_cron, read_zone
+from tailrace.domain.errors import Invalid
 from tailrace.domain.model import Time
 from tailrace.domain.picking import parse_path
 from tailrace.domain.triggers import CronSettings, TriggerSettings, UrlSettings
@@ -16,6 +18,7 @@ from tailrace.store import Store
 from tailrace.store.clock import read_clock
 
 MOST_TICKS = 100
+_UNFIT = re.compile(r"[\x00-\x20\x7f\ud800-\udfff]")
 
 
 class Tick(BaseModel):
@@ -37,13 +40,16 @@ class CronPreview(BaseModel):
 
 
 def check_settings(settings: TriggerSettings) -> None:
-    """Raises Invalid for a cron expression or a zone that nobody could keep to, and for a path that leads nowhere."""
+    """Raises Invalid for a cron expression or a zone that nobody could keep to, an address or a path that leads nowhere."""
     match settings:
         case CronSettings():
             parse_cron(settings.expression)
             read_zone(settings.zone)
-        case UrlSettings(path=path) if path is not None:
-            parse_path(path)
+        case UrlSettings(url=url, path=path):
+            if _UNFIT.search(url):
+                raise Invalid("url: expected an address without spaces and control characters")
+            if path is not None:
+                parse_path(path)
         case _:
             pass
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Connection
 
-from tailrace.api.lists import Cursor, Limit, Page, page
+from tailrace.api.lists import Limit, Page, page
 from tailrace.api.numbers import RowId
 from tailrace.domain.difference import unified
 from tailrace.domain.errors import NotFound
@@ -20,7 +20,10 @@ from tailrace.store.plan_versions import get_version, list_versions, restore_ver
 from tailrace.store.plans import get_plan
 from tailrace.store.schedules import follow_schedule
 
-Number = Annotated[int, Query(ge=1, le=2**31 - 1, description="The number of a version.")]
+MOST = 2**31 - 1
+InPath = Annotated[int, Path(ge=0, le=MOST)]
+Before = Annotated[int | None, Query(ge=0, le=MOST, description="`next` of the page before.")]
+Number = Annotated[int, Query(ge=1, le=MOST, description="The number of a version.")]
 
 
 class PlanDifference(BaseModel):
@@ -37,13 +40,13 @@ def plan_versions_router(store: Store) -> APIRouter:
     router = APIRouter(tags=["plans"])
 
     @router.get("/api/plans/{id}/versions")
-    async def show_all(id: RowId, limit: Limit = 100, cursor: Cursor = None) -> Page[PlanVersionView]:
+    async def show_all(id: RowId, limit: Limit = 100, cursor: Before = None) -> Page[PlanVersionView]:
         """Newest first; the cursor is a version's number."""
         found = await store.read(list_versions, id, cursor, limit + 1)
         return page(found, limit, [version.number for version in found])
 
     @router.get("/api/plans/{id}/versions/{number}")
-    async def show(id: RowId, number: RowId) -> PlanVersionText:
+    async def show(id: RowId, number: InPath) -> PlanVersionText:
         return await store.read(get_version, id, number)
 
     @router.get("/api/plans/{id}/diff")
@@ -59,7 +62,7 @@ def plan_versions_router(store: Store) -> APIRouter:
         return PlanDifference.model_validate({"from": old.number, "to": new.number, "diff": diff})
 
     @router.post("/api/plans/{id}/versions/{number}/restore")
-    async def restore(id: RowId, number: RowId, request: Request) -> PlanView:
+    async def restore(id: RowId, number: InPath, request: Request) -> PlanView:
         """The text of that version is in force again, as a new version."""
         plan = parse_plan((await store.read(get_version, id, number)).definition, f"version {number}")
         return await store.write(_restore, id, number, plan, request.state.name)

@@ -31,6 +31,7 @@ from tailrace.domain.errors import (
     Unauthorised,
 )
 from tailrace.domain.plan import PlanInvalid
+from tailrace.domain.text import storable
 
 PLAN_ERRORS_SHOWN = 100
 
@@ -63,7 +64,7 @@ def problem(
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
         "status": status,
-        "detail": detail,
+        "detail": storable(detail),  # it may quote what was sent
     }
     if errors:
         body["errors"] = errors

@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import zlib
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
+
+import structlog
 
 from tailrace.domain.deliveries import DeliveryDetail
 from tailrace.domain.errors import Conflict, Invalid
@@ -16,6 +19,7 @@ from tailrace.store import Store
 from tailrace.store.deliveries import StoredDelivery, get_delivery, get_stored, list_replays
 from tailrace.triggers.replay import Replayed, replay
 
+_log = structlog.get_logger("deliveries")
 SHOWN_BYTES = 256 * 1024
 """Of a body, as text; the whole is a file to save."""
 
@@ -28,7 +32,7 @@ class Replays:
     """Finds what senders sent, and acts on it again."""
 
     def __init__(self, store: Store, bus: Bus, find_source: FindSource, folder: Path) -> None:
-        """`folder` holds the bodies that are not in the store."""
+        """`folder` holds large bodies of before they were kept in the store."""
         self._store = store
         self._bus = bus
         self._find_source = find_source
@@ -37,13 +41,15 @@ class Replays:
     async def look(self, id: int) -> DeliveryDetail:
         """A delivery with what was sent; raises NotFound."""
         stored = await self._store.read(get_stored, id)
-        body = b"" if stored.removed_at is not None else await self._body_of(stored)
+        body: bytes | None = None
+        with suppress(Conflict):  # the headers are worth seeing all the same
+            body = None if stored.removed_at is not None else await self._body_of(stored)
         return DeliveryDetail(
             delivery=await self._store.read(get_delivery, id),
             headers=stored.headers,
-            body=_text(body) if stored.removed_at is None else None,
-            size=len(body),
-            cut=len(body) > SHOWN_BYTES,
+            body=None if body is None else _text(body),
+            size=len(body or b""),
+            cut=len(body or b"") > SHOWN_BYTES,
             replayed=tuple(await self._store.read(list_replays, id)),
         )
 
@@ -80,7 +86,10 @@ class Replays:
         try:
             return await asyncio.to_thread(self._read, stored)
         except (OSError, zlib.error) as error:
-            raise Conflict(f"delivery {stored.id}: its body cannot be read any more: {error}") from None
+            _log.error("the body of a delivery cannot be read", delivery=stored.id, error=str(error))
+            raise Conflict(
+                f"delivery {stored.id}: its body cannot be read here: it was kept in a file of the server that took it in"
+            ) from None
 
     def _read(self, stored: StoredDelivery) -> bytes:
         packed = stored.body if stored.body_file is None else (self._folder / stored.body_file).read_bytes()

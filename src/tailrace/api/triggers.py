@@ -11,11 +11,13 @@ from tailrace.api.cron import check_settings
 from tailrace.api.lists import Cursor, Limit, Page, page
 from tailrace.api.numbers import RowId
 from tailrace.api.projects import Name
+from tailrace.domain.errors import Conflict
 from tailrace.domain.text import Text
 from tailrace.domain.triggers import TriggerKind, TriggerSettings, TriggerView
 from tailrace.live.bus import Bus
 from tailrace.live.scopes import SCHEDULE
 from tailrace.store import Store
+from tailrace.store.schedules import follows_plan
 from tailrace.store.triggers import (
     add_trigger,
     change_trigger,
@@ -52,6 +54,14 @@ class ModeWish(BaseModel):
     why: Annotated[Text, Field(max_length=500)] | None = None
 
 
+def _refuse_kept(name: str) -> None:
+    if follows_plan(name):
+        raise Conflict(
+            f"{name} is the name of a trigger that follows `on.schedule` of its plan: it is made, changed and removed with"
+            " the plan's text; choose a name that is not on.schedule or on.schedule.NUMBER"
+        )
+
+
 def triggers_router(store: Store, bus: Bus) -> APIRouter:
     """Routes for triggers."""
     router = APIRouter(tags=["triggers"])
@@ -72,6 +82,7 @@ def triggers_router(store: Store, bus: Bus) -> APIRouter:
     async def create(wish: TriggerWish) -> TriggerView:
         """Whatever looks somewhere does so at once."""
         check_settings(wish.settings)
+        _refuse_kept(wish.name)
         made = await store.write(add_trigger, wish.plan, wish.name, wish.settings, enabled=wish.enabled)
         bus.publish(SCHEDULE)
         return made
@@ -82,9 +93,12 @@ def triggers_router(store: Store, bus: Bus) -> APIRouter:
 
     @router.patch("/api/triggers/{id}")
     async def change(id: RowId, wish: TriggerChange) -> TriggerView:
-        """With other settings it forgets what it has seen, and looks anew."""
+        """It looks at once, and anew where it is to look at something else."""
         if wish.settings is not None:
             check_settings(wish.settings)
+        if wish.name is not None and wish.name != (old := await store.read(get_trigger, id)).name:
+            _refuse_kept(wish.name)
+            _refuse_kept(old.name)
         changed = await store.write(change_trigger, id, name=wish.name, settings=wish.settings)
         bus.publish(SCHEDULE)
         return changed

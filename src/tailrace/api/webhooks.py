@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import errno
-import os
 import re
-import secrets
 import zlib
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import structlog
 from fastapi import APIRouter, Request
@@ -20,7 +16,7 @@ from starlette.responses import JSONResponse, Response
 
 from tailrace.api.problems import problem
 from tailrace.api.projects import webhook_secret_row
-from tailrace.domain.errors import Invalid, NoRoom, Unauthorised
+from tailrace.domain.errors import Invalid, Unauthorised
 from tailrace.domain.events import Event
 from tailrace.live.bus import Bus
 from tailrace.live.scopes import PLANNING, QUEUE, wake_run
@@ -33,8 +29,8 @@ from tailrace.store.sealing import SealingKey
 from tailrace.triggers.accept import Accepted, accept
 
 MAX_BODY_BYTES = 25 * 1024 * 1024
-INLINE_BYTES = 64 * 1024
-"""Compressed bodies above this go to a file before the writer's turn."""
+LARGE_BYTES = 64 * 1024
+"""Bodies above this are read beside the loop."""
 
 REFUSED = (
     "this webhook was refused: there is no such project, it has no webhook secret, or the signature does not match."
@@ -57,12 +53,11 @@ class DeliveryAnswer(BaseModel):
 class Inbox:
     """Takes webhooks in: nothing is kept of a sender who does not know the secret but the headers."""
 
-    def __init__(self, store: Store, bus: Bus, key: SealingKey, folder: Path, sources: Sources) -> None:
+    def __init__(self, store: Store, bus: Bus, key: SealingKey, sources: Sources) -> None:
         self._store = store
         self._sources = sources
         self._bus = bus
         self._key = key
-        self._folder = folder
 
     async def verify(
         self, name: str, project: str, headers: Mapping[str, str], body: bytes
@@ -105,7 +100,6 @@ class Inbox:
     ) -> Accepted:
         """Keep a verified webhook and start what it triggers."""
         packed = await asyncio.to_thread(zlib.compress, body, 6)
-        file = await asyncio.to_thread(self._write, packed) if len(packed) > INLINE_BYTES else None
         event, state, detail = None, "accepted", None
         try:
             found = await _read(source, headers, body)
@@ -121,41 +115,18 @@ class Inbox:
             key=source.delivery_key(headers),
             event=source.event_name(headers),
             headers=_kept(source, headers),
-            body=None if file else packed,
-            body_file=file.name if file else None,
+            body=packed,
+            body_file=None,
             state=state,
             detail=detail,
         )
-        try:
-            accepted = await self._store.write(accept, new, event)
-        except Exception:
-            _remove(file)
-            raise
-        if accepted.again:
-            _remove(file)
+        accepted = await self._store.write(accept, new, event)
         for run in accepted.runs:
             wake_run(self._bus, run)
         if accepted.runs and not accepted.again:
             self._bus.publish(PLANNING)
             self._bus.publish(QUEUE)
         return accepted
-
-    def _write(self, packed: bytes) -> Path:
-        """The file of a body, on disk before the delivery names it; raises NoRoom, and an HTTPException for what else is wrong."""
-        path = self._folder / f"{secrets.token_hex(16)}.zlib"
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with path.open("xb") as file:
-                file.write(packed)
-                file.flush()
-                os.fsync(file.fileno())
-        except OSError as error:
-            _remove(path)
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise NoRoom from error
-            _log.error("the body of a webhook cannot be kept", file=str(path), error=str(error))
-            raise HTTPException(503, "this server cannot keep the body now: its log says why") from None
-        return path
 
 
 def webhooks_router(inbox: Inbox, names: Sequence[str]) -> APIRouter:
@@ -218,14 +189,9 @@ async def read_body(request: Request) -> bytes | None:
     return b"".join(pieces)
 
 
-def _remove(file: Path | None) -> None:
-    if file is not None:
-        file.unlink(missing_ok=True)
-
-
 async def _read(source: Source, headers: Mapping[str, str], body: bytes) -> Event | Ignored:
     """What happened; a large body is read beside the loop, which others wait for."""
-    if len(body) <= INLINE_BYTES:
+    if len(body) <= LARGE_BYTES:
         return source.read(headers, body)
     return await asyncio.to_thread(source.read, headers, body)
 

@@ -112,7 +112,7 @@ def change_trigger(
     json: bool = False,
     flags: ClientFlags = NO_CLIENT_FLAGS,
 ) -> int:
-    """Change a trigger: what is not given stays. With other settings it forgets what it has seen.
+    """Change a trigger: what is not given stays. Where it is to look at something else it forgets what it has seen.
 
     Parameters
     ----------

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from tailrace.domain.errors import Invalid
 from tailrace.domain.picking import parse_path
+from tailrace.domain.text import Text
 
 MAX_VALUES = 100
 
@@ -26,7 +27,7 @@ def _variable(name: str) -> str:
     return name
 
 
-PathText = Annotated[str, Field(min_length=1, max_length=1000), AfterValidator(_path)]
+PathText = Annotated[Text, Field(min_length=1, max_length=1000), AfterValidator(_path)]
 VariableName = Annotated[
     str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=200), AfterValidator(_variable)
 ]
@@ -42,7 +43,7 @@ class TokenProof(_Value):
 
     kind: Literal["token"]
     header: HeaderName
-    prefix: Annotated[str, Field(max_length=50)] = ""
+    prefix: Annotated[Text, Field(max_length=50)] = ""
 
 
 class HmacProof(_Value):
@@ -50,7 +51,7 @@ class HmacProof(_Value):
 
     kind: Literal["hmac"]
     header: HeaderName
-    prefix: Annotated[str, Field(max_length=50)] = ""
+    prefix: Annotated[Text, Field(max_length=50)] = ""
     digest: Literal["sha1", "sha256", "sha512"] = "sha256"
     encoding: Literal["hex", "base64"] = "hex"
 
@@ -91,4 +92,4 @@ class GenericHook(_Value):
     key: HeaderName | None = None
     picks: Picks = Picks()
     values: Annotated[dict[VariableName, PathText], Field(max_length=MAX_VALUES)] = {}
-    only: Annotated[dict[PathText, tuple[str, ...]], Field(max_length=MAX_VALUES)] = {}
+    only: Annotated[dict[PathText, tuple[Text, ...]], Field(max_length=MAX_VALUES)] = {}

@@ -15,6 +15,9 @@ MIN_INTERVAL_S = 5
 MAX_INTERVAL_S = 7 * 24 * 3600
 MAX_TIMEOUT_S = 600
 
+_WHAT = ("branches", "tags", "path", "url", "look", "expression", "zone")
+"""Settings that say what is looked at; the others say how and how often, and what comes of it."""
+
 _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
 
 Pattern = Annotated[str, Field(min_length=1, max_length=500)]
@@ -152,6 +155,11 @@ _SETTINGS: TypeAdapter[TriggerSettings] = TypeAdapter(TriggerSettings)
 def read_settings(kind: str, stored: dict[str, Any] | None) -> TriggerSettings:
     """The settings of a trigger of this kind; raises pydantic's ValidationError."""
     return _SETTINGS.validate_python({**(stored or {}), "kind": kind})
+
+
+def looks_elsewhere(old: TriggerSettings, new: TriggerSettings) -> bool:
+    """Whether what was seen by the old settings says nothing about what is seen by the new ones."""
+    return any(getattr(old, name, None) != getattr(new, name, None) for name in _WHAT)
 
 
 class TriggerView(BaseModel):

@@ -5,6 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
+_OURS = ("refs/heads/", "refs/tags/")
+
+
+def is_strangers(revision: str | None) -> bool:
+    """Whether a revision is named by a ref that others than those who may push write: of a pull or merge request, a review."""
+    return revision is not None and revision.startswith("refs/") and not revision.startswith(_OURS)
+
+
 Protected = Mapping[str, frozenset[int]]
 """The protected labels, each with the ids of the projects that may use it."""
 

@@ -25,7 +25,7 @@ class Commit:
     """What a revision is: its full hash, and what a list of runs shows of it.
 
     `ref` is the full ref that it was found by, or None when only its hash was given; `branch` is the short name of a
-    branch or tag, and None for other refs; `time` is the committer's, in UTC.
+    branch or tag, and None for other refs; `time` is the committer's, in UTC; `message` is the whole of it.
     """
 
     revision: str
@@ -34,6 +34,7 @@ class Commit:
     title: str
     author: str
     time: datetime
+    message: str
 
 
 class Source(Protocol):

@@ -13,6 +13,7 @@ from tailrace.domain.errors import Invalid, Unauthorised
 from tailrace.domain.events import Event, EventKind
 from tailrace.domain.hooks import GenericHook, HmacProof, Picks, TokenProof
 from tailrace.domain.picking import parse_path
+from tailrace.domain.trust import is_strangers
 from tailrace.sources.base import Ignored, header, key_of
 from tailrace.sources.fields import A_HASH, A_REF, MAX_PATHS, link
 from tailrace.sources.forms import FORM, JSON, form_fields, media_type
@@ -155,6 +156,7 @@ def _event(parts: _Parts, values: dict[str, str]) -> Event:
         author=first_line(author) if author else None,
         deleted=deleted,
         action=_action(parts.text("action")),
+        from_fork=is_strangers(revision),
         url=link(parts.text("url")),
         before=None if before is None or is_null(before) else before,
         message=message,

@@ -15,6 +15,9 @@ from tailrace.sources.process import Answer, ProgramMissing, run_program
 # point our commands at other repositories.
 _KEPT = {"GIT_SSH_COMMAND", "GIT_SSL_CAINFO", "GIT_SSL_CAPATH", "GIT_EXEC_PATH"}
 
+STILL_S = 60
+"""After so many seconds without a byte a transfer over http or ssh is given up."""
+
 
 @dataclass(frozen=True)
 class GitAnswer(Answer):
@@ -56,6 +59,8 @@ def write_config(path: Path, repository: str) -> None:
         # In the background it would outlive us, and run while the mirror is being replaced.
         "[gc]\n\tautoDetach = false\n"
         "[credential]\n\tinteractive = false\n"
+        # A transfer that stands still: less than this many bytes a second, for so many seconds.
+        f"[http]\n\tlowSpeedLimit = 100\n\tlowSpeedTime = {STILL_S}\n"
     )
     with contextlib.suppress(FileNotFoundError):
         if path.read_text() == text:
@@ -75,7 +80,10 @@ def _environment(folder: Path, config: Path) -> dict[str, str]:
     }
     return {
         # A shared connection would outlive the fetch and hold its output open.
-        "GIT_SSH_COMMAND": "ssh -oBatchMode=yes -oControlMaster=no",
+        "GIT_SSH_COMMAND": (
+            "ssh -oBatchMode=yes -oControlMaster=no -oConnectTimeout=15"
+            f" -oServerAliveInterval=15 -oServerAliveCountMax={STILL_S // 15}"
+        ),
         **kept,
         "GIT_ALLOW_PROTOCOL": ":".join(PROTOCOLS),
         "GIT_CEILING_DIRECTORIES": str(folder.parent),

@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeAlias, TypeVar
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from tailrace.domain.address import check_address, folder_name, without_password
 from tailrace.domain.errors import Invalid, RevisionNotFound, SourceUnreachable
@@ -26,19 +26,30 @@ Look: TypeAlias = Callable[[], Awaitable[T | None]]
 LARGEST_FILE = 1024 * 1024  # bytes
 _EVERYTHING = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
 _ABSENT = ("not our ref", "couldn't find remote ref", "does not allow request for unadvertised object")
-_FORMAT = "--format=%H%x00%an%x00%ct%x00%s"
+_FORMAT = "--format=%H%x00%an%x00%ct%x00%s%x00%B"
+
+
+class Times(NamedTuple):
+    """How long, in seconds, a command may fetch, and how long a repository may take to answer."""
+
+    fetch_s: float
+    answer_s: float
 
 
 class Mirrors:
     """One bare mirror for each address of a repository, made when it is first asked for.
 
-    `folder` holds nothing else. `timeout` (seconds) bounds each command that uses the network. A mirror holds nothing
-    that its repository does not: removing it costs one clone. Repositories are asked by `ways`.
+    `folder` holds nothing else. `timeout` (seconds) bounds each fetch, and `answer_s` what a repository is only asked. A
+    mirror holds nothing that its repository does not: removing it costs one clone. Repositories are asked by `ways`.
+
+    A fetch goes on when whoever asked for it has no more time: who asks again finds what it brought.
     """
 
-    def __init__(self, folder: Path, *, timeout: float = 600, ways: Ways = UNGUARDED) -> None:
+    def __init__(
+        self, folder: Path, *, timeout: float = 600, answer_s: float = 30, ways: Ways = UNGUARDED
+    ) -> None:
         self._folder = folder.absolute()
-        self._timeout = timeout
+        self._times = Times(timeout, min(timeout, answer_s))
         self._ways = ways
         self._mirrors: dict[str, Mirror] = {}
 
@@ -112,23 +123,24 @@ class Mirrors:
         mirror = self._mirrors.get(repository)
         if mirror is None:
             check_address(repository)
-            mirror = self._mirrors[repository] = Mirror(self._folder, repository, self._timeout, self._ways)
+            mirror = self._mirrors[repository] = Mirror(self._folder, repository, self._times, self._ways)
         return mirror
 
 
 class Mirror:
     """The mirror of one repository: looks first, fetches when it must, one fetch at a time."""
 
-    def __init__(self, folder: Path, repository: str, timeout: float, ways: Ways) -> None:
+    def __init__(self, folder: Path, repository: str, times: Times, ways: Ways) -> None:
         name = folder_name(repository)
         self._folder = folder
         self._place = folder / f"{name}.git"
         self._config = folder / f"{name}.gitconfig"
         self._repository = repository
         self._shown = without_password(repository)
-        self._timeout = timeout
+        self._times = times
         self._ways = ways
         self._fetching = asyncio.Lock()
+        self._fetches: set[asyncio.Task[Any]] = set()
 
     async def commit(self, revision: str, ref: str | None) -> Commit:
         """The commit of a full hash; `ref` tells where to look for it and names its branch."""
@@ -196,7 +208,7 @@ class Mirror:
         )
         if answer is None:
             return None
-        hash_, author, time, title = answer.output.decode(errors="replace").rstrip("\n").split("\0", 3)
+        hash_, author, time, title, message = answer.output.decode(errors="replace").split("\0", 4)
         return Commit(
             revision=hash_,
             ref=ref,
@@ -204,6 +216,7 @@ class Mirror:
             title=first_line(title) or "",
             author=first_line(author) or "",
             time=_time(time),
+            message=message.strip(),
         )
 
     async def _entry(self, revision: str, path: str) -> bytes | None:
@@ -231,17 +244,31 @@ class Mirror:
         answer = await self._git(f"--git-dir={self._place}", *arguments)
         return answer if answer.status == 0 else None
 
-    # Fetching: one at a time; who waited looks again before fetching too.
+    # Fetching: one at a time, to its end; who waited looks again before fetching too.
 
     async def _obtain(self, look: Look[T], revision: str, ref: str | None) -> T:
         found = await look()
         if found is not None:
             return found
-        async with self._fetching:
+        await self._fetching.acquire()
+        try:
             found = await look()
-            if found is not None:
-                return found
-            return await self._fetch_until(look, revision, ref)
+        except BaseException:
+            self._fetching.release()
+            raise
+        if found is not None:
+            self._fetching.release()
+            return found
+        fetch = asyncio.create_task(self._fetch_until(look, revision, ref))
+        self._fetches.add(fetch)
+        fetch.add_done_callback(self._fetched)
+        return await asyncio.shield(fetch)
+
+    def _fetched(self, fetch: asyncio.Task[Any]) -> None:
+        self._fetches.discard(fetch)
+        self._fetching.release()
+        if not fetch.cancelled():
+            fetch.exception()  # whoever asked may be gone
 
     async def _fetch_until(self, look: Look[T], revision: str, ref: str | None) -> T:
         if self._place.is_dir():
@@ -357,15 +384,14 @@ class Mirror:
     async def _git(self, *arguments: str, more: Mapping[str, str] | None = None) -> GitAnswer:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_config(self._config, self._repository)
+        word = next(a for a in arguments if not a.startswith("-"))
+        seconds = self._times.answer_s if word == "ls-remote" else self._times.fetch_s
         try:
             return await run_git(
-                *arguments, folder=self._folder, config=self._config, seconds=self._timeout, more=more
+                *arguments, folder=self._folder, config=self._config, seconds=seconds, more=more
             )
         except TimeoutError:
-            word = next(a for a in arguments if not a.startswith("-"))
-            raise SourceUnreachable(
-                self._shown, f"git {word} did not end within {self._timeout:g} s"
-            ) from None
+            raise SourceUnreachable(self._shown, f"git {word} did not end within {seconds:g} s") from None
         except ProgramMissing as missing:
             raise SourceUnreachable(self._shown, str(missing)) from None
 

@@ -18,6 +18,10 @@ P = TypeVar("P", bound="Payload")
 
 _SHOWN = 60  # characters of what was found
 _ENCODER = json.JSONEncoder(ensure_ascii=False, default=str)
+_ESCAPE = re.compile(
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"  # both halves: one character
+    rb"|(?P<half>\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\."
+)
 _POSITION = re.compile(r"(?P<what>.*?) at line (?P<line>\d+) column (?P<column>\d+)", re.DOTALL)
 
 
@@ -28,7 +32,7 @@ class Payload(BaseModel):
 
 
 def read_payload(model: type[P], body: bytes) -> P:
-    """The model's fields in this JSON text.
+    """The model's fields in this JSON text; halves of characters in it, which no text can hold, are replaced.
 
     Raises Invalid. For text that is not JSON its `errors` holds line, column (both from 1) and message;
     for JSON of another shape, path and message of every place that is wrong.
@@ -40,11 +44,17 @@ def read_payload(model: type[P], body: bytes) -> P:
         large = any(error["type"] == "too_long" for error in refused.errors(include_input=False))
         errors = refused.errors(include_url=False, include_input=not large)
     if errors[0]["type"] == "json_invalid":
+        if (whole := _ESCAPE.sub(_whole, body)) != body:
+            return read_payload(model, whole)
         raise _not_json(str(errors[0]["ctx"]["error"]) if "ctx" in errors[0] else errors[0]["msg"])
     places = tuple(_place(model, error["loc"], error["type"], error.get("input")) for error in errors)
     first = places[0]
     more = f" (and {len(places) - 1} more)" if len(places) > 1 else ""
     raise Invalid(f"{first['path']}: {first['message']}{more}", tuple(dict[str, object](p) for p in places))
+
+
+def _whole(escape: re.Match[bytes]) -> bytes:
+    return rb"\ufffd" if escape["half"] else escape[0]
 
 
 def shown(value: object) -> str:

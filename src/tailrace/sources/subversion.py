@@ -160,6 +160,7 @@ class Subversion:
             title=first_line(entry.findtext("msg") or "") or "",
             author=first_line(entry.findtext("author") or "") or "",
             time=_time(entry.findtext("date") or ""),
+            message=(entry.findtext("msg") or "").strip(),
         )
 
     async def _svn(self, repository: str, *arguments: str) -> Answer:

@@ -14,13 +14,19 @@ from tailrace.domain.model import RefusalView
 from tailrace.domain.triggers import Outcome
 from tailrace.store.clock import now_ms, read_clock
 from tailrace.store.tables import delivery as deliveries
+from tailrace.store.tables import delivery_body as bodies
 from tailrace.store.tables import delivery_kept
 from tailrace.store.tables import refusal as refusals
 from tailrace.store.tables import replay as replays
 from tailrace.store.tables import run as runs
 
 REFUSALS_KEPT = 100
+ASTRAY_MS = 60 * 1000
+"""By how much the order in which deliveries came may differ from that of their ids."""
 _DAY_MS = 24 * 3600 * 1000
+
+INLINE_BYTES = 64 * 1024
+"""Bodies above this, compressed, have a row of their own, so that lists of deliveries do not pass over them."""
 
 _ADD = insert(deliveries).values(received_at=now_ms()).returning(deliveries.c.id)
 _NOTE = (
@@ -37,7 +43,7 @@ _SAME = select(deliveries.c.id).where(
 
 @dataclass(frozen=True)
 class NewDelivery:
-    """A webhook to keep; `body` is zlib-compressed, or lies in the file `body_file`."""
+    """A webhook to keep; `body` is zlib-compressed, or (of an older version) lies in the file `body_file`."""
 
     project_id: int
     source: str
@@ -88,7 +94,11 @@ class ExpiredDelivery(NamedTuple):
 
 def add_delivery(connection: Connection, new: NewDelivery) -> int:
     """The id of the kept delivery."""
-    return connection.execute(_ADD, vars(new)).scalar_one()
+    if new.body is None or len(new.body) <= INLINE_BYTES:
+        return connection.execute(_ADD, vars(new)).scalar_one()
+    id = connection.execute(_ADD, {**vars(new), "body": b""}).scalar_one()
+    connection.execute(insert(bodies).values(delivery_id=id, packed=new.body))
+    return id
 
 
 def note_outcomes(
@@ -124,8 +134,10 @@ def get_delivery(connection: Connection, id: int) -> DeliveryView:
 
 def get_stored(connection: Connection, id: int) -> StoredDelivery:
     """What was sent; raises NotFound."""
-    columns = [deliveries.c[name] for name in StoredDelivery._fields]
-    row = connection.execute(select(*columns).where(deliveries.c.id == id)).first()
+    columns = [deliveries.c[name] for name in StoredDelivery._fields if name != "body"]
+    body = func.coalesce(bodies.c.packed, deliveries.c.body).label("body")
+    both = select(*columns[:4], body, *columns[4:]).outerjoin(bodies, bodies.c.delivery_id == deliveries.c.id)
+    row = connection.execute(both.where(deliveries.c.id == id)).first()
     if row is None:
         raise NotFound("delivery", id)
     return StoredDelivery._make(row)
@@ -149,12 +161,12 @@ def list_replays(connection: Connection, id: int) -> list[ReplayView]:
 
 def list_deliveries(connection: Connection, wanted: DeliveryFilter) -> list[DeliveryView]:
     """Newest first."""
-    return _views(connection, _condition(wanted), wanted.limit)
+    return _views(connection, _condition(connection, wanted), wanted.limit)
 
 
 def find_replayable(connection: Connection, wanted: DeliveryFilter) -> list[int]:
     """The deliveries whose body is kept, the oldest first."""
-    query = select(deliveries.c.id).where(_condition(wanted), delivery_kept)
+    query = select(deliveries.c.id).where(_condition(connection, wanted), delivery_kept)
     return list(connection.execute(query.order_by(deliveries.c.id).limit(wanted.limit)).scalars())
 
 
@@ -176,6 +188,7 @@ def remove_bodies(connection: Connection, ids: Sequence[int]) -> list[int]:
     """Take headers and bodies away, and return of which deliveries. What came of them stays, and the key that tells duplicates."""
     gone: dict[str, Any] = {"removed_at": now_ms(), "headers": {}, "body": b"", "body_file": None}
     kept = deliveries.c.id.in_(ids) & delivery_kept
+    connection.execute(delete(bodies).where(bodies.c.delivery_id.in_(ids)))
     return list(
         connection.execute(update(deliveries).where(kept).values(gone).returning(deliveries.c.id)).scalars()
     )
@@ -203,8 +216,8 @@ def list_refusals(connection: Connection) -> list[RefusalView]:
     return [RefusalView.model_validate(row) for row in rows.mappings()]
 
 
-def _condition(wanted: DeliveryFilter) -> ColumnElement[bool]:
-    condition: ColumnElement[bool] = true()
+def _condition(connection: Connection, wanted: DeliveryFilter) -> ColumnElement[bool]:
+    condition = _between(connection, wanted)
     for column, value in (
         (deliveries.c.project_id, wanted.project),
         (deliveries.c.state, wanted.state),
@@ -213,14 +226,27 @@ def _condition(wanted: DeliveryFilter) -> ColumnElement[bool]:
     ):
         if value is not None:
             condition &= column == value
-    if wanted.since is not None:
-        condition &= deliveries.c.received_at >= wanted.since
-    if wanted.until is not None:
-        condition &= deliveries.c.received_at < wanted.until
     if wanted.ids is not None:
         condition &= deliveries.c.id.in_(wanted.ids)
     if wanted.before is not None:
         condition &= deliveries.c.id < wanted.before
+    return condition
+
+
+def _between(connection: Connection, wanted: DeliveryFilter) -> ColumnElement[bool]:
+    """Those that came from `since` to `until`, also by their ids: lists go by these, and would pass over all the others."""
+    condition: ColumnElement[bool] = true()
+    at, id = deliveries.c.received_at, deliveries.c.id
+    if wanted.since is not None:
+        condition &= at >= wanted.since
+        before = select(id).where(at < wanted.since - ASTRAY_MS).order_by(at.desc(), id.desc()).limit(1)
+        if (last := connection.execute(before).scalar()) is not None:
+            condition &= id > last
+    if wanted.until is not None:
+        condition &= at < wanted.until
+        after = select(id).where(at >= wanted.until + ASTRAY_MS).order_by(at, id).limit(1)
+        if (first := connection.execute(after).scalar()) is not None:
+            condition &= id < first
     return condition
 
 

@@ -3,8 +3,8 @@
 A head remembers where it was (`moves`), so that a webhook which comes late, or twice, is told from a change:
 
 - A poll sees what the repository says now: it moves the head whenever that is something else.
-- A webhook tells one change, perhaps long ago. What a poll made a run of already is not a change again; one that begins
-  where the head has long left is a change of its own (nobody ran it), but does not move the head back.
+- A webhook tells one change, perhaps long ago, perhaps twice. What a poll made a run of already is not a change again; one that
+  begins where the head has long left is a change of its own (nobody ran it), once, but does not move the head back.
 """
 
 from __future__ import annotations
@@ -68,7 +68,8 @@ def move_head(
     key = {"project": project_id, "name": ref}
     if before is not None and not before.strip("0"):
         before = None  # the hash that stands for nothing there
-    first = [_move(before, revision, now, told=by == "webhook")]
+    told = by == "webhook"
+    first = [_told(None, revision, before, now) if told else _move(before, revision, now, told=False)]
     row = {
         "project_id": project_id,
         "ref": ref,
@@ -77,15 +78,17 @@ def move_head(
         "by": by,
         "moves": first,
     }
-    if connection.execute(_new(connection), row).first() is not None:
-        return True
-    head, moves = connection.execute(_LOCK, key).one()
+    while (found := connection.execute(_LOCK, key).first()) is None:
+        if connection.execute(_new(connection), row).first() is not None:
+            return True
+        # Somebody made it meanwhile, and perhaps somebody forgets it before we have it.
+    head, moves = found
     news = (_webhook_tells if by == "webhook" else _poll_tells)(head, moves, revision, before, now)
     if news.moved:
         moved = {"revision": revision, "moved_at": now, "by": by, "moves": news.moves[-MOVES_KEPT:]}
         connection.execute(_SET.values(moved), key)
     elif news.moves is not moves:
-        connection.execute(_SET.values(moves=news.moves), key)
+        connection.execute(_SET.values(moves=news.moves[-MOVES_KEPT:]), key)
     return news.change
 
 
@@ -120,14 +123,22 @@ def _webhook_tells(head: str, moves: Moves, revision: str, before: str | None, n
             told = {**move, "told": True, "before": before}
             return _News(False, False, [*moves[:place], told, *moves[place + 1 :]])
     left = {move.get(where) for move in moves for where in ("from", "before")} - {None, head}
-    reached = {move["to"] for move in moves}
+    was = {move[where] for move in moves for where in ("from", "to")}
     if head == revision:
-        # It ends where we are; where it begins at a place that we never saw, an earlier change overtook it.
-        overtaken = before is not None and before != head and before not in left and bool(left)
-        return _News(overtaken, False, moves)
-    if before in left:
-        return _News(revision not in left | reached, False, moves)
-    return _News(True, True, [*moves, _move(head, revision, now, told=True)])
+        # It ends where we are; where it begins at a place that nobody told of, another change overtook it.
+        if before is None or before in left | {head} or not left:
+            return _News(False, False, moves)
+        return _News(True, False, [*moves, _told(head, revision, before, now)])
+    if before in left or (revision in left - was and before != head):
+        if revision in was:
+            return _News(False, False, moves)
+        # Nobody ran it, but the head has passed it: to be remembered as told, before where the head is.
+        return _News(True, False, [*moves[:-1], _told(None, revision, before, now), *moves[-1:]])
+    return _News(True, True, [*moves, _told(head, revision, before, now)])
+
+
+def _told(old: str | None, new: str, before: str | None, at: int) -> dict[str, Any]:
+    return {**_move(old, new, at, told=True), "before": before}
 
 
 def _move(old: str | None, new: str, at: int, *, told: bool) -> dict[str, Any]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import NamedTuple
 
-from sqlalchemy import Connection, or_, select, update
+from sqlalchemy import ColumnElement, Connection, func, or_, select, update
 
 from tailrace.domain.events import Event, EventKind
 from tailrace.domain.parameters import NO_VALUES, Values
 from tailrace.domain.plan import Plan
+from tailrace.domain.slots import Slots
 from tailrace.domain.states import RUN, RunState
+from tailrace.domain.text import storable
 from tailrace.store.clock import now_ms, read_clock
 from tailrace.store.jobs import lock_run
 from tailrace.store.moves import move
@@ -24,12 +26,16 @@ from tailrace.store.tables import project as projects
 from tailrace.store.tables import run as runs
 from tailrace.store.tables import run_planning
 
+LOOKED_AT = 100
+"""Runs of which those that find room are chosen at a time."""
+
 
 class PlanningWork(NamedTuple):
     """A claimed run: read `path` in `repository` at `revision` or `ref` (`path` None: `definition` is kept here).
 
     `event` is what the plan's `on` is asked about; None where a person wants the run. `asked`: a person was asked for the values
     of its parameters, and `variables` holds what is known of them. `found`: an event found the plan in the repository.
+    `by` claimed it. Its repository could not be read `tries` times, the first of them `troubled_ms` ago.
     """
 
     run_id: int
@@ -44,6 +50,9 @@ class PlanningWork(NamedTuple):
     asked: bool
     found: bool
     event: Event | None
+    by: str
+    tries: int
+    troubled_ms: int
 
 
 class Resolved(NamedTuple):
@@ -56,19 +65,20 @@ class Resolved(NamedTuple):
     author: str | None
 
 
-def claim_planning(connection: Connection, claim_ms: int, limit: int) -> list[PlanningWork]:
-    """Claim up to `limit` runs for `claim_ms`, oldest first; a claim that runs out can be claimed again."""
+def claim_planning(connection: Connection, by: str, claim_ms: int, slots: Slots) -> list[PlanningWork]:
+    """Claim those for whose repositories there is room, oldest first, for `claim_ms`; a claim that runs out is free again."""
     now = read_clock(connection)
-    free = or_(runs.c.claimed_until.is_(None), runs.c.claimed_until < now)
-    candidates = (
-        select(runs.c.id)
-        .where(run_planning, free)
-        .order_by(runs.c.id)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-    ids = list(connection.execute(candidates).scalars())
-    connection.execute(update(runs).where(runs.c.id.in_(ids)).values(claimed_until=now + claim_ms))
+    free = run_planning & or_(runs.c.claimed_until.is_(None), runs.c.claimed_until <= now)
+    ids: list[int] = []
+    while chosen := _choose(connection, free, slots):
+        claim = update(runs).where(runs.c.id.in_(chosen), free).returning(runs.c.id)
+        got = list(connection.execute(claim.values(claimed_until=now + claim_ms, claimed_by=by)).scalars())
+        ids += got
+        if len(got) == len(chosen):
+            break
+        slots = slots.taken(chosen[id] for id in got)  # another server was quicker: look for more
+    if not ids:
+        return []
     rows = connection.execute(
         select(
             runs.c.id,
@@ -83,6 +93,9 @@ def claim_planning(connection: Connection, claim_ms: int, limit: int) -> list[Pl
             runs.c.trigger_event == EventKind.MANUAL.value,
             plans.c.found,
             runs.c.event,
+            runs.c.claimed_by,
+            runs.c.tries,
+            func.coalesce(now - runs.c.troubled_at, 0).label("troubled_ms"),
         )
         .join(projects, projects.c.id == runs.c.project_id)
         .join(plans, plans.c.id == runs.c.plan_id)
@@ -96,21 +109,86 @@ def claim_planning(connection: Connection, claim_ms: int, limit: int) -> list[Pl
     ]
 
 
-def renew_claims(connection: Connection, run_ids: Sequence[int], claim_ms: int) -> None:
-    """These runs are still being planned by whoever claimed them."""
-    _set_claims(connection, run_ids, read_clock(connection) + claim_ms)
+def _choose(connection: Connection, free: ColumnElement[bool], slots: Slots) -> dict[int, str]:
+    """The oldest of the free runs that find room, each with its repository."""
+    asking = (
+        select(runs.c.id, runs.c.project_id, projects.c.repository)
+        .join(projects, projects.c.id == runs.c.project_id)
+        .where(free)
+        .order_by(runs.c.id)
+        .limit(LOOKED_AT)
+    )
+    chosen: dict[int, str] = {}
+    after, full = 0, set[int]()
+    while slots.free:
+        found = connection.execute(asking.where(runs.c.id > after, runs.c.project_id.not_in(full))).all()
+        fitting = slots.chosen((row.id, row.repository) for row in found)
+        chosen |= fitting
+        slots = slots.taken(fitting.values())
+        if len(found) < LOOKED_AT:
+            break
+        after = found[-1].id
+        full |= {row.project_id for row in found if not slots.has_room(row.repository)}
+    return chosen
 
 
-def release_claims(connection: Connection, run_ids: Sequence[int]) -> None:
-    """Whoever claimed these runs does not plan them any more: another may at once."""
-    _set_claims(connection, run_ids, None)
+def renew_claims(connection: Connection, by: str, claim_ms: int) -> None:
+    """`by` still plans what it claimed, as far as nobody else claimed it meanwhile."""
+    held = run_planning & (runs.c.claimed_by == by)
+    connection.execute(update(runs).where(held).values(claimed_until=read_clock(connection) + claim_ms))
 
 
-def _set_claims(connection: Connection, run_ids: Sequence[int], until: int | None) -> None:
-    if run_ids:
-        connection.execute(
-            update(runs).where(runs.c.id.in_(run_ids), run_planning).values(claimed_until=until)
+def release_claims(connection: Connection, by: str) -> None:
+    """`by` plans nothing any more: another may at once."""
+    held = run_planning & (runs.c.claimed_by == by)
+    connection.execute(update(runs).where(held).values(claimed_until=None, claimed_by=None))
+
+
+def postpone(connection: Connection, work: PlanningWork, why: str, wait_ms: int, *, away: bool) -> list[int]:
+    """End the claim of a run whose repository could not be read: it is planned again in `wait_ms`, and shows `why` meanwhile.
+
+    `away`: the repository did not answer, so those that wait for it too do as this one did, unless they are to be planned later
+    anyway, or a person wants them. Returns the runs that wait; none when it is no longer planning, or claimed by another.
+    """
+    if not _holds(connection, work.run_id, work.by):
+        return []
+    now = read_clock(connection)
+    until = now + wait_ms
+    these = runs.c.id == work.run_id
+    if away:
+        ours = select(projects.c.id).where(projects.c.repository == work.repository)
+        sooner = or_(runs.c.claimed_until.is_(None), runs.c.claimed_until < until)
+        others = runs.c.claimed_by.is_(None) & runs.c.event.is_not(None) & sooner
+        these |= run_planning & runs.c.project_id.in_(ours) & others
+    again = datetime.fromtimestamp(until / 1000, UTC)
+    waiting = (
+        update(runs)
+        .where(these)
+        .values(
+            claimed_until=until,
+            claimed_by=None,
+            tries=runs.c.tries + 1,
+            troubled_at=func.coalesce(runs.c.troubled_at, now),
+            detail=f"{storable(why)}; tried again at {again:%H:%M:%S} UTC",
         )
+    )
+    return list(connection.execute(waiting.returning(runs.c.id)).scalars())
+
+
+def next_postponed_in(connection: Connection) -> int | None:
+    """In how many ms the next postponed run is to be planned again; None where none waits."""
+    now = read_clock(connection)
+    waiting = run_planning & runs.c.claimed_by.is_(None) & (runs.c.claimed_until > now)
+    first = connection.execute(select(func.min(runs.c.claimed_until)).where(waiting)).scalar()
+    return None if first is None else first - now
+
+
+def _holds(connection: Connection, run_id: int, by: str | None) -> bool:
+    """Whether the run is still to be planned, and by `by`, where that is said; its row is locked then."""
+    if lock_run(connection, run_id) is not RunState.PLANNING:
+        return False
+    claimed_by = select(runs.c.claimed_by).where(runs.c.id == run_id)
+    return by is None or connection.execute(claimed_by).scalar() == by
 
 
 def plan_run(
@@ -123,9 +201,9 @@ def plan_run(
 ) -> bool:
     """Give a claimed run its version, its commit, the values of its parameters and its jobs.
 
-    False when it is no longer planning (aborted).
+    False when it is no longer planning (aborted), or claimed by another.
     """
-    if lock_run(connection, work.run_id) is not RunState.PLANNING:
+    if not _holds(connection, work.run_id, work.by):
         return False
     version_id = work.version_id or add_version(connection, work.plan_id, definition, resolved.author)
     known = connection.execute(
@@ -141,6 +219,8 @@ def plan_run(
         "plan",
         plan_version_id=version_id,
         claimed_until=None,
+        claimed_by=None,
+        detail=None,
         event=None,
         revision=resolved.revision,
         ref=known.ref or resolved.ref,
@@ -154,12 +234,15 @@ def plan_run(
     return True
 
 
-def end_planning(connection: Connection, run_id: int, verb: str, reason: str, detail: str) -> bool:
-    """End a planning run by `verb` (fail, skip); False when it is no longer planning."""
-    if lock_run(connection, run_id) is not RunState.PLANNING:
+def end_planning(
+    connection: Connection, run_id: int, verb: str, reason: str, detail: str, by: str | None = None
+) -> bool:
+    """End a planning run by `verb` (fail, skip); False when it is no longer planning, or no longer claimed by `by`."""
+    if not _holds(connection, run_id, by):
         return False
     keep_only(connection, run_id, ())
-    move(connection, runs, RUN, run_id, verb, event=None, reason=reason, detail=detail, finished_at=now_ms())
+    cause = {"reason": reason, "detail": storable(detail), "finished_at": now_ms()}
+    move(connection, runs, RUN, run_id, verb, event=None, **cause)
     if verb != "skip":  # no plan wanted it: nothing happened that anybody has to hear of
         note_end(connection, run_id, RUN.target(verb))
         note_progress(connection, run_id)

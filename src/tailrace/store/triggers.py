@@ -5,10 +5,17 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, bindparam, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, case, insert, select, update
 
 from tailrace.domain.errors import Conflict, NotFound
-from tailrace.domain.triggers import TriggerKind, TriggerSettings, TriggerView, read_settings
+from tailrace.domain.text import storable
+from tailrace.domain.triggers import (
+    TriggerKind,
+    TriggerSettings,
+    TriggerView,
+    looks_elsewhere,
+    read_settings,
+)
 from tailrace.store.clock import now_ms, read_clock
 from tailrace.store.plans import get_plan
 from tailrace.store.tables import plan as plans
@@ -30,7 +37,7 @@ _LISTENING = _TRIGGERS.where(
 
 
 class DueTrigger(NamedTuple):
-    """A claimed trigger: what to look at, and what it remembers of the last time (None: it never looked)."""
+    """A claimed trigger: what to look at, and what it remembers of the last time (None: it begins anew)."""
 
     view: TriggerView
     repository: str
@@ -63,7 +70,10 @@ def add_trigger(
 def change_trigger(
     connection: Connection, id: int, *, name: str | None = None, settings: TriggerSettings | None = None
 ) -> TriggerView:
-    """Change what is given; with new settings it forgets what it has seen. Raises NotFound, Conflict (also for another kind)."""
+    """Change what is given; it forgets what it has seen when it looks at something else.
+
+    Raises NotFound, Conflict (also for another kind).
+    """
     trigger = get_trigger(connection, id)
     values: dict[str, Any] = {}
     if name is not None and name != trigger.name:
@@ -75,9 +85,17 @@ def change_trigger(
                 f"trigger {id} is of kind {trigger.kind.value}: it cannot become one of kind {settings.kind};"
                 " add another trigger and remove this one"
             )
-        values |= {"settings": _stored(settings), "failures": 0, "seen": None}
-        values |= {"claimed_until": None, "claimed_by": None}  # who looks now looks at something else
-        if trigger.enabled and _is_scheduled(trigger.kind):
+        values |= {"settings": _stored(settings), "failures": 0}
+        values |= {"claimed_until": None, "claimed_by": None}  # who looks now goes by the old ones
+        elsewhere = looks_elsewhere(trigger.settings, settings)
+        if elsewhere:
+            values["seen"] = None
+        # A tick whose time has not come stays where it is.
+        if (
+            trigger.enabled
+            and _is_scheduled(trigger.kind)
+            and (elsewhere or trigger.kind != TriggerKind.CRON)
+        ):
             values["next_at"] = now_ms()
     if values:
         connection.execute(update(triggers).where(triggers.c.id == id).values(values))
@@ -85,13 +103,18 @@ def change_trigger(
 
 
 def set_enabled(connection: Connection, id: int, enabled: bool, *, by: str, why: str | None) -> TriggerView:
-    """Enable or disable, and note who did and why; what is enabled is due at once. Raises NotFound."""
+    """Enable or disable, and note who did and why; what is enabled is due at once, and makes up for nothing. Raises NotFound.
+
+    What is enabled already stays as it is.
+    """
     trigger = get_trigger(connection, id)
+    if enabled and trigger.enabled:
+        return trigger
     values: dict[str, Any] = {"enabled": enabled, "mode_by": by, "mode_why": why, "mode_at": now_ms()}
     if not enabled:
         values |= {"next_at": None, "claimed_until": None, "claimed_by": None}
-    elif not trigger.enabled and _is_scheduled(trigger.kind):
-        values["next_at"] = now_ms()
+    elif _is_scheduled(trigger.kind):
+        values |= {"next_at": now_ms(), "seen": None}
     connection.execute(update(triggers).where(triggers.c.id == id).values(values))
     return get_trigger(connection, id)
 
@@ -187,20 +210,24 @@ def settle(
     seen: Any,
     error: str | None = None,
     detail: str | None = None,
+    was_due: int | None = None,
 ) -> bool:
     """End `by`'s claim with what came of it, in the transaction that makes the runs.
 
     False when the claim is another's by now, or was taken back (disabled, changed, removed): nothing was changed, and no run may
-    come of it. `error` None: it went well, and `detail` says how. `next_at` in ms since the epoch.
+    come of it. `error` None: it went well, and `detail` says how. `next_at` in ms since the epoch; where somebody asked for another
+    look during this one, so that it is not `was_due` any more, it stays.
     """
+    asked_since = triggers.c.next_at != was_due
+    said = detail if error is None else error
     values: dict[str, Any] = {
-        "next_at": next_at,
+        "next_at": next_at if was_due is None else case((asked_since, triggers.c.next_at), else_=next_at),
         "seen": seen,
         "claimed_until": None,
         "claimed_by": None,
         "last_at": now_ms(),
         "last_state": "ok" if error is None else "error",
-        "last_detail": detail if error is None else error,
+        "last_detail": None if said is None else storable(said),
         "failures": 0 if error is None else triggers.c.failures + 1,
     }
     held = (triggers.c.id == id) & (triggers.c.claimed_by == by) & triggers.c.removed_at.is_(None)

@@ -7,9 +7,11 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from tailrace.domain.events import Event, EventKind
+from tailrace.domain.filters import same_action
 from tailrace.domain.triggers import Outcome
 from tailrace.store.deliveries import NewDelivery, add_delivery, find_delivery, note_outcomes
 from tailrace.store.heads import forget_head, move_head
+from tailrace.store.told import tell_once
 from tailrace.triggers.fire import Fired, fire, why_nothing_runs
 
 
@@ -36,7 +38,7 @@ def accept(connection: Connection, new: NewDelivery, event: Event | None) -> Acc
     delivery = add_delivery(connection, new)
     if event is None:
         return Accepted(delivery, (), new.state, new.detail, False)
-    if not _move_head(connection, new.project_id, event) and why_nothing_runs(event) is None:
+    if not _tells(connection, new.project_id, event) and why_nothing_runs(event) is None:
         fired = Fired((), (), _nothing_new(event))
     else:
         fired = fire(connection, new.project_id, event, kind="webhook", by=event.author, delivery_id=delivery)
@@ -44,8 +46,10 @@ def accept(connection: Connection, new: NewDelivery, event: Event | None) -> Acc
     return Accepted(delivery, fired.runs, fired.state, fired.why, False, fired.outcomes)
 
 
-def _move_head(connection: Connection, project_id: int, event: Event) -> bool:
-    """Whether it tells something new: what is no push or tag always does."""
+def _tells(connection: Connection, project_id: int, event: Event) -> bool:
+    """Whether it tells something new: what is no push, tag or pull request always does."""
+    if event.kind is EventKind.PULL_REQUEST and event.pull_request is not None:
+        return why_nothing_runs(event) is not None or tell_once(connection, project_id, _in_words(event))
     if event.kind not in (EventKind.PUSH, EventKind.TAG) or event.ref is None:
         return True
     if event.deleted:
@@ -56,5 +60,11 @@ def _move_head(connection: Connection, project_id: int, event: Event) -> bool:
     return move_head(connection, project_id, event.ref, event.revision, event.before, by="webhook")
 
 
+def _in_words(event: Event) -> str:
+    return f"pull request {event.pull_request} {same_action(event.action or '')} at {event.revision}"
+
+
 def _nothing_new(event: Event) -> str:
+    if event.kind is EventKind.PULL_REQUEST:
+        return f"{_in_words(event)}: another webhook told of it within a minute"
     return f"{event.ref} was seen at {(event.revision or '')[:12]} before: nothing new is told"

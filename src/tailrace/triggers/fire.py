@@ -93,7 +93,12 @@ def why_nothing_runs(event: Event) -> str | None:
         return f"{event.ref} was deleted: there is nothing to run"
     if event.kind is EventKind.PULL_REQUEST and same_action(event.action or "") not in PULL_REQUEST_ACTIONS:
         return f"a pull request that was {event.action}: runs start when one is {', '.join(PULL_REQUEST_ACTIONS)}"
-    if event.kind in _SKIPPABLE and (found := _SKIP.search(event.message or event.title or "")):
+    return why_skipped(event, event.message or event.title or "")
+
+
+def why_skipped(event: Event, message: str) -> str | None:
+    """Why an event starts nothing whose commit has this message; None when nobody wants it skipped."""
+    if event.kind in _SKIPPABLE and (found := _SKIP.search(message)):
         return f"the commit's message says {found[0]}"
     return None
 

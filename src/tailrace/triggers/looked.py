@@ -53,7 +53,15 @@ def settle_look(
     fired = [_tell(connection, view, wanted, change) for change in found.changes]
     settled = Settled(tuple(run for one in fired for run in one.runs), _detail(found.detail, fired))
     next_at = clock(connection) + wait_ms
-    if not settle(connection, view.id, by, next_at=next_at, seen=found.seen, detail=settled.detail):
+    if not settle(
+        connection,
+        view.id,
+        by,
+        next_at=next_at,
+        seen=found.seen,
+        detail=settled.detail,
+        was_due=view.next_at,
+    ):
         raise ClaimLost
     return settled
 
@@ -63,7 +71,7 @@ def settle_failed(
 ) -> None:
     """Note why a look failed, and end `by`'s claim; what was seen before stays."""
     next_at = clock(connection) + wait_ms
-    settle(connection, due.view.id, by, next_at=next_at, seen=due.seen, error=error)
+    settle(connection, due.view.id, by, next_at=next_at, seen=due.seen, error=error, was_due=due.view.next_at)
 
 
 def settle_tick(connection: Connection, due: DueTrigger, by: str, clock: Clock) -> Settled:
@@ -79,7 +87,7 @@ def settle_tick(connection: Connection, due: DueTrigger, by: str, clock: Clock) 
         if not settle(connection, view.id, by, next_at=now + AGAIN_MS, seen=due.seen, error=str(error)):
             raise ClaimLost from None
         return Settled((), str(error))
-    if starts_anew(due):
+    if due.seen is None:
         tick, next_at, missed = None, cron.next_after(now, zone), 0
     else:
         tick, next_at, missed = cron.due(due.seen["next"], now, zone, once=settings.missed == "once")
@@ -93,13 +101,6 @@ def settle_tick(connection: Connection, due: DueTrigger, by: str, clock: Clock) 
     if not settle(connection, view.id, by, next_at=next_at, seen={"next": next_at}, detail=settled.detail):
         raise ClaimLost
     return settled
-
-
-def starts_anew(due: DueTrigger) -> bool:
-    """Whether it looks for the first time since it was made, or enabled: then nothing is made up for."""
-    view = due.view
-    enabled_since = view.mode_at is not None and (view.last_at is None or view.mode_at >= view.last_at)
-    return due.seen is None or enabled_since
 
 
 def _tell(connection: Connection, view: TriggerView, wanted: Wanted, change: Change) -> Fired:

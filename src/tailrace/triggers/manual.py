@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from tailrace.domain.events import Event, EventKind
 from tailrace.domain.parameters import check_names, resolve
+from tailrace.domain.trust import is_strangers
 from tailrace.store.plans import plan_source, version_definition
 from tailrace.store.run_secrets import SealedValue, keep_run_secrets, run_secrets
 from tailrace.store.runs import NewRun, create_run, run_again
@@ -49,7 +50,7 @@ def start_manual(
     new = NewRun(
         plan_id=plan_id,
         project_id=source.project_id,
-        event=Event(kind=EventKind.MANUAL, revision=revision),
+        event=Event(kind=EventKind.MANUAL, revision=revision, from_fork=is_strangers(revision)),
         trigger_kind="manual",
         trigger_by=by,
         plan_version_id=source.version_id,

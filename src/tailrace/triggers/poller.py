@@ -39,7 +39,6 @@ from tailrace.triggers.looked import (
     settle_failed,
     settle_look,
     settle_tick,
-    starts_anew,
 )
 
 CLAIM_MS = 30 * 1000
@@ -198,8 +197,7 @@ class Poller:
         values = {name: self._key.open(found.value, found.row) for name, found in sealed.items()}
         # Read before the look: what a webhook tells from now on is newer than what we may find.
         heads = {head.ref: head.revision for head in await self._store.read(list_heads, view.project)}
-        seen = None if starts_anew(due) else due.seen
-        return Wanted(due.repository, view.settings, seen, heads, values)
+        return Wanted(due.repository, view.settings, due.seen, heads, values)
 
     async def _fail(self, due: DueTrigger, error: str) -> None:
         interval = _interval(due.view.settings)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tailrace.domain.trust import Origin, Taker
+from tailrace.domain.trust import Origin, Taker, is_strangers
 
 OURS, THEIRS = 1, 2
 PROTECTED = {"prod": frozenset({OURS})}
@@ -43,3 +43,22 @@ def test_an_agent_takes_work_of_the_projects_on_its_list() -> None:
     assert PLAIN._replace(projects=frozenset({OURS})).trusts(Origin(OURS, from_fork=True), {})
     assert not PLAIN._replace(projects=frozenset({OURS})).trusts(Origin(THEIRS), {})
     assert not PLAIN._replace(projects=frozenset()).trusts(Origin(OURS), {})
+
+
+@pytest.mark.parametrize(
+    ("revision", "strangers"),
+    [
+        ("refs/pull/8/head", True),
+        ("refs/merge-requests/8/head", True),
+        ("refs/for/main", True),
+        ("refs/changes/01/1/1", True),
+        ("refs/heads/main", False),
+        ("refs/tags/v1", False),
+        ("pull/8/head", False),
+        ("a" * 40, False),
+        (None, False),
+    ],
+)
+def test_refs_that_strangers_write(revision: str | None, strangers: bool) -> None:
+    """Those below neither branches nor tags; a name that is no full ref means a branch or a tag."""
+    assert is_strangers(revision) is strangers

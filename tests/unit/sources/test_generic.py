@@ -295,3 +295,8 @@ class TestDeliveryKey:
         assert source().delivery_key(given) == "usual"
         assert source().delivery_key({"webhook-id": "signed"}) == "signed"
         assert source().delivery_key({}) is None
+
+
+def test_a_revision_that_strangers_write_is_marked() -> None:
+    assert read({"revision": "refs/pull/8/head"}).from_fork
+    assert not read({"revision": "refs/heads/main"}).from_fork

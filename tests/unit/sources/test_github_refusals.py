@@ -104,7 +104,7 @@ def test_a_payload_is_an_object(body: bytes) -> None:
         read("push_branch", body)
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe", b'{"a": 1} x', b"[" * 100_000, b'{"a": "\\ud800"}'])
+@pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe", b'{"a": 1} x', b"[" * 100_000])
 def test_what_is_not_json_says_where(body: bytes) -> None:
     with pytest.raises(Invalid, match=r"the payload is not JSON: .* at line \d+, column \d+"):
         read("push_branch", body)

@@ -25,7 +25,7 @@ class TestResolve:
     ) -> None:
         repository.git("checkout", "--quiet", "-b", "trunk")
         first = repository.commit("Dig\n\nDeeper.")
-        expected = Commit(first, "refs/heads/trunk", "trunk", "Dig", "Mia Miller", TIME)
+        expected = Commit(first, "refs/heads/trunk", "trunk", "Dig", "Mia Miller", TIME, "Dig\n\nDeeper.")
         assert await mirrors.resolve(repository.address) == expected
         second = repository.commit("Flow")
         assert (await mirrors.resolve(repository.address)).revision == second

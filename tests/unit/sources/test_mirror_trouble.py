@@ -34,6 +34,8 @@ class Web:
         self.asked = 0
         self.status = 200
         self.hang = False
+        self.hang_objects = False
+        self.sending = threading.Event()
         self.asking = threading.Event()
         self.released = threading.Event()
         web = self
@@ -43,7 +45,9 @@ class Web:
                 if "/info/refs" in self.path:
                     web.asked += 1
                     web.asking.set()
-                if web.hang:
+                if "/objects/" in self.path:
+                    web.sending.set()
+                if web.hang or (web.hang_objects and "/objects/" in self.path):
                     web.released.wait(60)
                 if web.status != 200:
                     self.send_response(web.status)
@@ -98,6 +102,26 @@ async def test_those_who_wait_for_a_fetch_do_not_fetch_again(
     commits = await asyncio.gather(*(mirrors.resolve(address, tip) for _ in range(20)))
     assert {commit.revision for commit in commits} == {tip}
     assert 1 <= web.asked <= alone
+
+
+async def test_a_fetch_goes_on_when_who_asked_for_it_has_no_more_time(
+    repository: Repository, mirrors: Mirrors, web: Web, tmp_path: Path
+) -> None:
+    """A first fetch may take minutes: whoever asks again finds what it brought."""
+    tip = repository.commit("One")
+    repository.git("update-server-info")
+    address = f"http://{web.host}/wheel/.git"
+    web.hang_objects = True
+    task = asyncio.create_task(mirrors.resolve(address, tip))
+    await asyncio.to_thread(web.sending.wait, 20)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    asked = web.asked
+    again = asyncio.create_task(mirrors.resolve(address, tip))
+    web.released.set()
+    assert (await again).title == "One"
+    assert web.asked == asked
 
 
 async def test_an_unknown_repository_is_named_with_gits_reason(mirrors: Mirrors, tmp_path: Path) -> None:

@@ -5,20 +5,25 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from tailrace.store import Store
 from tailrace.store.deliveries import (
+    INLINE_BYTES,
     DeliveryFilter,
     NewDelivery,
     add_delivery,
     add_refusal,
     find_delivery,
+    get_stored,
     list_deliveries,
     list_refusals,
+    remove_bodies,
 )
 from tailrace.store.runs import create_run
+from tailrace.store.tables import delivery as deliveries
+from tailrace.store.tables import delivery_body as bodies
 from tests.unit.store.conftest import attempt_at, overlapping
 from tests.unit.store.world import a_job, a_plan, a_project, new_run
 
@@ -74,6 +79,21 @@ async def test_a_delivery_that_comes_twice_at_once_is_kept_once(store: Store) ->
     assert one == two
 
 
+def test_a_large_body_is_kept_apart_and_goes_with_the_rest(connection: Connection) -> None:
+    """Lists would otherwise pass over all of it."""
+    project = a_project(connection)
+    large, small = b"x" * (INLINE_BYTES + 1), b"y" * INLINE_BYTES
+    ids = [
+        add_delivery(connection, replace(a_delivery(project, key=None), body=body)) for body in (large, small)
+    ]
+    inline = select(func.length(deliveries.c.body)).where(deliveries.c.id.in_(ids)).order_by(deliveries.c.id)
+    assert connection.execute(inline).scalars().all() == [0, INLINE_BYTES]
+    assert [get_stored(connection, id).body for id in ids] == [large, small]
+    assert remove_bodies(connection, ids) == ids
+    assert [get_stored(connection, id).body for id in ids] == [b"", b""]
+    assert connection.execute(select(bodies)).all() == []
+
+
 def test_deliveries_are_listed_newest_first(connection: Connection) -> None:
     one, two = a_project(connection), a_project(connection)
     ids = [add_delivery(connection, a_delivery(one if n % 2 else two, key=str(n))) for n in range(6)]
@@ -103,3 +123,24 @@ def test_the_last_hundred_refusals_are_kept(connection: Connection) -> None:
     assert [refusal.why for refusal in kept] == [f"reason {n}" for n in reversed(range(30, 130))]
     assert kept[0].headers == {"n": "129"}
     assert kept[0].id - kept[-1].id == 99
+
+
+def test_deliveries_are_found_by_when_they_came_also_where_ids_are_a_little_out_of_order(
+    connection: Connection,
+) -> None:
+    """Two servers store at once: the one that began first may be the last to take its id."""
+    project = a_project(connection)
+    ids = [add_delivery(connection, a_delivery(project, key=str(n))) for n in range(6)]
+    came = (1_000_000, 2_000_000, 4_000_000, 3_990_000, 5_000_000, 6_000_000)
+    for id, at in zip(ids, came, strict=True):
+        connection.execute(update(deliveries).where(deliveries.c.id == id).values(received_at=at))
+
+    def found(since: int | None, until: int | None) -> list[int]:
+        wanted = DeliveryFilter(since=since, until=until)
+        return [ids.index(one.id) for one in list_deliveries(connection, wanted)]
+
+    assert found(None, 4_000_000) == [3, 1, 0]
+    assert found(4_000_000, None) == [5, 4, 2]
+    assert found(3_990_000, 3_990_001) == [3]
+    assert found(2_000_000, 5_000_000) == [3, 2, 1]
+    assert found(6_000_001, None) == found(None, 1_000_000) == []

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import random
+import secrets
+
+import pytest
 from sqlalchemy import Connection
 
+from tailrace.store import Store
 from tailrace.store.heads import Head, find_head, forget_head, list_heads, move_head
 from tests.unit.store.world import a_project
 
@@ -110,6 +116,70 @@ def test_two_webhooks_of_one_push_are_one_change(connection: Connection) -> None
     assert told.head == "c"
 
 
+def test_two_webhooks_of_a_push_after_one_that_was_lost_are_one_change(connection: Connection) -> None:
+    """As those of a repository and its organisation, or a forge that tries again, tell it."""
+    told = Told(connection)
+    told.webhook(None, "a")
+    assert told.webhook("b", "c"), "that of b was lost"
+    assert not told.webhook("b", "c")
+    assert not told.webhook("b", "c")
+    assert told.webhook("c", "d")
+    assert not told.webhook("b", "c"), "also when it comes after the next one"
+    assert told.head == "d"
+
+
+def test_two_webhooks_that_overtook_the_one_before_them_are_one_change(connection: Connection) -> None:
+    """And the late one is a change too, once, and moves nothing back."""
+    told = Told(connection)
+    told.webhook(None, "a")
+    assert told.webhook("b", "c")
+    assert told.webhook("a", "b")
+    assert not told.webhook("a", "b")
+    assert told.head == "c"
+
+
+def test_what_comes_late_after_something_that_was_lost_moves_nothing_back(connection: Connection) -> None:
+    told = Told(connection)
+    told.webhook(None, "a")
+    assert told.webhook("c", "d"), "that of b was lost, that of c is late"
+    assert told.webhook("b", "c")
+    assert not told.webhook("b", "c")
+    assert told.head == "d"
+
+
+def test_there_and_back_of_which_only_the_end_was_told_is_one_change(connection: Connection) -> None:
+    told = Told(connection)
+    told.poll("0")
+    told.webhook("0", "a")
+    assert told.webhook("b", "a"), "that of b was lost"
+    assert not told.webhook("b", "a")
+    assert told.head == "a"
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_however_webhooks_are_lost_late_and_doubled_a_commit_runs_once(
+    connection: Connection, seed: int
+) -> None:
+    """With a poll beside them now and then, and where the branch is never pushed over."""
+    chance = random.Random(seed)
+    told = Told(connection)
+    told.webhook(None, "r0")
+    news = [
+        (number + chance.random() * 4 * (chance.random() < 0.3), f"r{number - 1}", f"r{number}")
+        for number in range(1, 31)
+        if chance.random() > 0.2
+        for _ in range(chance.choice((1, 2, 3)))
+    ]
+    ran: list[str] = []
+    for at, before, revision in sorted(news):
+        if told.webhook(before, revision):
+            ran.append(revision)
+        if chance.random() < 0.2 and told.poll(f"r{int(at)}"):
+            ran.append(f"r{int(at)}")
+    assert sorted(ran) == sorted(set(ran))
+    assert {revision for _, _, revision in news} <= set(ran)
+
+
 def test_a_branch_that_was_deleted_and_comes_again_is_a_change(connection: Connection) -> None:
     told = Told(connection)
     told.webhook(None, "a")
@@ -124,6 +194,21 @@ def test_the_webhook_of_a_new_branch_that_a_poll_found_first_is_no_change(connec
     told.poll("b")
     assert not told.webhook("0" * 40, "a")
     assert told.head == "b"
+
+
+async def test_pushes_and_deletions_of_one_branch_at_the_same_time_all_come_to_an_end(store: Store) -> None:
+    """Who finds the head there may find it gone a moment later."""
+    project = await store.write(a_project, "heads")
+
+    def push(connection: Connection, revision: str) -> bool:
+        return move_head(connection, project, MAIN, revision, by="webhook")
+
+    def remove(connection: Connection) -> None:
+        forget_head(connection, project, MAIN)
+
+    told = [store.write(push, secrets.token_hex(4)) for _ in range(100)]
+    gone = [store.write(remove) for _ in range(100)]
+    await asyncio.gather(*(one for both in zip(told, gone, strict=True) for one in both))
 
 
 def test_a_webhook_that_does_not_say_what_was_before_moves_the_head(connection: Connection) -> None:

@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+import re
+import secrets
 from dataclasses import replace
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, update
 
 from tailrace.domain.outcome import Reason
 from tailrace.domain.parameters import Values
+from tailrace.domain.slots import Slots
 from tailrace.domain.states import RunState
 from tailrace.store import Store
 from tailrace.store.aborts import abort_run
 from tailrace.store.planning import (
+    LOOKED_AT,
     PlanningWork,
     Resolved,
     claim_planning,
     end_planning,
+    next_postponed_in,
     plan_run,
+    postpone,
     release_claims,
     renew_claims,
 )
 from tailrace.store.plans import create_plan
+from tailrace.store.projects import create_project
 from tailrace.store.run_secrets import SealedValue, keep_run_secrets, run_secrets
 from tailrace.store.runs import create_run, get_run
 from tailrace.store.tables import run as runs
@@ -40,8 +47,15 @@ from tests.unit.store.world import (
 RESOLVED = Resolved("c" * 40, "refs/heads/x", "x", "Title", "Eve")
 
 
-def claim(connection: Connection, claim_ms: int = 60_000, limit: int = 10) -> list[PlanningWork]:
-    return claim_planning(connection, claim_ms, limit)
+def claim(
+    connection: Connection, claim_ms: int = 60_000, limit: int = 10, by: str = "here"
+) -> list[PlanningWork]:
+    return claim_planning(connection, by, claim_ms, Slots(limit, limit, limit))
+
+
+def a_run_of(connection: Connection, repository: str) -> int:
+    project = create_project(connection, secrets.token_hex(8), repository).id
+    return a_planning_run(connection, plan_id=a_plan(connection, project))
 
 
 def test_planning_runs_are_claimed_oldest_first_and_once(connection: Connection) -> None:
@@ -63,12 +77,10 @@ def test_a_claim_is_renewed_while_the_work_goes_on_and_given_back_when_it_stops(
 ) -> None:
     run = a_planning_run(connection)
     claim(connection, claim_ms=-1000)
-    renew_claims(connection, [run], 60_000)
+    renew_claims(connection, "here", 60_000)
     assert claim(connection) == [], "whoever works on it still has it"
-    release_claims(connection, [run])
+    release_claims(connection, "here")
     assert [work.run_id for work in claim(connection)] == [run]
-    release_claims(connection, [])
-    assert claim(connection) == [], "giving nothing back changes nothing"
 
 
 def test_the_work_says_where_to_read(connection: Connection) -> None:
@@ -92,6 +104,9 @@ def test_the_work_says_where_to_read(connection: Connection) -> None:
         False,
         False,
         PUSH,
+        "here",
+        0,
+        0,
     )
 
 
@@ -169,3 +184,89 @@ def test_planning_ends_with_a_reason(connection: Connection) -> None:
         view = get_run(connection, id)
         assert (view.state, view.reason) == (state, reason)
         assert view.finished_at is not None
+
+
+def test_no_repository_and_no_host_takes_all_slots(connection: Connection) -> None:
+    """Those behind are claimed before them; what has no room is claimed when others are done."""
+    slots = Slots(10, of_host=3, of_repository=2)
+    first = [a_run_of(connection, "https://slow.example/a.git") for _ in range(LOOKED_AT)]
+    second = [a_run_of(connection, "ssh://git@slow.example/b.git") for _ in range(LOOKED_AT + 5)]
+    other = a_run_of(connection, "https://other.example/a.git")
+    works = claim_planning(connection, "here", 60_000, slots)
+    assert [work.run_id for work in works] == [*first[:2], second[0], other]
+    busy = replace(slots, busy=tuple(work.repository for work in works))
+    assert claim_planning(connection, "here", 60_000, busy) == []
+    done = replace(slots, busy=tuple(work.repository for work in works[1:]))
+    assert [work.run_id for work in claim_planning(connection, "here", 60_000, done)] == [first[2]]
+
+
+def test_of_a_repository_that_is_away_one_run_is_planned_at_a_time(connection: Connection) -> None:
+    away = "https://slow.example/a.git"
+    first, _ = (a_run_of(connection, away) for _ in range(2))
+    slots = Slots(10, 10, 10, away=frozenset({away}))
+    assert [work.run_id for work in claim_planning(connection, "here", 60_000, slots)] == [first]
+
+
+def test_a_postponed_run_says_why_and_is_claimed_when_its_time_has_come(connection: Connection) -> None:
+    run = a_planning_run(connection)
+    assert next_postponed_in(connection) is None
+    (work,) = claim(connection)
+    assert postpone(connection, work, "the forge is away", 60_000, away=True) == [run]
+    view = get_run(connection, run)
+    assert (view.state, view.reason) == (RunState.PLANNING, None)
+    assert re.fullmatch(r"the forge is away; tried again at \d\d:\d\d:\d\d UTC", view.detail or "")
+    assert claim(connection) == []
+    assert 59_000 < (next_postponed_in(connection) or 0) <= 60_000
+    early = runs.c.id == run
+    connection.execute(
+        update(runs).where(early).values(claimed_until=1, troubled_at=runs.c.troubled_at - 5000)
+    )
+    assert next_postponed_in(connection) is None, "it is there to be claimed"
+    (again,) = claim(connection)
+    assert (again.tries, again.troubled_ms >= 5000) == (1, True)
+    assert plan_run(connection, again, "text", planned(a_job("a")), RESOLVED)
+    assert get_run(connection, run).detail is None
+
+
+def test_those_that_wait_for_a_repository_that_is_away_wait_together(connection: Connection) -> None:
+    """Each trying by itself would be as many attempts as there are runs; a person's is tried all the same."""
+    first, second = (a_run_of(connection, "https://slow.example/a.git") for _ in range(2))
+    plan = get_run(connection, first).plan
+    wanted = create_run(connection, replace(new_run(connection, None, plan_id=plan), trigger_kind="manual"))
+    other = a_run_of(connection, "https://slow.example/b.git")
+    (work,) = claim(connection, limit=1)
+    assert sorted(postpone(connection, work, "away", 60_000, away=True)) == [first, second]
+    assert get_run(connection, second).detail == get_run(connection, first).detail
+    assert [work.run_id for work in claim(connection)] == [wanted, other]
+
+
+def test_a_revision_that_is_missing_is_the_matter_of_its_run(connection: Connection) -> None:
+    first, second = (a_run_of(connection, "https://slow.example/a.git") for _ in range(2))
+    (work,) = claim(connection, limit=1)
+    assert postpone(connection, work, "missing", 60_000, away=False) == [first]
+    assert [work.run_id for work in claim(connection)] == [second]
+
+
+def test_a_postponed_run_can_be_aborted(connection: Connection) -> None:
+    run = a_planning_run(connection)
+    (work,) = claim(connection)
+    postpone(connection, work, "the forge is away", -1000, away=False)
+    abort_run(connection, run, "Ada")
+    assert claim(connection) == []
+    assert get_run(connection, run).detail == "aborted by Ada"
+
+
+def test_who_lost_a_claim_neither_plans_nor_ends_nor_keeps_it(connection: Connection) -> None:
+    """A server that stood still for a while, and whose work another took."""
+    run = a_planning_run(connection)
+    (late,) = claim(connection, claim_ms=-1000, by="stood still")
+    (work,) = claim(connection, claim_ms=-1000, by="other")
+    renew_claims(connection, "stood still", 60_000)
+    (work,) = claim(connection, by="other")
+    release_claims(connection, "stood still")
+    assert claim(connection, by="third") == []
+    assert postpone(connection, late, "away", 0, away=True) == []
+    assert not end_planning(connection, run, "fail", Reason.PLAN_INVALID, "line 3", late.by)
+    assert not plan_run(connection, late, "text", planned(a_job("a")), RESOLVED)
+    assert get_run(connection, run).state is RunState.PLANNING
+    assert plan_run(connection, work, "text", planned(a_job("a")), RESOLVED)

@@ -14,6 +14,7 @@ from tailrace.domain.approvals import ApprovalState
 from tailrace.domain.facts import Finished, Started, StepBegan, StepEnded
 from tailrace.domain.outcome import Outcome
 from tailrace.domain.plan import Concurrency
+from tailrace.domain.slots import Slots
 from tailrace.domain.states import AttemptState, RunState, StepState
 from tailrace.domain.trust import Taker
 from tailrace.store.aborts import abort_run, attempts_to_abort
@@ -295,11 +296,11 @@ def _wanting(connection: Connection) -> None:
 
 
 def _plan(connection: Connection) -> None:
-    first, second, *_ = claim_planning(connection, 1000, 20)[10:]
+    first, second, *_ = claim_planning(connection, "a", 1000, Slots(20, 20, 20))[10:]
     assert plan_run(
         connection, first, "text", planned(a_job("a")), Resolved("a" * 40, None, None, None, None)
     )
-    assert end_planning(connection, second.run_id, "fail", "plan_invalid", "x")
+    assert end_planning(connection, second.run_id, "fail", "plan_invalid", "x", "a")
 
 
 def _seal(connection: Connection) -> None:
@@ -445,6 +446,11 @@ PER_PAGE: dict[str, Callable[[World], Callable[[Connection], Any]]] = {
     "list_deliveries of a project": lambda w: (
         lambda c: list_deliveries(c, DeliveryFilter(project=w.project, before=2000))
     ),
+    "list_deliveries of a project and state": lambda w: (
+        lambda c: list_deliveries(c, DeliveryFilter(project=w.project, state="invalid"))
+    ),
+    "list_deliveries of a source": lambda w: lambda c: list_deliveries(c, DeliveryFilter(source="gitea")),
+    "list_deliveries of an event": lambda w: lambda c: list_deliveries(c, DeliveryFilter(event="nothing")),
     "list_agents": lambda w: lambda c: list_agents(c, 1000),
     "list_artifacts": lambda w: lambda c: list_artifacts(c, 17, after=9),
     "count_waiting": lambda w: count_waiting,
@@ -470,3 +476,15 @@ def test_a_query_without_an_index_would_be_noticed(world: World) -> None:
 
     for act in (scan, sort):
         assert len(complaints(world.plans_of(act), pages=True)) == 1
+
+
+@pytest.mark.parametrize(
+    "wanted", [{"source": "gitea"}, {"event": "nothing"}, {"since": 2**50}, {"until": -(10**6)}]
+)
+def test_deliveries_that_there_are_none_of_are_not_looked_for_in_all(
+    world: World, wanted: dict[str, Any]
+) -> None:
+    """Where nothing fits, a walk from the newest on has no end but the table's."""
+    plans = world.plans_of(lambda c: list_deliveries(c, DeliveryFilter(**wanted)))
+    walks = [said for steps in plans.values() for said in steps if said.split() == ["SCAN", "delivery"]]
+    assert walks == []

@@ -71,6 +71,53 @@ def test_other_settings_forget_what_was_seen_and_take_the_claim_back(connection:
     assert (anew.seen, anew.view.settings) == (None, GitSettings(branches=("next",)))
 
 
+@pytest.mark.parametrize(
+    ("settings", "forgets"),
+    [
+        (GitSettings(branches=("main",), interval_s=1800), False),
+        (GitSettings(branches=("main",), mode="every"), False),
+        (GitSettings(branches=("main",), timeout_s=5), False),
+        (GitSettings(branches=("main", "next")), True),
+        (GitSettings(branches=("main",), tags=("v*",)), True),
+    ],
+)
+def test_how_and_how_often_it_looks_is_no_reason_to_forget(
+    connection: Connection, settings: GitSettings, forgets: bool
+) -> None:
+    """What changed since the last look is found by the next."""
+    poll = a_poll(connection)
+    claim_due(connection, "me", 1000, 5, GIT)
+    settle(connection, poll.id, "me", next_at=2**50, seen={"main": "a"})
+    change_trigger(connection, poll.id, settings=settings)
+    (due,) = claim_due(connection, "me", 1000, 5, GIT)
+    assert due.seen == (None if forgets else {"main": "a"})
+
+
+def test_a_tick_stays_where_it_is_when_only_what_is_missed_changes(connection: Connection) -> None:
+    night = add_trigger(connection, a_plan(connection), "night", CronSettings(expression="0 4 * * *"))
+    claim_due(connection, "me", 1000, 5, (TriggerKind.CRON,))
+    settle(connection, night.id, "me", next_at=2**50, seen={"next": 2**50})
+    again = change_trigger(connection, night.id, settings=CronSettings(expression="0 4 * * *", missed="once"))
+    assert again.next_at == 2**50
+    other = change_trigger(connection, night.id, settings=CronSettings(expression="0 5 * * *"))
+    assert other.next_at != 2**50
+
+
+def test_enabling_what_is_enabled_changes_nothing(connection: Connection) -> None:
+    """And what was disabled begins anew."""
+    poll = a_poll(connection)
+    claim_due(connection, "me", 1000, 5, GIT)
+    settle(connection, poll.id, "me", next_at=0, seen={"main": "a"})
+    before = get_trigger(connection, poll.id)
+    assert set_enabled(connection, poll.id, True, by="Ada", why="to be sure") == before
+    (due,) = claim_due(connection, "me", 1000, 5, GIT)
+    assert due.seen == {"main": "a"}
+    set_enabled(connection, poll.id, False, by="Ada", why=None)
+    set_enabled(connection, poll.id, True, by="Ada", why=None)
+    (due,) = claim_due(connection, "me", 1000, 5, GIT)
+    assert due.seen is None
+
+
 def test_a_trigger_keeps_its_kind(connection: Connection) -> None:
     with pytest.raises(Conflict, match="of kind git"):
         change_trigger(connection, a_poll(connection).id, settings=CronSettings(expression="* * * * *"))
@@ -123,6 +170,14 @@ def test_errors_in_a_row_are_counted_and_shown(connection: Connection) -> None:
     settle(connection, poll.id, "me", next_at=0, seen=None, detail="nothing new")
     shown = get_trigger(connection, poll.id)
     assert (shown.failures, shown.last_state, shown.last_detail) == (0, "ok", "nothing new")
+
+
+def test_what_came_of_a_look_is_kept_whatever_it_holds(connection: Connection) -> None:
+    """A claim that cannot be ended would be taken again and again, and nobody would see why."""
+    poll = a_poll(connection)
+    claim_due(connection, "me", 1000, 5, GIT)
+    assert settle(connection, poll.id, "me", next_at=0, seen=None, error="no host a\0b\ud800")
+    assert get_trigger(connection, poll.id).last_detail == "no host a\N{REPLACEMENT CHARACTER}b?"
 
 
 def test_those_that_wait_longest_come_first_and_of_other_kinds_none(connection: Connection) -> None:

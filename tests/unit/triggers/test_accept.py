@@ -5,12 +5,14 @@ from __future__ import annotations
 import zlib
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select, update
 
 from tailrace.domain.events import Event, EventKind
 from tailrace.store import Store
 from tailrace.store.deliveries import NewDelivery, get_delivery
 from tailrace.store.heads import find_head, move_head
+from tailrace.store.tables import told
+from tailrace.store.told import WITHIN_MS
 from tailrace.triggers.accept import Accepted, accept
 from tailrace.triggers.fire import fire
 from tests.unit.store.conftest import overlapping
@@ -74,6 +76,40 @@ def test_a_pull_request_moves_no_head(connection: Connection) -> None:
     event = PUSH.model_copy(update={"kind": EventKind.PULL_REQUEST, "action": "opened"})
     assert _take(connection, project, event).runs
     assert find_head(connection, project, "refs/heads/main") is None
+
+
+def test_two_webhooks_of_one_pull_request_are_one_event(connection: Connection) -> None:
+    """Those of a repository and of its organisation; what happens to it next, or again later, is another."""
+    project = a_project(connection)
+    a_plan(connection, project)
+    opened = PUSH.model_copy(
+        update={
+            "kind": EventKind.PULL_REQUEST,
+            "ref": "refs/pull/7/head",
+            "pull_request": 7,
+            "action": "opened",
+        }
+    )
+    assert _take(connection, project, opened, key="repository").runs
+    again = _take(connection, project, opened, key="organisation")
+    assert (again.runs, again.state) == ((), "ignored")
+    assert again.detail == f"pull request 7 opened at {A}: another webhook told of it within a minute"
+    for changes in ({"action": "reopened"}, {"revision": B}, {"pull_request": 8}):
+        assert _take(connection, project, opened.model_copy(update=changes)).runs
+    connection.execute(update(told).values(at=told.c.at - WITHIN_MS))
+    assert _take(connection, project, opened).runs
+    assert len(connection.execute(select(told)).all()) == 1, "what is long past is forgotten"
+
+
+async def test_two_webhooks_of_one_pull_request_at_the_same_moment_make_one_run(store: Store) -> None:
+    project = await store.write(a_project)
+    opened = PUSH.model_copy(update={"kind": EventKind.PULL_REQUEST, "pull_request": 7, "action": "opened"})
+
+    def hear(connection: Connection) -> tuple[int, ...]:
+        return _take(connection, project, opened).runs
+
+    first, second = await overlapping(store, hear, hear)
+    assert (len(first), len(second)) == (1, 0)
 
 
 def test_the_same_delivery_again_makes_nothing(connection: Connection) -> None:

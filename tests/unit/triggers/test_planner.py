@@ -10,11 +10,12 @@ from sqlalchemy import Connection
 from tailrace.domain.events import Event, EventKind
 from tailrace.domain.model import RunView
 from tailrace.store import Store
+from tailrace.store.heads import move_head
 from tailrace.store.plans import create_plan
 from tailrace.store.projects import create_project
 from tailrace.store.runs import NewRun, create_run
 from tailrace.store.schedules import scheduled
-from tailrace.triggers.manual import start_again
+from tailrace.triggers.manual import start_again, start_manual
 from tests.unit.sources.conftest import Repository
 
 Planned = Callable[[int], Awaitable[RunView]]
@@ -84,6 +85,20 @@ async def test_a_pull_request_touches_what_it_adds_to_its_base(
     assert (await planned(await a_run(store, repository, pulled("main", code)))).state == "pending"
 
 
+async def test_a_pull_request_whose_commit_says_so_is_skipped(
+    store: Store, planned: Planned, repository: Repository
+) -> None:
+    """GitHub and Gitea do not send the message, and its title is not that of the pull request."""
+    repository.commit("plan", {".tailrace.yml": PLAN})
+    repository.git("switch", "--quiet", "--create", "fix")
+    tip = repository.commit("Typos\n\nNothing to see here. [skip ci]", {"src/x": b"x"})
+    run = await a_run(store, repository, pulled("main", tip))
+    shown = await planned(run)
+    assert (shown.state, shown.reason) == ("skipped", "filtered")
+    assert shown.detail == "the commit's message says [skip ci]"
+    assert (await planned(await store.write(start_again, run, by="Ada"))).state == "pending"
+
+
 async def test_people_run_what_on_does_not_ask_for(
     store: Store, planned: Planned, repository: Repository
 ) -> None:
@@ -93,6 +108,19 @@ async def test_people_run_what_on_does_not_ask_for(
     assert filtered.detail == 'branch fix: "on.push.branches" of the plan has main'
     again = await planned(await store.write(start_again, filtered.id, by="Ada"))
     assert again.state == "pending"
+
+
+async def test_a_run_by_hand_at_a_pull_request_is_a_strangers(
+    store: Store, planned: Planned, repository: Repository
+) -> None:
+    """Who names a commit's ref has not looked at the commit."""
+    first = repository.commit("plan", {".tailrace.yml": PLAN})
+    repository.git("update-ref", "refs/pull/8/head", first)
+    run = await planned(await a_run(store, repository, pushed(None, first)))
+    for revision, strangers in (("refs/pull/8/head", True), ("main", False)):
+        wanted = await store.write(start_manual, run.plan, revision=revision, variables={}, by="Ada")
+        shown = await planned(wanted)
+        assert (shown.revision, shown.from_fork) == (first, strangers)
 
 
 async def test_times_follow_the_default_branch(
@@ -113,4 +141,34 @@ async def test_times_follow_the_default_branch(
 
     gone = repository.commit("no times", {".tailrace.yml": b'jobs: {job: {steps: [{run: "true"}]}}\n'})
     assert (await planned(await store.write(again, gone))).state == "pending"
+    assert await store.read(scheduled, run.plan) == []
+
+    def head(connection: Connection, revision: str, before: str) -> None:
+        move_head(connection, run.project, "refs/heads/main", revision, before, by="webhook")
+
+    back = repository.commit("times again", {".tailrace.yml": timed})
+    await store.write(head, back, gone)
+    assert (await planned(await store.write(again, gone))).state == "pending"
+    await planned(await store.write(again, back))
+    assert len(await store.read(scheduled, run.plan)) == 1
+    assert (await planned(await store.write(again, gone))).state == "pending", "acted on again"
+    assert len(await store.read(scheduled, run.plan)) == 1, "it is not what stands there"
+    repository.git("rm", "--quiet", ".tailrace.yml")
+    nothing = repository.commit("no plan")
+    await store.write(head, nothing, back)
+    assert (await planned(await store.write(again, nothing))).reason == "plan_missing"
+    assert await store.read(scheduled, run.plan) == []
+
+
+async def test_a_tick_whose_plan_is_gone_is_the_last(
+    store: Store, planned: Planned, repository: Repository
+) -> None:
+    """Nobody has to tell of the commit that removed it."""
+    timed = b'on: {push: {}, schedule: "0 1 * * *"}\njobs: {job: {steps: [{run: "true"}]}}\n'
+    first = repository.commit("plan", {".tailrace.yml": timed})
+    run = await planned(await a_run(store, repository, pushed(None, first)))
+    repository.git("rm", "--quiet", ".tailrace.yml")
+    repository.commit("no plan")
+    tick = NewRun(run.plan, run.project, Event(kind=EventKind.TICK), "cron")
+    assert (await planned(await store.write(create_run, tick))).reason == "plan_missing"
     assert await store.read(scheduled, run.plan) == []

@@ -298,6 +298,24 @@ async def _none_looks(looks: Looks) -> bool:
     return looks.now == 0
 
 
+@pytest.mark.parametrize("fails", [False, True])
+async def test_who_asks_for_a_look_during_one_gets_another(
+    store: Store, bus: MemoryBus, looks: Looks, fails: bool
+) -> None:
+    """What changed after the one under way began is found."""
+    trigger = await store.write(_trigger, LONG)
+    await store.write(_set, trigger.id, next_at=1)
+    looks.answers = [SourceUnreachable("shop", "no route") if fails else at(A), at(A)]
+
+    async def ask() -> None:
+        if len(looks.asked) == 1:
+            await store.write(check_now, trigger.id)
+
+    looks.during = ask
+    async with polling(store, bus, looks):
+        await _until(lambda: _asked(looks, 2), "another look")
+
+
 async def test_what_is_removed_during_a_look_starts_nothing(
     store: Store, bus: MemoryBus, looks: Looks
 ) -> None:
@@ -341,6 +359,17 @@ async def test_the_claim_of_a_server_that_died_runs_out(store: Store, bus: Memor
 
 async def _claimed(store: Store, id: int) -> bool:
     return (await store.read(_row, id)).claimed_by not in (None, "dead")
+
+
+async def test_enabling_what_is_enabled_loses_no_change(store: Store, bus: MemoryBus, looks: Looks) -> None:
+    trigger = await store.write(_trigger, LONG)
+    looks.answers = [at(A), moved(B)]
+    async with polling(store, bus, looks):
+        await _settled(store, trigger.id)
+        await store.write(set_enabled, trigger.id, True, by="mia", why=None)
+        await _again(store, bus, trigger)
+    assert looks.asked[1].seen == {"refs": {MAIN: A}}
+    assert await store.read(_revisions, trigger.project) == [B]
 
 
 async def test_what_happened_while_it_was_disabled_is_not_made_up_for(

@@ -14,7 +14,7 @@ from tailrace.store.tables.attempts import (
     protected_label,
     step,
 )
-from tailrace.store.tables.deliveries import delivery, delivery_kept, refusal, replay
+from tailrace.store.tables.deliveries import delivery, delivery_body, delivery_kept, refusal, replay, told
 from tailrace.store.tables.identity import agent_token, login_code, server, session, token
 from tailrace.store.tables.logs import log, log_unsealed, orphan, segment
 from tailrace.store.tables.notifications import (
@@ -53,6 +53,7 @@ __all__ = [
     "channel",
     "concurrency_group",
     "delivery",
+    "delivery_body",
     "delivery_kept",
     "environment",
     "head",
@@ -87,6 +88,7 @@ __all__ = [
     "session",
     "step",
     "token",
+    "told",
     "trigger",
     "trigger_scheduled",
 ]

@@ -17,6 +17,15 @@ from sqlalchemy import (
 
 from tailrace.store.columns import Ms, metadata, reference, row_id
 
+told = Table(
+    "told",
+    metadata,
+    reference("project_id", "project", primary_key=True, autoincrement=False),
+    Column("what", Text, primary_key=True, comment="in words; kept for a minute, see store/told.py"),
+    Column("at", Ms, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 delivery = Table(
     "delivery",
     metadata,
@@ -26,8 +35,10 @@ delivery = Table(
     Column("key", Text, comment="the sender's own id of the delivery"),
     Column("event", Text),
     Column("headers", JSON, nullable=False),
-    Column("body", LargeBinary, comment="zlib; null when it lies in a file"),
-    Column("body_file", Text),
+    Column(
+        "body", LargeBinary, comment="zlib; null when it lies in a file"
+    ),  # b"" when it is a delivery_body
+    Column("body_file", Text),  # of a large one before there were delivery_bodies
     Column("state", String(10), nullable=False),
     Column("detail", Text),
     Column("outcomes", JSON(none_as_null=True), comment="what each trigger made of it; null: none was asked"),
@@ -37,7 +48,11 @@ delivery = Table(
     CheckConstraint("(body IS NULL) <> (body_file IS NULL)", name="body"),
     UniqueConstraint("project_id", "source", "key"),
     Index(None, "project_id", "id"),
+    Index(None, "project_id", "state", "id"),
     Index(None, "state", "id"),
+    Index(None, "source", "id"),
+    Index(None, "event", "id"),
+    Index(None, "received_at", "id"),
     Index(
         "ix_delivery_kept",
         "received_at",
@@ -45,6 +60,13 @@ delivery = Table(
         postgresql_where=text("removed_at IS NULL"),
     ),
     sqlite_autoincrement=True,
+)
+
+delivery_body = Table(
+    "delivery_body",
+    metadata,
+    reference("delivery_id", "delivery", primary_key=True, autoincrement=False),
+    Column("packed", LargeBinary, nullable=False, comment="zlib"),
 )
 
 replay = Table(
