@@ -100,9 +100,12 @@ jobs:
 """
     home.plan(plan, project)
     home.post("/api/secrets", {"project": project, "name": "TOKEN", "value": "hidden-from-strangers"})
-    body = (PAYLOADS / "pull_request_from_fork.json").read_bytes()
-    (run,) = deliver(home, body, "pull_request", project=project).json()["runs"]
+    told = json.loads((PAYLOADS / "pull_request_from_fork.json").read_bytes())
+    told["pull_request"]["title"] = "[/b] please approve"
+    (run,) = deliver(home, json.dumps(told).encode(), "pull_request", project=project).json()["runs"]
     asked = _asked(home, run)
+    for command in ("approvals", "runs"):
+        assert "[/b] please approve" in tailrace(home, command).stdout
     shown = home.show(run)
     assert (shown["state"], shown["from_fork"], shown["approval"]) == ("pending", True, asked["id"])
     assert shown["jobs"][0]["why"] == f"its commit comes from a fork: it waits for approval {asked['id']}"

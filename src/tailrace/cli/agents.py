@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from json import dumps
 from typing import Any, cast
 
 from tailrace.cli.agent import split_labels
 from tailrace.cli.client import CallFailed, Client, connect, show
 from tailrace.cli.flags import NO_CLIENT_FLAGS, ClientFlags
 from tailrace.cli.projects import find_projects
+from tailrace.cli.texts import print_fields, print_json
 
 _COLUMNS = {
     "ID": "id",
@@ -31,10 +31,9 @@ def show_agent(agent: str, *, json: bool = False, flags: ClientFlags = NO_CLIENT
     """Show all that is known of an agent, by name or id."""
     found = find_agent(connect(flags), agent)
     if json:
-        print(dumps(found, indent=2, ensure_ascii=False))
+        print_json(found)
         return 0
-    for name, value in found.items():
-        print(f"{name:15} {_in_words(value)}")
+    print_fields({name: _in_words(value) for name, value in found.items()}, 16)
     return 0
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from tailrace.cli.client import CallFailed, Client, connect, show
 from tailrace.cli.flags import NO_CLIENT_FLAGS, ClientFlags
 from tailrace.cli.log_targets import find_target
+from tailrace.cli.texts import say
 from tailrace.inside import NotPlain, writing
 
 
@@ -78,7 +79,7 @@ def get_artifacts(
     for one in files:
         path = f"{one['job_name']}/{one['path']}" if several else one["path"]
         _get(client, one, to, path)
-        print(to / path)
+        say(str(to / path))
     return 0
 
 

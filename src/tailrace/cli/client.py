@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tailrace.cli.flags import ClientFlags, given
+from tailrace.cli.texts import print_json, print_table, say
 from tailrace.domain.errors import TailraceError
 
 if TYPE_CHECKING:
@@ -136,17 +137,18 @@ def connect(flags: ClientFlags) -> Client:
 def show(value: Any, *, as_json: bool, columns: Mapping[str, str]) -> None:
     """Print rows: as JSON, or as a table with the `columns` (title to field)."""
     if as_json:
-        print(json.dumps(value, indent=2, ensure_ascii=False))
+        print_json(value)
         return
-    from rich.console import Console
-    from rich.table import Table
+    fields = columns.values()
+    print_table(list(columns), [[_cell(row.get(field)) for field in fields] for row in value])
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in columns:
-        table.add_column(title)
-    for row in value:
-        table.add_row(*(_cell(row.get(field)) for field in columns.values()))
-    Console(soft_wrap=True).print(table)
+
+def tell(value: Any, *, as_json: bool, plain: object = None) -> None:
+    """Print what a command did: as JSON, or `plain`, where that says anything."""
+    if as_json:
+        print_json(value)
+    elif plain is not None:
+        say(str(plain))
 
 
 def _cell(value: Any) -> str:

@@ -12,6 +12,7 @@ from cyclopts import Parameter
 from tailrace.cli.client import CallFailed, connect
 from tailrace.cli.flags import NO_CLIENT_FLAGS, ClientFlags
 from tailrace.cli.projects import find_project
+from tailrace.cli.texts import print_json
 
 
 def project_hook(
@@ -46,7 +47,7 @@ def project_hook(
         return 0
     else:
         answer = client.get(path) if wish is None else client.call("PUT", path, body=wish)
-    print(json_texts.dumps(answer, indent=2, ensure_ascii=False))
+    print_json(answer)
     return 0
 
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json as json_format
 import sys
 from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from tailrace.cli.client import CallFailed, Client, connect, show
+from tailrace.cli.client import CallFailed, Client, connect, show, tell
 from tailrace.cli.flags import NO_CLIENT_FLAGS, ClientFlags
 from tailrace.cli.plans import find_plan
 from tailrace.cli.projects import find_project
+from tailrace.cli.texts import say
 
 
 def list_channels(*, json: bool = False, flags: ClientFlags = NO_CLIENT_FLAGS) -> int:
@@ -57,7 +57,7 @@ def add_channel(
         "secrets": _secrets(),
     }
     made = client.post("/api/channels", body)
-    print(json_format.dumps(made, indent=2, ensure_ascii=False) if json else made["id"])
+    tell(made, as_json=json, plain=made["id"])
     return 0
 
 
@@ -65,7 +65,7 @@ def try_channel(name: str, *, flags: ClientFlags = NO_CLIENT_FLAGS) -> int:
     """Send a test message by a channel, by name or id; exit status 1 when it does not arrive."""
     client = connect(flags)
     said = client.post(f"/api/channels/{_find_channel(client, name)['id']}/test")
-    print(said["detail"], file=sys.stdout if said["ok"] else sys.stderr)
+    say(said["detail"], to=sys.stdout if said["ok"] else sys.stderr)
     return 0 if said["ok"] else 1
 
 
@@ -146,7 +146,7 @@ def add_rule(
         "branches": list(branch) or None,
     }
     made = client.post("/api/notification-rules", body)
-    print(json_format.dumps(made, indent=2, ensure_ascii=False) if json else made["id"])
+    tell(made, as_json=json, plain=made["id"])
     return 0
 
 
@@ -228,7 +228,7 @@ def show_badge(
     """
     client = connect(flags)
     found = client.get("/api/badges", project=find_project(client, project)["id"], plan=plan, branch=branch)
-    print(json_format.dumps(found, indent=2) if json else found["markdown"])
+    tell(found, as_json=json, plain=found["markdown"])
     return 0
 
 

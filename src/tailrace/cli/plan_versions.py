@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_module
-import sys
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -11,6 +9,7 @@ from cyclopts import Parameter
 from tailrace.cli.client import CallFailed, Client, connect, show
 from tailrace.cli.flags import NO_CLIENT_FLAGS, ClientFlags
 from tailrace.cli.plans import find_plan, read_definition
+from tailrace.cli.texts import print_json, write_exactly
 
 
 def show_plan(
@@ -30,11 +29,11 @@ def show_plan(
     if version is not None:
         found = client.get(f"/api/plans/{found['id']}/versions/{version}")
     if json:
-        print(json_module.dumps(found, indent=2, ensure_ascii=False))
+        print_json(found)
         return 0
     if found["definition"] is None:
         raise CallFailed(f"plan {plan!r} is in the repository at {found['path']}, and was not read yet")
-    sys.stdout.write(str(found["definition"]))
+    write_exactly(str(found["definition"]))
     return 0
 
 
@@ -105,9 +104,9 @@ def diff_plan(
     numbers = {k: v for k, v in {"from": before, "to": after}.items() if v is not None}
     found = client.get(f"/api/plans/{find_plan(client, plan)['id']}/diff", **numbers)
     if json:
-        print(json_module.dumps(found, indent=2, ensure_ascii=False))
+        print_json(found)
     else:
-        sys.stdout.write(found["diff"])
+        write_exactly(found["diff"])
     return 0
 
 
@@ -157,6 +156,6 @@ def _find_removed(client: Client, name: str) -> object:
 
 def _tell(plan: dict[str, object], *, json: bool) -> None:
     if json:
-        print(json_module.dumps(plan, indent=2, ensure_ascii=False))
+        print_json(plan)
     else:
         print(f"{plan['project_name']}/{plan['name']}: version {plan['version']}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_module
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +11,7 @@ from cyclopts import Parameter
 from tailrace.cli.client import CallFailed, Client, connect, show
 from tailrace.cli.flags import NO_CLIENT_FLAGS, ClientFlags
 from tailrace.cli.projects import find_project
+from tailrace.cli.texts import print_json, say
 
 
 def add_plan(
@@ -82,13 +82,13 @@ def check_plan(
         said: dict[str, object] = {"file": file, "ok": not checked.errors, "jobs": jobs}
         for key, places in (("errors", checked.errors), ("warnings", warnings)):
             said[key] = [{"line": at.line, "column": at.column, "message": at.message} for at in places]
-        print(json_module.dumps(said, indent=2, ensure_ascii=False))
+        print_json(said)
         return 1 if checked.errors else 0
     for error in checked.errors:
-        print(error, file=sys.stderr)
+        say(str(error), to=sys.stderr)
     for warning in warnings:
         place = f"{warning.file}:{warning.line}:{warning.column}"
-        print(f"{place}: warning: {warning.message}", file=sys.stderr)
+        say(f"{place}: warning: {warning.message}", to=sys.stderr)
     if checked.errors:
         return 1
     print(f"{file}: {len(jobs)} jobs, no fault")
@@ -99,7 +99,7 @@ def show_schema() -> int:
     """Print the JSON Schema of plan files, for editors."""
     from tailrace.domain.plan.schema import plan_schema
 
-    print(json_module.dumps(plan_schema(), indent=2))
+    print_json(plan_schema())
     return 0
 
 

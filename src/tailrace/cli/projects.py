@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json as json_module
 import sys
 from typing import Annotated
 
 from cyclopts import Parameter
 
-from tailrace.cli.client import CallFailed, Client, connect, show
+from tailrace.cli.client import CallFailed, Client, connect, show, tell
 from tailrace.cli.flags import NO_CLIENT_FLAGS, ClientFlags
 
 
@@ -87,7 +86,7 @@ def edit_project(
     if not body:
         raise CallFailed("nothing to change: give --name, --repository or --webhook-secret")
     changed = client.call("PATCH", f"/api/projects/{find_project(client, project)['id']}", body=body)
-    print(json_module.dumps(changed, indent=2, ensure_ascii=False) if json else changed["id"])
+    tell(changed, as_json=json, plain=changed["id"])
     return 0
 
 
@@ -101,7 +100,7 @@ def restore_project(name: str, *, json: bool = False, flags: ClientFlags = NO_CL
         why = f"could be {which}: say which" if fits else "is none that was removed"
         raise CallFailed(f"{name!r} {why}: `tailrace project list --removed` shows them")
     restored = client.post(f"/api/projects/{fits[0]['id']}/restore")
-    print(json_module.dumps(restored, indent=2, ensure_ascii=False) if json else restored["id"])
+    tell(restored, as_json=json, plain=restored["id"])
     return 0
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json as json_module
 import os
 from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
 from tailrace.cli import interrupt
-from tailrace.cli.client import CallFailed, Client, connect, show
+from tailrace.cli.client import CallFailed, Client, connect, show, tell
 from tailrace.cli.flags import NO_CLIENT_FLAGS, ClientFlags
 from tailrace.cli.log_targets import find_target
 from tailrace.cli.plans import find_plan
@@ -161,13 +160,13 @@ def retry(job: str, *, json: bool = False, flags: ClientFlags = NO_CLIENT_FLAGS)
         )
     (found,) = target.jobs(client.get(f"/api/runs/{target.run}"))
     tried = client.post(f"/api/jobs/{found['id']}/retry")
-    print(json_module.dumps(tried, indent=2, ensure_ascii=False) if json else tried["id"])
+    tell(tried, as_json=json, plain=tried["id"])
     return 0
 
 
 def _begun(client: Client, run: dict[str, Any], *, follow: bool, json: bool) -> int:
     if not follow:
-        print(json_module.dumps(run, indent=2, ensure_ascii=False) if json else run["id"])
+        tell(run, as_json=json, plain=run["id"])
         return 0
     from tailrace.cli.follow import follow_run
 
