@@ -99,7 +99,7 @@ def abort(
     project:
         With --branch, instead of a run: its name or id.
     branch:
-        All of its runs that have not ended.
+        All of its runs that have not ended; a pull request or tag is named by its ref: refs/pull/7/head.
     """
     client = connect(flags)
     if run is not None and project is None and branch is None:

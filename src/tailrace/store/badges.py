@@ -8,6 +8,7 @@ from sqlalchemy import Connection, select
 
 from tailrace.domain.errors import NotFound
 from tailrace.domain.states import RunState
+from tailrace.store.own_branches import run_of_branch, run_of_own_branch
 from tailrace.store.tables import plan as plans
 from tailrace.store.tables import project as projects
 from tailrace.store.tables import run as runs
@@ -24,6 +25,8 @@ class BadgeFacts(NamedTuple):
 
 def find_badge(connection: Connection, project: str, plan: str | None, branch: str | None) -> BadgeFacts:
     """How the newest run ended, of a plan or of each plan of a project (by name, or the project by id), on a branch or any.
+
+    Pull requests, tags and forks do not count.
 
     Raises NotFound.
     """
@@ -50,8 +53,7 @@ def _find_project(connection: Connection, key: str) -> BadgeFacts:
 
 
 def _newest(connection: Connection, plan_id: int, branch: str | None) -> RunState | None:
-    query = select(runs.c.state).where(runs.c.plan_id == plan_id, run_verdict)
-    if branch is not None:
-        query = query.where(runs.c.branch == branch)
+    own = run_of_own_branch if branch is None else run_of_branch(branch)
+    query = select(runs.c.state).where(runs.c.plan_id == plan_id, run_verdict, own)
     state = connection.execute(query.order_by(runs.c.id.desc()).limit(1)).scalar()
     return None if state is None else RunState(state)
