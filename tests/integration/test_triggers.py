@@ -84,6 +84,27 @@ def test_settings_that_cannot_be_are_refused_with_what_can(
     assert words in answer.text
 
 
+def test_no_address_with_a_password_is_kept_where_all_see_it(home: House) -> None:
+    """Of a poll or a channel; that of a repository is shown without it."""
+    plan = home.script_plan("true")
+    for login in ("ada:hunter2", "hunter2"):
+        url = f"https://{login}@example.org/x"
+        poll = {"plan": plan, "name": "poll", "settings": {"kind": "url", "url": url}}
+        settings = {"kind": "webhook", "url": url}
+        hook = {"name": "x", "settings": settings, "secrets": {"key": "whsec_" + "A" * 32}}
+        project = {"name": "x", "repository": "https://***@example.org/x"}
+        for path, body in (("triggers", poll), ("channels", hook), ("projects", project)):
+            answer = home.client.post(f"/api/{path}", json=body)
+            assert answer.status_code == 400, answer.text
+            assert "hunter2" not in answer.text
+    made = home.post("/api/projects", {"name": "hidden", "repository": "https://a:hunter2@example.org/x"})
+    assert made["repository"] == "https://***@example.org/x"
+    assert "hunter2" not in home.client.get("/api/projects").text
+    assert home.client.patch(f"/api/projects/{made['id']}", json=made).status_code == 422
+    kept = home.client.patch(f"/api/projects/{made['id']}", json={"repository": made["repository"]})
+    assert kept.json()["repository"] == made["repository"]
+
+
 def test_a_disabled_webhook_starts_nothing_and_the_delivery_says_so(home: House) -> None:
     """Who disabled it and why is found where somebody looks for the missing run."""
     project = home.project(secret=SECRET)

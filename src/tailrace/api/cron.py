@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict
 
+from tailrace.domain.address import refuse_login
 from tailrace.domain.cron import LONGEST, parse_cron, read_zone
 from tailrace.domain.model import Time
 from tailrace.domain.picking import parse_path
@@ -37,13 +38,18 @@ class CronPreview(BaseModel):
 
 
 def check_settings(settings: TriggerSettings) -> None:
-    """Raises Invalid for a cron expression or a zone that nobody could keep to, and for a path that leads nowhere."""
+    """Raises Invalid for a cron expression or a zone that nobody could keep to, for a path that leads nowhere,
+    and for an address with a password in it."""
     match settings:
         case CronSettings():
             parse_cron(settings.expression)
             read_zone(settings.zone)
-        case UrlSettings(path=path) if path is not None:
-            parse_path(path)
+        case UrlSettings():
+            refuse_login(
+                settings.url, "url", "send it as a secret: secret_headers {Authorization: NAME-OF-A-SECRET}"
+            )
+            if settings.path is not None:
+                parse_path(settings.path)
         case _:
             pass
 

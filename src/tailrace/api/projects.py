@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from tailrace.api.lists import Cursor, Limit, Page, page
 from tailrace.api.numbers import RowId
-from tailrace.domain.address import check_address
+from tailrace.domain.address import check_address, keep_password
 from tailrace.domain.model import Project
 from tailrace.store import Store
 from tailrace.store.projects import (
@@ -35,7 +35,10 @@ class ProjectWish(BaseModel):
 
 
 class ProjectChange(BaseModel):
-    """What is left out stays; `webhook_secret: null` takes the secret away, and with it the webhooks."""
+    """What is left out stays; `webhook_secret: null` takes the secret away, and with it the webhooks.
+
+    A `repository` as it is shown, its password as `***`, keeps the password.
+    """
 
     model_config = ConfigDict(extra="forbid")
     name: Name | None = None
@@ -59,7 +62,7 @@ def projects_router(store: Store, key: SealingKey) -> APIRouter:
 
     @router.post("/api/projects", status_code=201)
     async def create(wish: ProjectWish) -> Project:
-        check_address(wish.repository)
+        check_address(keep_password(wish.repository, ""))
         project = await store.write(create_project, wish.name, wish.repository)
         if wish.webhook_secret is None:
             return project
