@@ -76,7 +76,15 @@ def list_versions(plan: str, *, json: bool = False, flags: ClientFlags = NO_CLIE
     """
     client = connect(flags)
     found = client.get(f"/api/plans/{find_plan(client, plan)['id']}/versions", limit=500)["items"]
-    show(found, as_json=json, columns={"VERSION": "number", "AUTHOR": "author", "CREATED": "created_at"})
+    columns = {
+        "VERSION": "number",
+        "IN FORCE": "in_force",
+        "AUTHOR": "author",
+        "SEEN AT": "ref",
+        "FORK": "from_fork",
+        "CREATED": "created_at",
+    }
+    show(found, as_json=json, columns=columns)
     return 0
 
 
@@ -89,7 +97,7 @@ def diff_plan(
     json: bool = False,
     flags: ClientFlags = NO_CLIENT_FLAGS,
 ) -> int:
-    """Print how two versions of a plan differ, as a unified diff; without numbers the newest change.
+    """Print how two versions of a plan differ, as a unified diff; without numbers what changed with the one in force.
 
     Parameters
     ----------
@@ -98,7 +106,7 @@ def diff_plan(
     before:
         The number of the earlier version.
     after:
-        The number of the later one; the newest if not given.
+        The number of the later one; the one in force if not given.
     """
     client = connect(flags)
     numbers = {k: v for k, v in {"from": before, "to": after}.items() if v is not None}

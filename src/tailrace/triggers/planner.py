@@ -32,6 +32,7 @@ from tailrace.store.plans import REPOSITORY_PLAN
 from tailrace.store.run_secrets import run_secrets
 from tailrace.store.schedules import follow_schedule, scheduled
 from tailrace.store.sealing import SealingKey
+from tailrace.triggers.in_force import follow_default_branch
 from tailrace.triggers.planned import read_plan
 
 CLAIM_MS = 30 * 1000
@@ -173,6 +174,10 @@ class Planner:
         resolved = Resolved(commit.revision, commit.ref, commit.branch, commit.title, commit.author)
         if await self._store.write(plan_run, work, definition, plan, resolved, values):
             self._bus.publish(QUEUE)
+            if work.path is not None:
+                await follow_default_branch(
+                    self._store, self._repositories.resolve, work.repository, work.run_id
+                )
 
     async def _find_plans(self, work: PlanningWork, commit: Commit) -> None:
         """Make the plans, each with a run, of plan files that came to a repository whose plans were found in it."""
