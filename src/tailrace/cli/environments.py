@@ -29,7 +29,7 @@ def set_environment(
     approval:
         Whether each of its jobs waits for a person.
     approvers:
-        Who may decide; may be given more than once. Anybody if not given.
+        Who may decide; may be given more than once. Anybody if not given. This version knows one name, admin.
     branches:
         A pattern of branches that may use it (or refs/tags/PATTERN); may be given more than once. All if not given.
     """

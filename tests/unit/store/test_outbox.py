@@ -454,5 +454,5 @@ def test_who_must_allow_something_is_told_once(connection: Connection) -> None:
     finish(connection, setting.agent, held[0].attempt)
     told = list_notifications(connection, NotificationFilter(run=run))
     assert [one.detail for one in told] == [
-        "a job wants to go to environment production: somebody has to allow it"
+        "job deploy wants to go to environment production: somebody has to allow it"
     ]

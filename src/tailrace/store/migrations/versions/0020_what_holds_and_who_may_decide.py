@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0020"
-down_revision = "0016"
+down_revision = "0018"
 
 
 def upgrade() -> None:
@@ -38,9 +38,24 @@ def upgrade() -> None:
             comment="seen in forks alone",
         ),
     )
+    op.add_column(
+        "approval",
+        sa.Column(
+            "approvers",
+            sa.JSON(none_as_null=True),
+            nullable=True,
+            comment="as the environment had them when it was asked",
+        ),
+    )
+    op.execute(
+        "UPDATE approval SET approvers = (SELECT environment.approvers FROM environment"
+        " JOIN run ON run.project_id = environment.project_id"
+        " WHERE run.id = approval.run_id AND environment.name = approval.environment)"
+    )
 
 
 def downgrade() -> None:
+    op.drop_column("approval", "approvers")
     op.drop_column("plan_version", "from_fork")
     op.drop_column("plan_version", "revision")
     op.drop_column("plan_version", "ref")
