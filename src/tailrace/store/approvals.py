@@ -78,16 +78,16 @@ _COUNT = (
 def list_approvals(connection: Connection, wanted: ApprovalFilter) -> list[ApprovalView]:
     """The newest that the filter lets through, newest first."""
     query = _VIEWS.order_by(approvals.c.id.desc()).limit(wanted.limit)
+    if wanted.project is not None:
+        query = query.where(runs.c.project_id == wanted.project)
+    if wanted.run is not None:
+        query = query.where(approvals.c.run_id == wanted.run)
     if wanted.state is ApprovalState.OPEN:
         query = query.where(approval_open, _WANTED)
     elif wanted.state is not None:
         query = query.where(approvals.c.state == wanted.state.value)
     else:
         query = query.where(or_(~approval_open, _WANTED))
-    if wanted.project is not None:
-        query = query.where(runs.c.project_id == wanted.project)
-    if wanted.run is not None:
-        query = query.where(approvals.c.run_id == wanted.run)
     if wanted.before is not None:
         query = query.where(approvals.c.id < wanted.before)
     return [_view(row) for row in connection.execute(query)]

@@ -383,6 +383,18 @@ def test_commit_statuses_are_one_notification_a_run_that_begins_anew(setting: Se
     assert not anything_due(setting.connection)
 
 
+def test_two_servers_do_not_send_to_one_channel_at_the_same_time(setting: Setting) -> None:
+    """One message at a time, in order, whoever sends it."""
+    setting.rule(When.EVERY)
+    first, second = setting.run(FAILED), setting.run(FAILED)
+    (mine,) = setting.claim("a" * 32)
+    assert mine.run_id == first
+    assert setting.claim("b" * 32) == []
+    assert end_sent(setting.connection, mine)
+    (yours,) = setting.claim("b" * 32)
+    assert yours.run_id == second
+
+
 async def test_two_servers_never_claim_the_same(store: Store) -> None:
     """Also when the second looks before the first has committed."""
 
