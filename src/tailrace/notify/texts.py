@@ -30,8 +30,8 @@ class Failure(NamedTuple):
 
 
 def failure_of(run: RunView) -> Failure | None:
-    """The job that failed first."""
-    failed = [job for job in run.jobs if job.state is JobState.FAILED]
+    """The job that failed first, of those whose failure is the run's too."""
+    failed = [job for job in run.jobs if job.state is JobState.FAILED and not job.allow_failure]
     if not failed:
         return None
     job = min(failed, key=lambda one: (one.finished_at or 0, one.id))
