@@ -13,6 +13,7 @@ from tailrace.api.numbers import RowId
 from tailrace.api.projects import Name
 from tailrace.domain.model import PlanView
 from tailrace.domain.plan import Plan, parse_plan
+from tailrace.domain.text import Text
 from tailrace.store import Store
 from tailrace.store.plans import change_plan, create_plan, get_plan, list_plans, remove_plan, restore_plan
 from tailrace.store.schedules import follow_schedule
@@ -52,11 +53,12 @@ def plans_router(store: Store) -> APIRouter:
     @router.get("/api/plans")
     async def show_all(
         project: Annotated[RowId | None, Query()] = None,
+        name: Annotated[Text | None, Query(max_length=500, description="Only those of this name.")] = None,
         limit: Limit = 100,
         cursor: Cursor = None,
         removed: bool = False,
     ) -> Page[PlanView]:
-        found = await store.read(list_plans, project, cursor or 0, limit + 1, removed=removed)
+        found = await store.read(list_plans, project, cursor or 0, limit + 1, removed=removed, name=name)
         return page(found, limit, [plan.id for plan in found])
 
     @router.post("/api/plans", status_code=201)

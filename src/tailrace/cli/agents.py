@@ -23,7 +23,7 @@ _COLUMNS = {
 
 def list_agents(*, json: bool = False, flags: ClientFlags = NO_CLIENT_FLAGS) -> int:
     """List the agents."""
-    show(connect(flags).get("/api/agents")["items"], as_json=json, columns=_COLUMNS)
+    show(connect(flags).items("/api/agents"), as_json=json, columns=_COLUMNS)
     return 0
 
 
@@ -104,7 +104,7 @@ def remove_agent(agent: str, *, why: str | None = None, flags: ClientFlags = NO_
 
 
 def list_changes(agent: str, *, json: bool = False, flags: ClientFlags = NO_CLIENT_FLAGS) -> int:
-    """List who changed an agent and why, the newest 500 changes first; one that was removed is named by its id."""
+    """List who changed an agent and why, newest first; one that was removed is named by its id."""
     client = connect(flags)
     try:
         id = find_agent(client, agent)["id"]
@@ -112,14 +112,14 @@ def list_changes(agent: str, *, json: bool = False, flags: ClientFlags = NO_CLIE
         if not (agent.isascii() and agent.isdigit()):
             raise
         id = int(agent)
-    found = client.get(f"/api/agents/{id}/changes", limit=500)["items"]
+    found = client.items(f"/api/agents/{id}/changes")
     show(found, as_json=json, columns={"AT": "at", "WHAT": "what", "BY": "by", "WHY": "why"})
     return 0
 
 
 def find_agent(client: Client, name: str) -> dict[str, Any]:
     """The agent of that name or id; raises CallFailed when there is none, or more than one."""
-    found = client.get("/api/agents")["items"]
+    found = client.items("/api/agents")
     fits = [agent for agent in found if name == str(agent["id"])] or [a for a in found if name == a["name"]]
     if len(fits) == 1:
         return fits[0]

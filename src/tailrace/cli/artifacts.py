@@ -90,14 +90,7 @@ def _found(client: Client, what: str) -> list[dict[str, Any]]:
             f"{what!r} is not understood: give RUN or RUN/JOB, where RUN is an id or PROJECT#NUMBER"
         )
     target.jobs(client.get(f"/api/runs/{target.run}"))  # fails for a job that is not there
-    found: list[dict[str, Any]] = []
-    cursor: int | None = None
-    while True:
-        page = client.get(f"/api/runs/{target.run}/artifacts", job=target.job, cursor=cursor)
-        found += page["items"]
-        cursor = page["next"]
-        if cursor is None:
-            return found
+    return client.items(f"/api/runs/{target.run}/artifacts", job=target.job)
 
 
 def _newest(found: list[dict[str, Any]]) -> list[dict[str, Any]]:

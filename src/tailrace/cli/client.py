@@ -24,7 +24,13 @@ class ServerAway(CallFailed):
     """The server did not answer, or said that it cannot now: it may be there again in a moment."""
 
 
+class NotThere(CallFailed):
+    """The server has nothing at that address."""
+
+
 AWAY = (502, 503, 504)
+PAGE = 500
+"""Items that a list gives at a time."""
 
 
 class Client:
@@ -41,6 +47,26 @@ class Client:
 
     def get(self, path: str, **query: Any) -> Any:
         return self.call("GET", path, query=query)
+
+    def items(self, path: str, most: int | None = None, **query: Any) -> list[dict[str, Any]]:
+        """All items of a list, page by page, or the first `most`; raises CallFailed."""
+        found: list[dict[str, Any]] = []
+        cursor: int | None = None
+        while most is None or len(found) < most:
+            room = PAGE if most is None else min(PAGE, most - len(found))
+            page = self.get(path, limit=room, cursor=cursor, **query)
+            found += page["items"]
+            cursor = page["next"]
+            if cursor is None:
+                break
+        return found if most is None else found[:most]
+
+    def find(self, path: str) -> dict[str, Any] | None:
+        """One thing, None where there is none; raises CallFailed."""
+        try:
+            return self.get(path)
+        except NotThere:
+            return None
 
     def post(self, path: str, body: Mapping[str, Any] | None = None) -> Any:
         return self.call("POST", path, body=body)
@@ -120,7 +146,14 @@ class Client:
             ) from None
         if answer.is_success:
             return answer
+        if answer.status_code == 404:
+            raise NotThere(_detail(answer))
         raise (ServerAway if answer.status_code in AWAY else CallFailed)(_detail(answer))
+
+
+def is_id(name: str) -> bool:
+    """Whether this could be an id rather than a name."""
+    return name.isascii() and name.isdecimal() and len(name) < 19
 
 
 def connect(flags: ClientFlags) -> Client:

@@ -47,7 +47,10 @@ def list_deliveries(
     """
     client = connect(flags)
     wanted = _filters(client, project, state, source, event, since, until)
-    found = client.get("/api/deliveries", **wanted, limit=limit)["items"]
+    found = client.items("/api/deliveries", limit, **wanted)
+    if not json:
+        names = {one["id"]: one["name"] for removed in (True, False) for one in _projects(client, removed)}
+        found = [{**one, "project": names.get(one["project"], one["project"])} for one in found]
     columns = {
         "ID": "id",
         "RECEIVED": "received_at",
@@ -146,6 +149,10 @@ def replay_deliveries(
     for one in done["failed"]:
         say(f"tailrace: delivery {one['delivery']}: {one['detail']}", to=sys.stderr)
     return 1 if done["failed"] else 0
+
+
+def _projects(client: Client, removed: bool) -> list[dict[str, Any]]:
+    return client.items("/api/projects", removed=removed)
 
 
 def _filters(

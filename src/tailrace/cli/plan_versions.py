@@ -6,7 +6,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from tailrace.cli.client import CallFailed, Client, connect, show
+from tailrace.cli.client import CallFailed, Client, connect, show, tell
 from tailrace.cli.flags import NO_CLIENT_FLAGS, ClientFlags
 from tailrace.cli.plans import find_plan, read_definition
 from tailrace.cli.texts import print_json, write_exactly
@@ -75,7 +75,7 @@ def list_versions(plan: str, *, json: bool = False, flags: ClientFlags = NO_CLIE
         PROJECT/PLAN, PLAN where only one has that name, or an id.
     """
     client = connect(flags)
-    found = client.get(f"/api/plans/{find_plan(client, plan)['id']}/versions", limit=500)["items"]
+    found = client.items(f"/api/plans/{find_plan(client, plan)['id']}/versions")
     columns = {
         "VERSION": "number",
         "IN FORCE": "in_force",
@@ -118,7 +118,7 @@ def diff_plan(
     return 0
 
 
-def remove_plan(plan: str, *, flags: ClientFlags = NO_CLIENT_FLAGS) -> int:
+def remove_plan(plan: str, *, json: bool = False, flags: ClientFlags = NO_CLIENT_FLAGS) -> int:
     """Remove a plan with its triggers; its runs stay, and it can be restored.
 
     Parameters
@@ -127,7 +127,9 @@ def remove_plan(plan: str, *, flags: ClientFlags = NO_CLIENT_FLAGS) -> int:
         PROJECT/PLAN, PLAN where only one has that name, or an id.
     """
     client = connect(flags)
-    client.call("DELETE", f"/api/plans/{find_plan(client, plan)['id']}")
+    id = find_plan(client, plan)["id"]
+    client.call("DELETE", f"/api/plans/{id}")
+    tell({"id": id}, as_json=json)
     return 0
 
 
@@ -153,7 +155,7 @@ def restore_plan(
 
 
 def _find_removed(client: Client, name: str) -> object:
-    found = client.get("/api/plans", limit=500, removed=True)["items"]
+    found = client.items("/api/plans", removed=True)
     fits = [one for one in found if str(one["id"]) == name]
     fits = fits or [one for one in found if name in (f"{one['project_name']}/{one['name']}", one["name"])]
     if len(fits) == 1:

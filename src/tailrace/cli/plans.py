@@ -8,7 +8,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from tailrace.cli.client import CallFailed, Client, connect, show
+from tailrace.cli.client import CallFailed, Client, connect, is_id, show, tell
 from tailrace.cli.flags import NO_CLIENT_FLAGS, ClientFlags
 from tailrace.cli.projects import find_project
 from tailrace.cli.texts import print_json, say
@@ -20,6 +20,7 @@ def add_plan(
     file: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None,
     *,
     path: str | None = None,
+    json: bool = False,
     flags: ClientFlags = NO_CLIENT_FLAGS,
 ) -> int:
     """Add a plan: kept in the server (FILE) or in the repository (--path).
@@ -34,7 +35,8 @@ def add_plan(
     client = connect(flags)
     body: dict[str, object] = {"project": find_project(client, project)["id"], "name": name}
     body |= {"path": path} if file is None else {"definition": read_definition(file)}
-    print(client.post("/api/plans", body)["id"])
+    made = client.post("/api/plans", body)
+    tell(made, as_json=json, plain=made["id"])
     return 0
 
 
@@ -46,7 +48,7 @@ def list_plans(*, removed: bool = False, json: bool = False, flags: ClientFlags 
     removed:
         Those that were removed, which can be restored.
     """
-    found = connect(flags).get("/api/plans", limit=500, removed=removed)["items"]
+    found = connect(flags).items("/api/plans", removed=removed)
     columns = {"ID": "id", "PROJECT": "project_name", "NAME": "name", "VERSION": "version", "PATH": "path"}
     show(found, as_json=json, columns=columns)
     return 0
@@ -75,7 +77,7 @@ def check_plan(
     checked = check.check_plan(_read(file), file)
     warnings = checked.warnings
     if agents:
-        found = connect(flags).get("/api/agents", limit=500)["items"]
+        found = connect(flags).items("/api/agents")
         warnings += check.warnings_of_labels(checked, file, [one["labels"] for one in found])
     jobs = list(checked.plan.jobs) if checked.plan else []
     if json:
@@ -105,10 +107,19 @@ def show_schema() -> int:
 
 def find_plan(client: Client, name: str) -> dict[str, object]:
     """The plan called PROJECT/PLAN, or PLAN where only one has that name, or by id; raises CallFailed."""
-    found = client.get("/api/plans", limit=500)["items"]
-    fits = [plan for plan in found if name in (f"{plan['project_name']}/{plan['name']}", str(plan["id"]))]
-    fits = fits or [plan for plan in found if name == plan["name"]]
-    fits = fits or [plan for plan in found if name == plan["project_name"]]
+    project, slash, plan = name.partition("/")
+    fits = client.items("/api/plans", name=plan if slash else name)
+    if slash:
+        fits = [one for one in fits if one["project_name"] == project]
+    elif is_id(name):
+        found = client.find(f"/api/plans/{name}")
+        fits = [found] if found is not None else fits
+    if not fits and not slash:
+        fits = [
+            one
+            for whose in client.items("/api/projects", name=name)
+            for one in client.items("/api/plans", project=whose["id"])
+        ]
     if len(fits) == 1:
         return fits[0]
     if fits:

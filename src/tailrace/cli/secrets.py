@@ -82,14 +82,7 @@ def remove_secret(name: str, *, project: str | None = None, flags: ClientFlags =
 
 
 def _found(client: Client, project: object) -> list[dict[str, object]]:
-    found: list[dict[str, object]] = []
-    cursor: int | None = None
-    while True:
-        page = client.get("/api/secrets", project=project, limit=500, cursor=cursor)
-        found += page["items"]
-        cursor = page["next"]
-        if cursor is None:
-            return found
+    return client.items("/api/secrets", project=project)
 
 
 def _value(name: str) -> str:

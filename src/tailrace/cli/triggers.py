@@ -88,13 +88,12 @@ def list_triggers(
         Only those of this kind.
     """
     client = connect(flags)
-    found = client.get(
+    found = client.items(
         "/api/triggers",
         project=find_project(client, project)["id"] if project else None,
         plan=find_plan(client, plan)["id"] if plan else None,
         kind=kind,
-        limit=500,
-    )["items"]
+    )
     show(found, as_json=json, columns=_COLUMNS)
     return 0
 
@@ -165,9 +164,10 @@ def check_trigger(id: int, *, json: bool = False, flags: ClientFlags = NO_CLIENT
     return 0
 
 
-def remove_trigger(id: int, *, flags: ClientFlags = NO_CLIENT_FLAGS) -> int:
+def remove_trigger(id: int, *, json: bool = False, flags: ClientFlags = NO_CLIENT_FLAGS) -> int:
     """Remove a trigger; its runs stay."""
     connect(flags).call("DELETE", f"/api/triggers/{id}")
+    tell({"id": id}, as_json=json)
     return 0
 
 

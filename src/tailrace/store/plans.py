@@ -230,12 +230,15 @@ def list_plans(
     limit: int = 100,
     *,
     removed: bool = False,
+    name: str | None = None,
 ) -> list[PlanView]:
-    """Plans with ids above `after`, oldest first; or those that are `removed`."""
+    """Plans with ids above `after`, oldest first; or those that are `removed`; of this `name`, or of any."""
     which = _all_plans().where(plans.c.removed_at.is_not(None)) if removed else _plans()
     query = which.where(plans.c.id > after).order_by(plans.c.id).limit(limit)
     if project_id is not None:
         query = query.where(plans.c.project_id == project_id)
+    if name is not None:
+        query = query.where(plans.c.name == name)
     return _list(connection, query)
 
 

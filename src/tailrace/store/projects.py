@@ -115,10 +115,17 @@ def get_project(connection: Connection, id: int) -> Project:
 
 
 def list_projects(
-    connection: Connection, after: int = 0, limit: int = 100, *, removed: bool = False
+    connection: Connection,
+    after: int = 0,
+    limit: int = 100,
+    *,
+    removed: bool = False,
+    name: str | None = None,
 ) -> list[Project]:
-    """Projects with ids above `after`, oldest first; or those that are `removed`."""
+    """Projects with ids above `after`, oldest first; or those that are `removed`; of this `name`, or of any."""
     there = projects.c.removed_at.is_not(None) if removed else projects.c.removed_at.is_(None)
+    if name is not None:
+        there &= projects.c.name == name
     rows = connection.execute(
         select(projects).where(there, projects.c.id > after).order_by(projects.c.id).limit(limit)
     )
