@@ -63,7 +63,7 @@ def test_a_poll_is_made_shown_changed_and_removed(home: House) -> None:
     ("settings", "words"),
     [
         ({"kind": "git", "branches": []}, "with neither, nothing is looked at"),
-        ({"kind": "git", "interval_s": 1}, "greater than or equal to 5"),
+        ({"kind": "git", "interval_s": 1}, "found 1; expected 5 or more"),
         ({"kind": "url", "url": "ftp://example.org"}, "expected an address such as"),
         ({"kind": "url", "url": "https://example.org", "look": "json"}, "`path` goes with look: json"),
         (
@@ -71,7 +71,11 @@ def test_a_poll_is_made_shown_changed_and_removed(home: House) -> None:
             "is not the name of a header",
         ),
         ({"kind": "subversion", "path": "../x"}, "below the project's URL"),
-        ({"kind": "moon"}, "git"),
+        ({"kind": "moon"}, "found 'moon'; allowed are webhook, git, subversion, url, cron"),
+        (
+            {"kind": "git", "intervall": 5},
+            "body.settings.git.intervall: this is not known here; allowed are branches, interval_s, kind, mode",
+        ),
         ({"kind": "cron", "expression": "0 4 * * *", "when": 1}, "when"),
     ],
 )

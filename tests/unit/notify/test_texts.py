@@ -49,7 +49,9 @@ async def test_a_failure_that_is_allowed_is_not_the_one_that_is_told(world: Worl
     """Though it came first."""
     run = await world.store.read(get_run, await world.run(AttemptState.FAILED))
     (test,) = run.jobs
-    lint = test.model_copy(update={"id": test.id - 1, "name": "lint", "finished_at": 1, "allow_failure": True})
+    lint = test.model_copy(
+        update={"id": test.id - 1, "name": "lint", "finished_at": 1, "allow_failure": True}
+    )
     both = run.model_copy(update={"jobs": (lint, test)})
     found = failure_of(both)
     assert found is not None
