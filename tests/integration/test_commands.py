@@ -242,3 +242,19 @@ def test_what_a_command_did_can_be_read_by_programs(home: House) -> None:
     assert said("abort", str(first)) == {"runs": [first]}
     assert said("abort", "--project", str(found[0]["project"]), "--branch", "main") == {"runs": []}
     assert said("plan", "remove", "programs/default") == {"id": plan["id"]}
+
+
+def test_faults_of_a_file_begin_with_their_place_in_it(home: House, tmp_path: Path) -> None:
+    """As editors and terminals find them; also where the server found them."""
+    bad = tmp_path / "bad.yml"
+    bad.write_text("jobs:\n  a: {steps: [{run: x}], color: red}\n  b: {}\n")
+    project = home.project()
+    plan = home.script_plan("true", project=project)
+    for command in (("plan", "add", str(project), "x", str(bad)), ("plan", "edit", str(plan), str(bad))):
+        done = tailrace(home, *command)
+        lines = done.stderr.splitlines()
+        assert (done.returncode, len(lines)) == (2, 2), done.stderr
+        assert lines[0].startswith(f"{bad}:2:")
+        assert lines[1].startswith(f"{bad}:3:")
+    body = {"project": project, "name": "x", "definition": "jobs: 1", "file": "ci.yml"}
+    assert home.client.post("/api/plans", json=body).json()["detail"].startswith("ci.yml:1:")

@@ -130,6 +130,14 @@ def test_no_header_that_is_kept_holds_the_secret(home: House) -> None:
     assert SECRET.encode() not in kept
 
 
+def test_a_source_that_there_is_not_is_told_with_those_that_there_are(home: House) -> None:
+    """404, not 405."""
+    answer = home.client.post(f"/hooks/bitbucket/{home.project(secret=SECRET)}", content=b"{}")
+    assert answer.status_code == 404
+    assert answer.json()["detail"].startswith("there is no source 'bitbucket' of webhooks; allowed are ")
+    assert all(name in answer.json()["detail"] for name in ("github", "gitlab", "gitea", "generic"))
+
+
 def test_a_project_without_a_secret_refuses(home: House) -> None:
     """Also a body that is signed with an empty secret."""
     answer = deliver(home, b"{}", secret="", project=home.project())

@@ -18,6 +18,7 @@ from tailrace.store import Store
 from tailrace.store.plans import change_plan, create_plan, get_plan, list_plans, remove_plan, restore_plan
 from tailrace.store.schedules import follow_schedule
 
+File = Annotated[Text, Field(min_length=1, max_length=500, description="What faults call the definition.")]
 Definition = Annotated[str, Field(max_length=1024 * 1024)]
 
 
@@ -28,6 +29,7 @@ class PlanWish(BaseModel):
     project: RowId
     name: Name
     definition: Definition | None = None
+    file: File = "definition"
     path: Annotated[str, Field(min_length=1, max_length=500)] | None = None
 
     @field_validator("path")
@@ -44,6 +46,7 @@ class PlanChange(BaseModel):
     model_config = ConfigDict(extra="forbid")
     name: Name | None = None
     definition: Definition | None = None
+    file: File = "definition"
 
 
 def plans_router(store: Store) -> APIRouter:
@@ -63,7 +66,7 @@ def plans_router(store: Store) -> APIRouter:
 
     @router.post("/api/plans", status_code=201)
     async def create(wish: PlanWish, request: Request) -> PlanView:
-        plan = None if wish.definition is None else parse_plan(wish.definition, "definition")
+        plan = None if wish.definition is None else parse_plan(wish.definition, wish.file)
         return await store.write(_create, wish, plan, request.state.name)
 
     @router.get("/api/plans/{id}")
@@ -72,7 +75,7 @@ def plans_router(store: Store) -> APIRouter:
 
     @router.put("/api/plans/{id}")
     async def change(id: RowId, wish: PlanChange, request: Request) -> PlanView:
-        plan = None if wish.definition is None else parse_plan(wish.definition, "definition")
+        plan = None if wish.definition is None else parse_plan(wish.definition, wish.file)
         return await store.write(_change, id, wish, plan, request.state.name)
 
     @router.delete("/api/plans/{id}", status_code=204)

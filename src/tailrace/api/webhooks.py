@@ -172,6 +172,11 @@ def webhooks_router(inbox: Inbox, names: Sequence[str]) -> APIRouter:
             response_model=DeliveryAnswer,
             summary=f"A webhook of {name}: signed, kept, answered, run",
         )
+
+    @router.post("/hooks/{source}/{project}", include_in_schema=False)
+    async def unknown(source: str, project: str) -> Response:
+        return problem(404, f"there is no source {source[:40]!r} of webhooks; allowed are {', '.join(names)}")
+
     return router
 
 

@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from tailrace.cli.flags import ClientFlags, given
 from tailrace.cli.texts import print_json, print_table, say
@@ -22,6 +22,12 @@ class CallFailed(TailraceError):
 
 class ServerAway(CallFailed):
     """The server did not answer, or said that it cannot now: it may be there again in a moment."""
+
+
+class PlanRefused(CallFailed):
+    """The server found faults in a plan file."""
+
+    located: ClassVar[bool] = True
 
 
 class NotThere(CallFailed):
@@ -146,6 +152,8 @@ class Client:
             ) from None
         if answer.is_success:
             return answer
+        if answer.status_code == 422 and _is_of_plan(answer):
+            raise PlanRefused(_detail(answer))
         if answer.status_code == 404:
             raise NotThere(_detail(answer))
         raise (ServerAway if answer.status_code in AWAY else CallFailed)(_detail(answer))
@@ -188,6 +196,13 @@ def _cell(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(str(part) for part in value)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
     return "" if value is None else str(value)
+
+
+def _is_of_plan(answer: httpx2.Response) -> bool:
+    try:
+        return "line" in answer.json()["errors"][0]
+    except (ValueError, LookupError, TypeError):
+        return False
 
 
 def _detail(answer: httpx2.Response) -> str:

@@ -77,7 +77,7 @@ def main() -> None:
         )
         sys.exit(2)
     except TailraceError as error:
-        say(f"tailrace: {error}", to=sys.stderr)
+        say(str(error) if error.located else f"tailrace: {error}", to=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)

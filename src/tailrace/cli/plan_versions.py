@@ -58,7 +58,7 @@ def edit_plan(
     """
     body: dict[str, object] = {"name": name} if name is not None else {}
     if file is not None:
-        body["definition"] = read_definition(file)
+        body |= read_definition(file)
     if not body:
         raise CallFailed("nothing to change: give a FILE or --name")
     client = connect(flags)

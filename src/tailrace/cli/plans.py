@@ -34,7 +34,7 @@ def add_plan(
     """
     client = connect(flags)
     body: dict[str, object] = {"project": find_project(client, project)["id"], "name": name}
-    body |= {"path": path} if file is None else {"definition": read_definition(file)}
+    body |= {"path": path} if file is None else read_definition(file)
     made = client.post("/api/plans", body)
     tell(made, as_json=json, plain=made["id"])
     return 0
@@ -128,9 +128,9 @@ def find_plan(client: Client, name: str) -> dict[str, object]:
     raise CallFailed(f"there is no plan {name!r}: `tailrace plan list` shows them")
 
 
-def read_definition(file: str) -> str:
-    """The text of a plan file, `-` for standard input; raises CallFailed."""
-    return _read(file).decode(errors="replace")
+def read_definition(file: str) -> dict[str, object]:
+    """The text of a plan file, `-` for standard input, as a request has it; raises CallFailed."""
+    return {"definition": _read(file).decode(errors="replace"), "file": file[-500:]}
 
 
 def _read(file: str) -> bytes:

@@ -13,7 +13,7 @@ from tailrace.domain.states import AttemptState, NotificationState
 from tailrace.store.aborts import abort_run
 from tailrace.store.approvals import decide
 from tailrace.store.asking import open_approvals
-from tailrace.store.badges import find_badge
+from tailrace.store.badges import Badged, find_badge
 from tailrace.store.base import Store
 from tailrace.store.channels import add_channel, change_channel, get_channel, list_channels, remove_channel
 from tailrace.store.environments import Terms, create_environment
@@ -37,7 +37,6 @@ from tailrace.store.outbox_claims import (
 )
 from tailrace.store.planning import end_planning
 from tailrace.store.plans import create_plan
-from tailrace.store.projects import get_project
 from tailrace.store.reopening import retry_failed
 from tailrace.store.tables import outbox
 from tests.unit.store.conftest import overlapping
@@ -158,7 +157,7 @@ STRANGE = [
 @pytest.mark.parametrize("event", STRANGE, ids=["fork", "own", "tag", "workflow"])
 def test_a_strangers_main_is_not_main(setting: Setting, event: Event) -> None:
     """It is told of by no rule for main, is not the run before main's, and fails no badge."""
-    name = get_project(setting.connection, setting.project).name
+    badged = Badged(setting.project, "shop")
     setting.rule(When.FIRST_FAILURE, When.RECOVERED)
     other = setting.add("other")
     setting.rule(When.FAILED, channel=other, branches=("main",))
@@ -167,13 +166,13 @@ def test_a_strangers_main_is_not_main(setting: Setting, event: Event) -> None:
     assert setting.told(setting.channel) == [(strange, "failed")]
     assert setting.told(other) == []
     for branch in ("main", None):
-        assert find_badge(setting.connection, name, None, branch).state == "passed"
+        assert find_badge(setting.connection, badged, None, branch).state == "passed"
     setting.run(PASSED)
     failed = setting.run(FAILED)
     setting.run_of(event, FAILED)
     assert setting.told(setting.channel) == [(strange, "failed"), (failed, "failed")]
     assert setting.told(other) == [(failed, "failed")]
-    assert find_badge(setting.connection, name, None, None).state == "failed"
+    assert find_badge(setting.connection, badged, None, None).state == "failed"
 
 
 def test_a_rule_names_pull_requests_and_tags_by_their_refs(setting: Setting) -> None:
@@ -195,9 +194,9 @@ def test_a_branch_of_subversion_is_a_branch(setting: Setting, ref: str | None, b
     for _ in range(2):
         setting.run_of(event, FAILED)
     assert len(setting.told()) == 1
-    name = get_project(setting.connection, setting.project).name
-    assert find_badge(setting.connection, name, "default", branch).state == "failed"
-    assert find_badge(setting.connection, name, "default", None).state == "failed"
+    badged = Badged(setting.project, "shop")
+    assert find_badge(setting.connection, badged, "default", branch).state == "failed"
+    assert find_badge(setting.connection, badged, "default", None).state == "failed"
 
 
 def test_the_first_failure_of_a_plan_without_branches_is_told_once(setting: Setting) -> None:
