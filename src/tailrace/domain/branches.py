@@ -15,6 +15,6 @@ def own_branch(ref: str | None, branch: str | None, from_fork: bool) -> str | No
     return branch if ref is None or ref in refs_of_branch(branch) else None
 
 
-def line_of(ref: str | None, branch: str | None, from_fork: bool) -> str | None:
+def track_of(ref: str | None, branch: str | None, from_fork: bool) -> str | None:
     """What runs that follow one another have in common: their own branch, else their ref (refs/pull/7/head, refs/tags/v1)."""
     return own_branch(ref, branch, from_fork) or ref

@@ -104,8 +104,8 @@ def what_to_tell(on: Collection[str], state: RunState, before: RunState | None) 
     return None
 
 
-def covers(branches: Collection[str] | None, line: str | None) -> bool:
-    """Whether a rule for these branches (patterns; None: for all) is for a run of this line (`domain/branches.py`)."""
+def covers(branches: Collection[str] | None, track: str | None) -> bool:
+    """Whether a rule for these branches (patterns; None: for all) is for a run of this track (`domain/branches.py`)."""
     if branches is None:
         return True
-    return line is not None and any(fnmatchcase(line, pattern) for pattern in branches)
+    return track is not None and any(fnmatchcase(track, pattern) for pattern in branches)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from string import Template
 from typing import NamedTuple
 
-from tailrace.domain.branches import line_of
+from tailrace.domain.branches import track_of
 from tailrace.domain.model import AttemptView, JobView, RunView, StepView
 from tailrace.domain.notifications import What
 from tailrace.domain.states import AttemptState, JobState, StepState
@@ -110,10 +110,10 @@ def trial_message(channel: str, by: str, at: int, server_url: str) -> Message:
 
 
 def _of(run: RunView) -> str:
-    line = line_of(run.ref, run.branch, run.from_fork)
-    if line is None:
+    track = track_of(run.ref, run.branch, run.from_fork)
+    if track is None:
         return " (of a fork)" if run.from_fork else ""
-    return f" ({line} of a fork)" if run.from_fork else f" ({line})"
+    return f" ({track} of a fork)" if run.from_fork else f" ({track})"
 
 
 def _own_words(values: dict[str, str]) -> str:

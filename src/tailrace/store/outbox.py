@@ -17,7 +17,7 @@ from sqlalchemy import (
     update,
 )
 
-from tailrace.domain.branches import line_of, own_branch
+from tailrace.domain.branches import own_branch, track_of
 from tailrace.domain.channels import FORGES, ChannelKind
 from tailrace.domain.errors import MoveRefused, NotFound
 from tailrace.domain.notifications import NotificationView, What, When, covers, what_to_tell
@@ -122,7 +122,7 @@ def note_end(connection: Connection, run_id: int, state: RunState) -> None:
     """
     told: set[int] = set()
     for row in connection.execute(_RULES, {"run": run_id}).all():
-        if row.channel_id in told or not covers(row.branches, line_of(row.ref, row.branch, row.from_fork)):
+        if row.channel_id in told or not covers(row.branches, track_of(row.ref, row.branch, row.from_fork)):
             continue
         what = what_to_tell(row.on, state, _state_before(connection, run_id, row))
         if what is not None:
@@ -140,7 +140,7 @@ def note_waiting(connection: Connection, run_id: int, occasion: str, detail: str
         if (
             row.channel_id not in told
             and When.WAITING in row.on
-            and covers(row.branches, line_of(row.ref, row.branch, row.from_fork))
+            and covers(row.branches, track_of(row.ref, row.branch, row.from_fork))
         ):
             told.add(row.channel_id)
             _add(connection, row.channel_id, run_id, f"waiting/{occasion}", What.WAITING, row.id, detail)
@@ -161,11 +161,13 @@ def _state_before(connection: Connection, run_id: int, row: Row[*tuple[Any, ...]
     told = connection.execute(_TOLD_BEFORE, {"run": run_id, "channel": row.channel_id}).scalar()
     if told in (What.PASSED, What.RECOVERED, What.FAILED):
         return RunState.FAILED if told == What.FAILED else RunState.PASSED
-    before = connection.execute(_BEFORE.where(_same_line(row)), {"plan": row.plan_id, "run": run_id}).scalar()
+    before = connection.execute(
+        _BEFORE.where(_on_same_track(row)), {"plan": row.plan_id, "run": run_id}
+    ).scalar()
     return None if before is None else RunState(before)
 
 
-def _same_line(row: Row[*tuple[Any, ...]]) -> ColumnElement[bool]:
+def _on_same_track(row: Row[*tuple[Any, ...]]) -> ColumnElement[bool]:
     own = own_branch(row.ref, row.branch, row.from_fork)
     if own is not None:
         return run_of_branch(own)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
-from tailrace.domain.branches import line_of
+from tailrace.domain.branches import track_of
 from tailrace.domain.errors import NotFound
 from tailrace.domain.events import Event
 from tailrace.domain.model import RunSummary, RunTrigger, RunView
@@ -161,7 +161,7 @@ def runs_of_branch(connection: Connection, project: int, branch: str) -> list[in
     return sorted(
         row.id
         for row in rows
-        if row.project_id == project and line_of(row.ref, row.branch, row.from_fork) == branch
+        if row.project_id == project and track_of(row.ref, row.branch, row.from_fork) == branch
     )
 
 

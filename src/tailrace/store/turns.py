@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, func, select, text, update
 
-from tailrace.domain.branches import line_of
+from tailrace.domain.branches import track_of
 from tailrace.domain.plan import Plan
 from tailrace.domain.plan.model import GROUP_VALUES
 from tailrace.domain.plan.turns import resolve_group
@@ -75,7 +75,7 @@ def about_run(connection: Connection, run_id: int) -> AboutRun:
     row = connection.execute(_ABOUT, {"run": run_id}).one()
     values = {key: getattr(row, key) or "" for key in GROUP_VALUES}
     # The name of a pull request's branch is a stranger's: it takes no turn among the repository's own.
-    values["branch"] = line_of(row.ref, row.branch, row.from_fork) or ""
+    values["branch"] = track_of(row.ref, row.branch, row.from_fork) or ""
     return AboutRun(row.project_id, row.plan_id, values)
 
 
