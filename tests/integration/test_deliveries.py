@@ -133,7 +133,7 @@ def test_a_delivery_that_retention_took_cannot_be_replayed_and_still_tells_dupli
     house.change("UPDATE delivery SET received_at = received_at - ?", 2 * 24 * 3600 * 1000)
     dry = house.post("/api/retention", {"dry_run": True})
     assert [one["delivery"] for one in dry["deliveries"]] == [first["delivery"]]
-    assert "1 delivery removed" in tailrace(house, "retention")
+    assert "1 delivery and 0 notifications removed" in tailrace(house, "retention")
     shown = house.get(f"/api/deliveries/{first['delivery']}")
     assert (shown["headers"], shown["body"], shown["delivery"]["runs"]) == ({}, None, first["runs"])
     assert shown["delivery"]["removed_at"] is not None

@@ -8,12 +8,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
 
 from pydantic import BaseModel
+from pydantic_core.core_schema import ErrorType
 
 SHOWN = 80
 """Characters of what was found that are shown."""
 _HIDDEN = re.compile(r"secret|password|token|key|credential|^value$|^parameters$")
 """Of the names of fields whose content is shown to nobody, also when it is wrong."""
 _QUOTED = re.compile("'([^']*)'")
+_THEIRS = set(get_args(ErrorType))
 _NAME = "a name: letters, digits, '_', '.' and '-', at most 100, a letter or digit first"
 _PATTERNS = {r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$": _NAME}
 
@@ -31,6 +33,8 @@ def tell_fault(fault: Mapping[str, Any], body: Any) -> Fault:
     if fault["type"] == "json_invalid":
         return Fault("body", f"it is no JSON: {fault['ctx'].get('error', '')} at character {loc[-1]}")
     hidden = any(isinstance(part, str) and _HIDDEN.search(part.lower()) for part in loc)
+    if fault["type"] not in _THEIRS:  # one of our own: it says all
+        return Fault(".".join(str(part) for part in loc), str(fault["msg"]))
     tell = _WORDS.get(fault["type"])
     allowed = tell(fault.get("ctx") or {}) if tell is not None else _message(fault)
     if fault["type"] == "extra_forbidden":

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError,
 
 from tailrace.api.environments import EnvironmentWish
 from tailrace.api.faults import Fault, tell_fault
+from tailrace.api.labels import Label
 from tailrace.api.projects import ProjectWish
 from tailrace.api.triggers import TriggerWish
 from tailrace.domain.channels import ChannelKind
@@ -127,6 +128,12 @@ def test_the_real_ones_do(body: type[BaseModel], given: object, told: str) -> No
     (found,) = faults(body, given)
     assert told in f"{found.place}: {found.message}"
     assert "hush" not in found.message
+
+
+def test_what_we_say_ourselves_stays_as_it_is() -> None:
+    """It has what was found in it already."""
+    (found,) = faults(list[Label], ["!"])
+    assert found.message.startswith("'!' cannot be a label; allowed: 1 to 100 letters")
 
 
 def test_a_body_that_is_no_json_says_where() -> None:
