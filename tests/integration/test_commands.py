@@ -183,3 +183,78 @@ def test_the_shell_completes_commands_and_flags(house: House) -> None:
     asked = "COMP_WORDS=(tailrace logs --fol); COMP_CWORD=2; _tailrace; echo ${COMPREPLY[@]}"
     done = subprocess.run(["bash", "-c", f"{script}\n{asked}"], capture_output=True, text=True, check=True)
     assert done.stdout == "--follow\n"
+
+
+def test_lists_are_whole_and_what_is_behind_is_found(house: House) -> None:
+    """More projects than a page holds; with --limit as many as that says."""
+    house.server()
+    for number in range(503):
+        house.post("/api/projects", {"name": f"p{number}", "repository": "https://example.org/r"})
+    listed = json.loads(tailrace(house, "project", "list", "--json").stdout)
+    assert [one["name"] for one in listed] == [f"p{number}" for number in range(503)]
+    plan = json.loads(tailrace(house, "plan", "add", "p502", "last", "--path", "ci.yml", "--json").stdout)
+    assert plan["project_name"] == "p502"
+    for name in ("p502/last", "last", "p502", str(plan["id"])):
+        shown = json.loads(tailrace(house, "plan", "show", name, "--json").stdout)
+        assert shown["id"] == plan["id"]
+    changed = tailrace(house, "project", "edit", str(plan["project"]), "--name", "renamed", "--json")
+    assert json.loads(changed.stdout)["name"] == "renamed"
+    missing = tailrace(house, "plan", "show", "p1/last")
+    assert (missing.returncode, "there is no plan 'p1/last'" in missing.stderr) == (2, True)
+    assert tailrace(house, "project", "remove", "p0", "--json").stdout.split() == ["{", '"id":', "1", "}"]
+    assert len(json.loads(tailrace(house, "project", "list", "--removed", "--json").stdout)) == 1
+
+
+def test_what_a_command_did_can_be_read_by_programs(home: House) -> None:
+    """Each prints JSON with --json, and nothing but that."""
+
+    def said(*arguments: str) -> dict[str, object]:
+        done = tailrace(home, *arguments, "--json")
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    made = said("project", "add", "programs", "https://example.org/r")
+    plan = said("plan", "add", "programs", "default", "--path", "ci.yml")
+    assert plan["project"] == made["id"]
+    assert said("project", "hook", "programs", "--remove") == {"id": made["id"]}
+    guard = said("environment", "set", "programs", "production")
+    assert guard["name"] == "production"
+    assert said("environment", "remove", "programs", "production") == {"id": guard["id"]}
+    trigger = said("trigger", "add", "programs/default", "cron", "--set", "expression=0 4 * * *")
+    assert said("trigger", "remove", str(trigger["id"])) == {"id": trigger["id"]}
+    key = "key=whsec_" + "A" * 32
+    added = tailrace(
+        home, "notify", "add-channel", "webhook", "ours", "--set", "url=http://127.0.0.1:1/", given=key
+    )
+    assert added.returncode == 0, added.stderr
+    assert said("notify", "disable", "ours")["enabled"] is False
+    assert said("notify", "enable", "ours")["enabled"] is True
+    tried = tailrace(home, "notify", "test", "ours", "--json")
+    assert (tried.returncode, json.loads(tried.stdout)["ok"]) == (1, False)
+    rule = json.loads(tailrace(home, "notify", "add-rule", "ours", "--on", "failed", "--json").stdout)
+    assert said("notify", "remove-rule", str(rule["id"])) == {"id": rule["id"]}
+    assert said("notify", "remove-channel", "ours") == {"id": int(added.stdout)}
+    waiting = home.plan("jobs: {a: {labels: [nobody-has-this], checkout: false, steps: [{run: x}]}}")
+    first, second = home.run(waiting), home.run(waiting)
+    found = json.loads(tailrace(home, "runs", "--plan", str(waiting), "--json").stdout)
+    assert [one["id"] for one in found] == [second, first]
+    assert json.loads(tailrace(home, "runs", "--trigger", "999999", "--json").stdout) == []
+    assert said("abort", str(first)) == {"runs": [first]}
+    assert said("abort", "--project", str(found[0]["project"]), "--branch", "main") == {"runs": []}
+    assert said("plan", "remove", "programs/default") == {"id": plan["id"]}
+
+
+def test_faults_of_a_file_begin_with_their_place_in_it(home: House, tmp_path: Path) -> None:
+    """As editors and terminals find them; also where the server found them."""
+    bad = tmp_path / "bad.yml"
+    bad.write_text("jobs:\n  a: {steps: [{run: x}], color: red}\n  b: {}\n")
+    project = home.project()
+    plan = home.script_plan("true", project=project)
+    for command in (("plan", "add", str(project), "x", str(bad)), ("plan", "edit", str(plan), str(bad))):
+        done = tailrace(home, *command)
+        lines = done.stderr.splitlines()
+        assert (done.returncode, len(lines)) == (2, 2), done.stderr
+        assert lines[0].startswith(f"{bad}:2:")
+        assert lines[1].startswith(f"{bad}:3:")
+    body = {"project": project, "name": "x", "definition": "jobs: 1", "file": "ci.yml"}
+    assert home.client.post("/api/plans", json=body).json()["detail"].startswith("ci.yml:1:")

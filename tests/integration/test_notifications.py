@@ -265,5 +265,11 @@ def test_a_badge_shows_the_newest_run_to_whoever_has_its_address(home: House) ->
         wrong = stranger.get(badge["url"].partition("?")[0], params={"key": other})
         assert wrong.status_code == 401
         assert stranger.get(badge["url"].partition("?")[0]).status_code == 401
+        refused = [stranger.get(f"{home.url}/api/badges/{of}.svg?key=x") for of in (name, "nope", "a%00b")]
+        assert [answer.status_code for answer in refused] == [401] * 3
+        assert len({answer.text for answer in refused}) == 1, "strangers learn no names"
+        no_plan = stranger.get(of_plan["url"].replace("/plan.svg", "/none.svg"))
+        assert no_plan.status_code == 404
     assert home.client.get(f"/api/badges/{name}.svg").status_code == 200
+    assert home.client.get("/api/badges/nope.svg").status_code == 404
     assert badge["url"] in tailrace(home, "notify", "badge", name).stdout

@@ -63,7 +63,7 @@ def test_a_poll_is_made_shown_changed_and_removed(home: House) -> None:
     ("settings", "words"),
     [
         ({"kind": "git", "branches": []}, "with neither, nothing is looked at"),
-        ({"kind": "git", "interval_s": 1}, "greater than or equal to 5"),
+        ({"kind": "git", "interval_s": 1}, "found 1; expected 5 or more"),
         ({"kind": "url", "url": "ftp://example.org"}, "expected an address such as"),
         ({"kind": "url", "url": "https://example.org", "look": "json"}, "`path` goes with look: json"),
         (
@@ -71,7 +71,11 @@ def test_a_poll_is_made_shown_changed_and_removed(home: House) -> None:
             "is not the name of a header",
         ),
         ({"kind": "subversion", "path": "../x"}, "below the project's URL"),
-        ({"kind": "moon"}, "git"),
+        ({"kind": "moon"}, "found 'moon'; allowed are webhook, git, subversion, url, cron"),
+        (
+            {"kind": "git", "intervall": 5},
+            "body.settings.git.intervall: this is not known here; allowed are branches, interval_s, kind, mode",
+        ),
         ({"kind": "cron", "expression": "0 4 * * *", "when": 1}, "when"),
     ],
 )
@@ -82,6 +86,27 @@ def test_settings_that_cannot_be_are_refused_with_what_can(
     answer = home.client.post("/api/triggers", json={"plan": plan, "name": "poll", "settings": settings})
     assert answer.status_code == 422
     assert words in answer.text
+
+
+def test_no_address_with_a_password_is_kept_where_all_see_it(home: House) -> None:
+    """Of a poll or a channel; that of a repository is shown without it."""
+    plan = home.script_plan("true")
+    for login in ("ada:hunter2", "hunter2"):
+        url = f"https://{login}@example.org/x"
+        poll = {"plan": plan, "name": "poll", "settings": {"kind": "url", "url": url}}
+        settings = {"kind": "webhook", "url": url}
+        hook = {"name": "x", "settings": settings, "secrets": {"key": "whsec_" + "A" * 32}}
+        project = {"name": "x", "repository": "https://***@example.org/x"}
+        for path, body in (("triggers", poll), ("channels", hook), ("projects", project)):
+            answer = home.client.post(f"/api/{path}", json=body)
+            assert answer.status_code == 400, answer.text
+            assert "hunter2" not in answer.text
+    made = home.post("/api/projects", {"name": "hidden", "repository": "https://a:hunter2@example.org/x"})
+    assert made["repository"] == "https://***@example.org/x"
+    assert "hunter2" not in home.client.get("/api/projects").text
+    assert home.client.patch(f"/api/projects/{made['id']}", json=made).status_code == 422
+    kept = home.client.patch(f"/api/projects/{made['id']}", json={"repository": made["repository"]})
+    assert kept.json()["repository"] == made["repository"]
 
 
 def test_a_disabled_webhook_starts_nothing_and_the_delivery_says_so(home: House) -> None:

@@ -53,6 +53,7 @@ def test_a_paused_project_waits(home: House) -> None:
     """Its jobs say who paused it, and why."""
     project = home.project()
     plan = home.script_plan("true", project=project)
+    assert home.client.post("/api/queue/pause", json={"project": 999_999}).status_code == 404
     tailrace(home, "queue", "pause", "--project", str(project), "--why", "moving house")
     run = home.run(plan)
     assert _why(home, run) == "its project is paused by admin: moving house"

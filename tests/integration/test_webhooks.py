@@ -107,6 +107,38 @@ def test_a_wrong_signature_is_refused_and_no_body_is_kept(home: House) -> None:
     assert b"needle-in-the-body" not in kept
 
 
+def test_no_header_that_is_kept_holds_the_secret(home: House) -> None:
+    """Whatever the sender called it, and also of a webhook that was refused."""
+    project = home.project(secret=SECRET)
+    headers = {
+        "X-Hook-Value": f"is {SECRET} so",
+        "X-Hook-Key": "s3cr3t-of-another",
+        "Referer": "http://u:hunter2@example.org/hook",
+        "Idempotency-Key": "kept-as-it-is",
+    }
+    refused = home.client.post(f"/hooks/generic/{project}", content=b"{}", headers=headers)
+    assert refused.status_code == 401
+    taken = home.client.post(
+        f"/hooks/generic/{project}", content=b"{}", headers={**headers, "Authorization": f"Bearer {SECRET}"}
+    )
+    assert taken.status_code == 202, taken.text
+    shown = home.get(f"/api/deliveries/{taken.json()['delivery']}")["headers"]
+    for kept in (home.get("/api/refusals")["items"][0]["headers"], shown):
+        assert kept["referer"] == "http://***@example.org/hook"
+        assert kept["idempotency-key"] == "kept-as-it-is"
+        assert not {"x-hook-value", "x-hook-key", "authorization"} & kept.keys()
+    kept = b"".join(path.read_bytes() for path in home.data.rglob("tailrace.db*"))
+    assert SECRET.encode() not in kept
+
+
+def test_a_source_that_there_is_not_is_told_with_those_that_there_are(home: House) -> None:
+    """404, not 405."""
+    answer = home.client.post(f"/hooks/bitbucket/{home.project(secret=SECRET)}", content=b"{}")
+    assert answer.status_code == 404
+    assert answer.json()["detail"].startswith("there is no source 'bitbucket' of webhooks; allowed are ")
+    assert all(name in answer.json()["detail"] for name in ("github", "gitlab", "gitea", "generic"))
+
+
 def test_a_project_without_a_secret_refuses(home: House) -> None:
     """Also a body that is signed with an empty secret."""
     answer = deliver(home, b"{}", secret="", project=home.project())

@@ -13,10 +13,11 @@ from starlette.responses import Response
 from tailrace.api.auth import BADGES
 from tailrace.api.numbers import RowId
 from tailrace.domain.columns import columns
-from tailrace.domain.errors import Unauthorised
+from tailrace.domain.errors import NotFound, Unauthorised
 from tailrace.domain.states import RunState
+from tailrace.domain.text import Text, storable
 from tailrace.store import Store
-from tailrace.store.badges import find_badge
+from tailrace.store.badges import Badged, find_badge, find_badged
 from tailrace.store.projects import get_project
 from tailrace.store.sealing import SealingKey
 
@@ -47,13 +48,13 @@ def badges_router(store: Store, key: SealingKey, server_url: str) -> APIRouter:
     @router.get("/api/badges")
     async def address(
         project: Annotated[RowId, Query()],
-        plan: Annotated[str | None, Query(max_length=100, description="Its name.")] = None,
-        branch: Annotated[str | None, Query(max_length=500)] = None,
+        plan: Annotated[Text | None, Query(max_length=100, description="Its name.")] = None,
+        branch: Annotated[Text | None, Query(max_length=500)] = None,
     ) -> BadgeView:
         """The address of a badge, which anybody who has it can see."""
         shown = await store.read(get_project, project)
         name = shown.name
-        await store.read(find_badge, str(project), plan, branch)
+        await store.read(find_badge, Badged(project, name), plan, branch)
         path = quote(name, safe="") + (f"/{quote(plan, safe='')}" if plan else "")
         query = f"?key={key.sign(_claim(project))}" + (f"&branch={quote(branch, safe='')}" if branch else "")
         url = f"{server_url}{BADGES}{path}.svg{query}"
@@ -61,11 +62,18 @@ def badges_router(store: Store, key: SealingKey, server_url: str) -> APIRouter:
 
     async def show(project: str, plan: str | None, request: Request) -> Response:
         query = request.query_params
-        facts = await store.read(find_badge, project, plan, query.get("branch"))
-        if not getattr(request.state, "name", None) and not key.proves(
-            query.get("key", ""), _claim(facts.project_id)
+        found = await store.read(find_badged, storable(project))
+        if not getattr(request.state, "name", None) and not (
+            found is not None and key.proves(query.get("key", ""), _claim(found.id))
         ):
+            # Also where there is no such project: strangers learn no names.
             raise Unauthorised("this badge's address is not good: take it anew from the project")
+        if found is None:
+            raise NotFound("project", project[:100])
+        branch = query.get("branch")
+        facts = await store.read(
+            find_badge, found, plan and storable(plan), None if branch is None else storable(branch)
+        )
         words, colour = _WORDS[facts.state]
         return Response(draw(facts.name, words, colour), media_type="image/svg+xml", headers=_HEADERS)
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from tailrace.api.lists import Cursor, Limit, Page, page
 from tailrace.api.numbers import RowId
+from tailrace.domain.address import refuse_login
 from tailrace.domain.channels import (
     ChannelSettings,
     ForgeSettings,
@@ -91,6 +92,8 @@ def channels_router(store: Store, key: SealingKey, sender: Sender) -> APIRouter:
     @router.patch("/api/channels/{id}")
     async def change(id: RowId, wish: ChannelChange) -> ChannelView:
         """Settings that name another host, address or port want the secrets again: they would be sent there."""
+        if wish.settings is not None:
+            _check_address(wish.settings)
         if wish.secrets is not None:
             known = await store.read(get_channel, id)
             _check(wish.settings or known.settings, wish.secrets)
@@ -121,7 +124,13 @@ def channels_router(store: Store, key: SealingKey, sender: Sender) -> APIRouter:
     return router
 
 
+def _check_address(settings: MessageSettings | ForgeSettings) -> None:
+    for name in ("url", "api"):
+        refuse_login(getattr(settings, name, ""), f"settings: {name}", "secrets have a place of their own")
+
+
 def _check(settings: MessageSettings | ForgeSettings, secrets: Mapping[str, str]) -> None:
+    _check_address(settings)
     check_secrets(settings, secrets)
     if isinstance(settings, WebhookSettings):
         key_bytes(secrets["key"])

@@ -9,6 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict
 
+from tailrace.domain.address import refuse_login
 from tailrace.domain.cron import LONGEST, parse_cron, read_zone
 from tailrace.domain.errors import Invalid
 from tailrace.domain.model import Time
@@ -40,7 +41,8 @@ class CronPreview(BaseModel):
 
 
 def check_settings(settings: TriggerSettings) -> None:
-    """Raises Invalid for a cron expression or a zone that nobody could keep to, an address or a path that leads nowhere."""
+    """Raises Invalid for a cron expression or a zone that nobody could keep to, for an address or a path that leads nowhere,
+    and for an address with a password in it."""
     match settings:
         case CronSettings():
             parse_cron(settings.expression)
@@ -48,6 +50,7 @@ def check_settings(settings: TriggerSettings) -> None:
         case UrlSettings(url=url, path=path):
             if _UNFIT.search(url):
                 raise Invalid("url: expected an address without spaces and control characters")
+            refuse_login(url, "url", "send it as a secret: secret_headers {Authorization: NAME-OF-A-SECRET}")
             if path is not None:
                 parse_path(path)
         case _:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from tailrace.api.lists import Page
 from tailrace.api.numbers import RowId
 from tailrace.domain.approvals import EnvironmentView
+from tailrace.domain.errors import Invalid
 from tailrace.domain.plan.environment import ENVIRONMENT
 from tailrace.domain.text import Text
 from tailrace.store import Store
@@ -21,6 +22,7 @@ from tailrace.store.environments import (
     list_environments,
     remove_environment,
 )
+from tailrace.store.identity import known_names
 
 Names = Annotated[tuple[Annotated[Text, Field(min_length=1, max_length=200)], ...], Field(max_length=100)]
 
@@ -55,6 +57,7 @@ def environments_router(store: Store) -> APIRouter:
 
     @router.post("/api/environments", status_code=201)
     async def create(wish: EnvironmentWish, request: Request) -> EnvironmentView:
+        await check(wish)
         return await store.write(create_environment, wish.project, wish.name, wish.terms, request.state.name)
 
     @router.get("/api/environments/{id}")
@@ -63,10 +66,28 @@ def environments_router(store: Store) -> APIRouter:
 
     @router.put("/api/environments/{id}")
     async def change(id: RowId, wish: EnvironmentTerms, request: Request) -> EnvironmentView:
+        await check(wish)
         return await store.write(change_environment, id, wish.terms, request.state.name)
 
     @router.delete("/api/environments/{id}", status_code=204)
     async def remove(id: RowId) -> None:
         await store.write(remove_environment, id)
+
+    async def check(wish: EnvironmentTerms) -> None:
+        """Raises Invalid for approvers by whom nobody could decide."""
+        if wish.approvers is None:
+            return
+        if not wish.approval:
+            raise Invalid("approvers: with approval: false nobody is asked: leave them out")
+        known = await store.read(known_names)
+        unknown = [name for name in wish.approvers if name not in known]
+        if unknown or not wish.approvers:
+            found = ", ".join(map(repr, unknown)) or "nobody"
+            raise Invalid(
+                f"approvers: found {found}; allowed are {', '.join(sorted(known))},"
+                " the names that this server knows, or null: anybody who may call it"
+            )
+        if len(set(wish.approvers)) < len(wish.approvers):
+            raise Invalid("approvers: each name once")
 
     return router

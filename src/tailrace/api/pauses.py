@@ -15,6 +15,7 @@ from tailrace.live.bus import Bus
 from tailrace.live.scopes import QUEUE as QUEUE_WAKE
 from tailrace.store import Store
 from tailrace.store.pauses import QUEUE, list_pauses, pause, resume
+from tailrace.store.projects import get_project
 
 
 class PauseWish(BaseModel):
@@ -38,7 +39,10 @@ def pauses_router(store: Store, bus: Bus) -> APIRouter:
 
     @router.post("/api/queue/pause", status_code=204)
     async def begin(request: Request, wish: PauseWish | None = None) -> None:
+        """404 for a project that there is not."""
         wish = wish or PauseWish()
+        if wish.project is not None:
+            await store.read(get_project, wish.project)
         await store.write(pause, _scope(wish), request.state.name, wish.why)
 
     @router.post("/api/queue/resume", status_code=204)

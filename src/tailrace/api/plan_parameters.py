@@ -33,7 +33,7 @@ def plan_parameters_router(store: Store) -> APIRouter:
 
     @router.get("/api/plans/{id}/parameters")
     async def show(id: RowId) -> PlanParameters:
-        """Of a plan in the repository, in its newest version that was read: another revision may ask for something else."""
+        """Of a plan in the repository, in its version in force: another revision may ask for something else."""
         shown = await store.read(get_plan, id)
         if shown.definition is None:
             return PlanParameters(version=None, items=[])

@@ -16,7 +16,7 @@ from tailrace.domain.errors import NotFound
 from tailrace.domain.model import PlanVersionText, PlanVersionView, PlanView
 from tailrace.domain.plan import Plan, parse_plan
 from tailrace.store import Store
-from tailrace.store.plan_versions import get_version, list_versions, restore_version
+from tailrace.store.plan_versions import get_version, list_versions, number_before, restore_version
 from tailrace.store.plans import get_plan
 from tailrace.store.schedules import follow_schedule
 
@@ -55,7 +55,7 @@ def plan_versions_router(store: Store) -> APIRouter:
         before: Annotated[Number | None, Query(alias="from")] = None,
         after: Annotated[Number | None, Query(alias="to")] = None,
     ) -> PlanDifference:
-        """From the version before `to` unless `from` says another; `to` is the newest unless it is given."""
+        """From the version before `to` unless `from` says another; `to` is the one in force unless it is given."""
         old, new = await store.read(_two_versions, id, before, after)
         names = (f"version {old.number}", f"version {new.number}")
         diff = await asyncio.to_thread(unified, old.definition, new.definition, *names)
@@ -79,10 +79,11 @@ def _restore(connection: Connection, id: int, number: int, plan: Plan, author: s
 def _two_versions(
     connection: Connection, id: int, before: int | None, after: int | None
 ) -> tuple[PlanVersionText, PlanVersionText]:
-    newest = after or get_plan(connection, id).version
-    if newest is None:
+    number = after or get_plan(connection, id).version
+    if number is None:
         raise NotFound("version of plan", id)
-    new = get_version(connection, id, newest)
-    if before is None and newest == 1:
+    new = get_version(connection, id, number)
+    before = before or number_before(connection, id, number)
+    if before is None:
         return new.model_copy(update={"number": 0, "definition": ""}), new
-    return get_version(connection, id, before or newest - 1), new
+    return get_version(connection, id, before), new

@@ -13,10 +13,12 @@ from tailrace.api.numbers import RowId
 from tailrace.api.projects import Name
 from tailrace.domain.model import PlanView
 from tailrace.domain.plan import Plan, parse_plan
+from tailrace.domain.text import Text
 from tailrace.store import Store
 from tailrace.store.plans import change_plan, create_plan, get_plan, list_plans, remove_plan, restore_plan
 from tailrace.store.schedules import follow_schedule
 
+File = Annotated[Text, Field(min_length=1, max_length=500, description="What faults call the definition.")]
 Definition = Annotated[str, Field(max_length=1024 * 1024)]
 
 
@@ -27,6 +29,7 @@ class PlanWish(BaseModel):
     project: RowId
     name: Name
     definition: Definition | None = None
+    file: File = "definition"
     path: Annotated[str, Field(min_length=1, max_length=500)] | None = None
 
     @field_validator("path")
@@ -43,6 +46,7 @@ class PlanChange(BaseModel):
     model_config = ConfigDict(extra="forbid")
     name: Name | None = None
     definition: Definition | None = None
+    file: File = "definition"
 
 
 def plans_router(store: Store) -> APIRouter:
@@ -52,16 +56,17 @@ def plans_router(store: Store) -> APIRouter:
     @router.get("/api/plans")
     async def show_all(
         project: Annotated[RowId | None, Query()] = None,
+        name: Annotated[Text | None, Query(max_length=500, description="Only those of this name.")] = None,
         limit: Limit = 100,
         cursor: Cursor = None,
         removed: bool = False,
     ) -> Page[PlanView]:
-        found = await store.read(list_plans, project, cursor or 0, limit + 1, removed=removed)
+        found = await store.read(list_plans, project, cursor or 0, limit + 1, removed=removed, name=name)
         return page(found, limit, [plan.id for plan in found])
 
     @router.post("/api/plans", status_code=201)
     async def create(wish: PlanWish, request: Request) -> PlanView:
-        plan = None if wish.definition is None else parse_plan(wish.definition, "definition")
+        plan = None if wish.definition is None else parse_plan(wish.definition, wish.file)
         return await store.write(_create, wish, plan, request.state.name)
 
     @router.get("/api/plans/{id}")
@@ -70,7 +75,7 @@ def plans_router(store: Store) -> APIRouter:
 
     @router.put("/api/plans/{id}")
     async def change(id: RowId, wish: PlanChange, request: Request) -> PlanView:
-        plan = None if wish.definition is None else parse_plan(wish.definition, "definition")
+        plan = None if wish.definition is None else parse_plan(wish.definition, wish.file)
         return await store.write(_change, id, wish, plan, request.state.name)
 
     @router.delete("/api/plans/{id}", status_code=204)

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import Scope, Send
 
+from tailrace.api.faults import tell_fault
 from tailrace.domain.errors import (
     ArchiveAway,
     ArtifactRemoved,
@@ -107,14 +108,12 @@ def handle_problems(app: FastAPI) -> None:
         ]
         return problem(422, "\n".join(str(error).splitlines()[:PLAN_ERRORS_SHOWN]), errors=shown)
 
-    async def validation(_request: Request, error: Exception) -> Response:
+    async def validation(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
-        faults = [
-            {"place": ".".join(str(part) for part in fault["loc"]), "message": fault["msg"]}
-            for fault in error.errors()
-        ]
-        words = "; ".join(f"{fault['place']}: {fault['message']}" for fault in faults)
-        return problem(422, words, errors=faults)
+        body = getattr(getattr(request.scope.get("route"), "body_field", None), "field_info", None)
+        faults = [tell_fault(fault, getattr(body, "annotation", None)) for fault in error.errors()]
+        words = "; ".join(f"{fault.place}: {fault.message}" for fault in faults)
+        return problem(422, words, errors=[fault._asdict() for fault in faults])
 
     async def http(_request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from tailrace.api.lists import Cursor, Limit, Page, page
 from tailrace.api.numbers import RowId
-from tailrace.domain.address import check_address
+from tailrace.domain.address import check_address, keep_password
 from tailrace.domain.model import Project
+from tailrace.domain.text import Text
 from tailrace.store import Store
 from tailrace.store.projects import (
     change_project,
@@ -35,7 +36,10 @@ class ProjectWish(BaseModel):
 
 
 class ProjectChange(BaseModel):
-    """What is left out stays; `webhook_secret: null` takes the secret away, and with it the webhooks."""
+    """What is left out stays; `webhook_secret: null` takes the secret away, and with it the webhooks.
+
+    A `repository` as it is shown, its password as `***`, keeps the password.
+    """
 
     model_config = ConfigDict(extra="forbid")
     name: Name | None = None
@@ -53,13 +57,18 @@ def projects_router(store: Store, key: SealingKey) -> APIRouter:
     router = APIRouter(tags=["projects"])
 
     @router.get("/api/projects")
-    async def show_all(limit: Limit = 100, cursor: Cursor = None, removed: bool = False) -> Page[Project]:
-        found = await store.read(list_projects, cursor or 0, limit + 1, removed=removed)
+    async def show_all(
+        name: Annotated[Text | None, Query(max_length=500, description="Only the one of this name.")] = None,
+        limit: Limit = 100,
+        cursor: Cursor = None,
+        removed: bool = False,
+    ) -> Page[Project]:
+        found = await store.read(list_projects, cursor or 0, limit + 1, removed=removed, name=name)
         return page(found, limit, [project.id for project in found])
 
     @router.post("/api/projects", status_code=201)
     async def create(wish: ProjectWish) -> Project:
-        check_address(wish.repository)
+        check_address(keep_password(wish.repository, ""))
         project = await store.write(create_project, wish.name, wish.repository)
         if wish.webhook_secret is None:
             return project

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import zlib
 from collections.abc import Mapping, Sequence
 
@@ -14,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 
+from tailrace.api.kept_headers import kept_headers
 from tailrace.api.problems import problem
 from tailrace.api.projects import webhook_secret_row
 from tailrace.domain.errors import Invalid, Unauthorised
@@ -36,8 +36,6 @@ REFUSED = (
     "this webhook was refused: there is no such project, it has no webhook secret, or the signature does not match."
     " Who runs the server finds the cause at /api/refusals"
 )
-_TELLING = re.compile(r"auth|cookie|credential|passw|secret|token|api-?key")
-"""Of the names of headers that hold a secret, also where a sender put it by mistake."""
 _log = structlog.get_logger("webhooks")
 
 
@@ -70,29 +68,31 @@ class Inbox:
         """
         target = await self._store.read(find_webhook_target, project)
         source = self._sources.source(name, target.hook if target else None)
+        secret = None if target is None else self._secret(target)
         try:
             if target is None:
                 raise Unauthorised(
                     f"there is no project {project!r}, or this webhook is not signed with its secret"
                 )
-            if target.sealed is None:
+            if secret is None:
                 raise Unauthorised(
                     f"project {project!r} has no webhook secret: set one in the project and at the sender"
                 )
-            source.verify(self._secret(target.id, target.sealed), headers, body)
+            source.verify(secret.encode(), headers, body)
         except Unauthorised as error:
             _log.warning("a webhook was refused", project=project, source=source.name, why=str(error))
-            await self._store.write(
-                add_refusal, project[:200], source.name, str(error), _kept(source, headers)
-            )
+            kept = kept_headers(headers, source.secret_headers, secret)
+            await self._store.write(add_refusal, project[:200], source.name, str(error), kept)
             raise Unauthorised(REFUSED) from None
         return target, source
 
-    def _secret(self, project_id: int, sealed: bytes) -> bytes:
+    def _secret(self, target: WebhookTarget) -> str | None:
+        if target.sealed is None:
+            return None
         try:
-            return self._key.open(sealed, webhook_secret_row(project_id)).encode()
+            return self._key.open(target.sealed, webhook_secret_row(target.id))
         except Invalid as error:
-            _log.error("webhooks cannot be checked", project=project_id, why=str(error))
+            _log.error("webhooks cannot be checked", project=target.id, why=str(error))
             raise HTTPException(503, "this server cannot check webhooks now: its log says why") from None
 
     async def take(
@@ -114,7 +114,7 @@ class Inbox:
             source=source.name,
             key=source.delivery_key(headers),
             event=source.event_name(headers),
-            headers=_kept(source, headers),
+            headers=kept_headers(headers, source.secret_headers, self._secret(target)),
             body=packed,
             body_file=None,
             state=state,
@@ -143,6 +143,11 @@ def webhooks_router(inbox: Inbox, names: Sequence[str]) -> APIRouter:
             response_model=DeliveryAnswer,
             summary=f"A webhook of {name}: signed, kept, answered, run",
         )
+
+    @router.post("/hooks/{source}/{project}", include_in_schema=False)
+    async def unknown(source: str, project: str) -> Response:
+        return problem(404, f"there is no source {source[:40]!r} of webhooks; allowed are {', '.join(names)}")
+
     return router
 
 
@@ -194,12 +199,3 @@ async def _read(source: Source, headers: Mapping[str, str], body: bytes) -> Even
     if len(body) <= LARGE_BYTES:
         return source.read(headers, body)
     return await asyncio.to_thread(source.read, headers, body)
-
-
-def _kept(source: Source, headers: Mapping[str, str]) -> dict[str, str]:
-    """The headers without those that may hold a secret."""
-    return {
-        name: value[:2000]
-        for name, value in headers.items()
-        if name.lower() not in source.secret_headers and _TELLING.search(name.lower()) is None
-    }

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from json import dumps
 from typing import Any, cast
 
 from tailrace.cli.agent import split_labels
 from tailrace.cli.client import CallFailed, Client, connect, show
 from tailrace.cli.flags import NO_CLIENT_FLAGS, ClientFlags
 from tailrace.cli.projects import find_projects
+from tailrace.cli.texts import print_fields, print_json
 
 _COLUMNS = {
     "ID": "id",
@@ -23,7 +23,7 @@ _COLUMNS = {
 
 def list_agents(*, json: bool = False, flags: ClientFlags = NO_CLIENT_FLAGS) -> int:
     """List the agents."""
-    show(connect(flags).get("/api/agents")["items"], as_json=json, columns=_COLUMNS)
+    show(connect(flags).items("/api/agents"), as_json=json, columns=_COLUMNS)
     return 0
 
 
@@ -31,10 +31,9 @@ def show_agent(agent: str, *, json: bool = False, flags: ClientFlags = NO_CLIENT
     """Show all that is known of an agent, by name or id."""
     found = find_agent(connect(flags), agent)
     if json:
-        print(dumps(found, indent=2, ensure_ascii=False))
+        print_json(found)
         return 0
-    for name, value in found.items():
-        print(f"{name:15} {_in_words(value)}")
+    print_fields({name: _in_words(value) for name, value in found.items()}, 16)
     return 0
 
 
@@ -105,7 +104,7 @@ def remove_agent(agent: str, *, why: str | None = None, flags: ClientFlags = NO_
 
 
 def list_changes(agent: str, *, json: bool = False, flags: ClientFlags = NO_CLIENT_FLAGS) -> int:
-    """List who changed an agent and why, the newest 500 changes first; one that was removed is named by its id."""
+    """List who changed an agent and why, newest first; one that was removed is named by its id."""
     client = connect(flags)
     try:
         id = find_agent(client, agent)["id"]
@@ -113,14 +112,14 @@ def list_changes(agent: str, *, json: bool = False, flags: ClientFlags = NO_CLIE
         if not (agent.isascii() and agent.isdigit()):
             raise
         id = int(agent)
-    found = client.get(f"/api/agents/{id}/changes", limit=500)["items"]
+    found = client.items(f"/api/agents/{id}/changes")
     show(found, as_json=json, columns={"AT": "at", "WHAT": "what", "BY": "by", "WHY": "why"})
     return 0
 
 
 def find_agent(client: Client, name: str) -> dict[str, Any]:
     """The agent of that name or id; raises CallFailed when there is none, or more than one."""
-    found = client.get("/api/agents")["items"]
+    found = client.items("/api/agents")
     fits = [agent for agent in found if name == str(agent["id"])] or [a for a in found if name == a["name"]]
     if len(fits) == 1:
         return fits[0]

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from tailrace.cli.client import connect, show
+from tailrace.cli.client import connect, show, tell
 from tailrace.cli.flags import NO_CLIENT_FLAGS, ClientFlags
 
 COLUMNS = {
@@ -32,12 +30,14 @@ def list_approvals(
         open, approved, rejected, withdrawn, or all.
     """
     wanted = None if state == "all" else state
-    found: list[dict[str, Any]] = connect(flags).get("/api/approvals", state=wanted, limit=limit)["items"]
+    found = connect(flags).items("/api/approvals", limit, state=wanted)
     show(found, as_json=json, columns=COLUMNS)
     return 0
 
 
-def approve(approval: int, *, why: str | None = None, flags: ClientFlags = NO_CLIENT_FLAGS) -> int:
+def approve(
+    approval: int, *, why: str | None = None, json: bool = False, flags: ClientFlags = NO_CLIENT_FLAGS
+) -> int:
     """Let go on what waits for this approval.
 
     Parameters
@@ -47,10 +47,12 @@ def approve(approval: int, *, why: str | None = None, flags: ClientFlags = NO_CL
     why:
         What others may read of it.
     """
-    return _decide(flags, approval, approve=True, why=why)
+    return _decide(flags, json, approval, approve=True, why=why)
 
 
-def reject(approval: int, *, why: str | None = None, flags: ClientFlags = NO_CLIENT_FLAGS) -> int:
+def reject(
+    approval: int, *, why: str | None = None, json: bool = False, flags: ClientFlags = NO_CLIENT_FLAGS
+) -> int:
     """End what waits for this approval: the job, or the whole run.
 
     Parameters
@@ -60,9 +62,9 @@ def reject(approval: int, *, why: str | None = None, flags: ClientFlags = NO_CLI
     why:
         What others may read of it.
     """
-    return _decide(flags, approval, approve=False, why=why)
+    return _decide(flags, json, approval, approve=False, why=why)
 
 
-def _decide(flags: ClientFlags, approval: int, **decision: object) -> int:
-    connect(flags).post(f"/api/approvals/{approval}", decision)
+def _decide(flags: ClientFlags, as_json: bool, approval: int, **decision: object) -> int:
+    tell(connect(flags).post(f"/api/approvals/{approval}", decision), as_json=as_json)
     return 0

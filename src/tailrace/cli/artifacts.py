@@ -11,6 +11,7 @@ from typing import Any
 from tailrace.cli.client import CallFailed, Client, connect, show
 from tailrace.cli.flags import NO_CLIENT_FLAGS, ClientFlags
 from tailrace.cli.log_targets import find_target
+from tailrace.cli.texts import say
 from tailrace.inside import NotPlain, writing
 
 
@@ -78,7 +79,7 @@ def get_artifacts(
     for one in files:
         path = f"{one['job_name']}/{one['path']}" if several else one["path"]
         _get(client, one, to, path)
-        print(to / path)
+        say(str(to / path))
     return 0
 
 
@@ -89,14 +90,7 @@ def _found(client: Client, what: str) -> list[dict[str, Any]]:
             f"{what!r} is not understood: give RUN or RUN/JOB, where RUN is an id or PROJECT#NUMBER"
         )
     target.jobs(client.get(f"/api/runs/{target.run}"))  # fails for a job that is not there
-    found: list[dict[str, Any]] = []
-    cursor: int | None = None
-    while True:
-        page = client.get(f"/api/runs/{target.run}/artifacts", job=target.job, cursor=cursor)
-        found += page["items"]
-        cursor = page["next"]
-        if cursor is None:
-            return found
+    return client.items(f"/api/runs/{target.run}/artifacts", job=target.job)
 
 
 def _newest(found: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -6,9 +6,10 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from tailrace.cli.flags import ClientFlags, given
+from tailrace.cli.texts import print_json, print_table, say
 from tailrace.domain.errors import TailraceError
 
 if TYPE_CHECKING:
@@ -23,7 +24,19 @@ class ServerAway(CallFailed):
     """The server did not answer, or said that it cannot now: it may be there again in a moment."""
 
 
+class PlanRefused(CallFailed):
+    """The server found faults in a plan file."""
+
+    located: ClassVar[bool] = True
+
+
+class NotThere(CallFailed):
+    """The server has nothing at that address."""
+
+
 AWAY = (502, 503, 504)
+PAGE = 500
+"""Items that a list gives at a time."""
 
 
 class Client:
@@ -40,6 +53,26 @@ class Client:
 
     def get(self, path: str, **query: Any) -> Any:
         return self.call("GET", path, query=query)
+
+    def items(self, path: str, most: int | None = None, **query: Any) -> list[dict[str, Any]]:
+        """All items of a list, page by page, or the first `most`; raises CallFailed."""
+        found: list[dict[str, Any]] = []
+        cursor: int | None = None
+        while most is None or len(found) < most:
+            room = PAGE if most is None else min(PAGE, most - len(found))
+            page = self.get(path, limit=room, cursor=cursor, **query)
+            found += page["items"]
+            cursor = page["next"]
+            if cursor is None:
+                break
+        return found if most is None else found[:most]
+
+    def find(self, path: str) -> dict[str, Any] | None:
+        """One thing, None where there is none; raises CallFailed."""
+        try:
+            return self.get(path)
+        except NotThere:
+            return None
 
     def post(self, path: str, body: Mapping[str, Any] | None = None) -> Any:
         return self.call("POST", path, body=body)
@@ -119,7 +152,16 @@ class Client:
             ) from None
         if answer.is_success:
             return answer
+        if answer.status_code == 422 and _is_of_plan(answer):
+            raise PlanRefused(_detail(answer))
+        if answer.status_code == 404:
+            raise NotThere(_detail(answer))
         raise (ServerAway if answer.status_code in AWAY else CallFailed)(_detail(answer))
+
+
+def is_id(name: str) -> bool:
+    """Whether this could be an id rather than a name."""
+    return name.isascii() and name.isdecimal() and len(name) < 19
 
 
 def connect(flags: ClientFlags) -> Client:
@@ -136,23 +178,31 @@ def connect(flags: ClientFlags) -> Client:
 def show(value: Any, *, as_json: bool, columns: Mapping[str, str]) -> None:
     """Print rows: as JSON, or as a table with the `columns` (title to field)."""
     if as_json:
-        print(json.dumps(value, indent=2, ensure_ascii=False))
+        print_json(value)
         return
-    from rich.console import Console
-    from rich.table import Table
+    fields = columns.values()
+    print_table(list(columns), [[_cell(row.get(field)) for field in fields] for row in value])
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in columns:
-        table.add_column(title)
-    for row in value:
-        table.add_row(*(_cell(row.get(field)) for field in columns.values()))
-    Console(soft_wrap=True).print(table)
+
+def tell(value: Any, *, as_json: bool, plain: object = None) -> None:
+    """Print what a command did: as JSON, or `plain`, where that says anything."""
+    if as_json:
+        print_json(value)
+    elif plain is not None:
+        say(str(plain))
 
 
 def _cell(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(str(part) for part in value)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
     return "" if value is None else str(value)
+
+
+def _is_of_plan(answer: httpx2.Response) -> bool:
+    try:
+        return "line" in answer.json()["errors"][0]
+    except (ValueError, LookupError, TypeError):
+        return False
 
 
 def _detail(answer: httpx2.Response) -> str:

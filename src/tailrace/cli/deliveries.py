@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_module
 import sys
 from typing import Any, Literal
 
@@ -10,6 +9,7 @@ from tailrace.cli.client import CallFailed, Client, connect, show
 from tailrace.cli.flags import NO_CLIENT_FLAGS, ClientFlags
 from tailrace.cli.out import Out
 from tailrace.cli.projects import find_project
+from tailrace.cli.texts import print_fields, print_json, say, tame
 
 State = Literal["accepted", "ignored", "invalid"]
 
@@ -47,7 +47,10 @@ def list_deliveries(
     """
     client = connect(flags)
     wanted = _filters(client, project, state, source, event, since, until)
-    found = client.get("/api/deliveries", **wanted, limit=limit)["items"]
+    found = client.items("/api/deliveries", limit, **wanted)
+    if not json:
+        names = {one["id"]: one["name"] for removed in (True, False) for one in _projects(client, removed)}
+        found = [{**one, "project": names.get(one["project"], one["project"])} for one in found]
     columns = {
         "ID": "id",
         "RECEIVED": "received_at",
@@ -81,19 +84,17 @@ def show_delivery(
         return 0
     found = client.get(f"/api/deliveries/{id}")
     if json:
-        print(json_module.dumps(found, indent=2, ensure_ascii=False))
+        print_json(found)
         return 0
     delivery = found["delivery"]
-    for name in ("id", "received_at", "project", "source", "event", "key", "state", "detail", "removed_at"):
-        if delivery[name] is not None:
-            print(f"{name:<14}{delivery[name]}")
-    print(f"{'size':<14}{found['size']}")
+    names = ("id", "received_at", "project", "source", "event", "key", "state", "detail", "removed_at")
+    print_fields({**{name: delivery[name] for name in names}, "size": found["size"]})
     _show_outcomes(delivery["outcomes"])
     for one in found["replayed"]:
-        print(f"replayed by {one['by']} at {one['at']}: {one['detail'] or one['state']}")
+        say(tame(f"replayed by {one['by']} at {one['at']}: {one['detail'] or one['state']}"))
         _show_outcomes(one["outcomes"])
     for name, value in found["headers"].items():
-        print(f"{name}: {value}")
+        say(tame(f"{name}: {value}"))
     return 0
 
 
@@ -137,17 +138,21 @@ def replay_deliveries(
     body = {name: value for name, value in body.items() if value is not None} | {"dry_run": dry_run}
     done = client.call("POST", "/api/deliveries/replay", body=body, timeout_s=600)
     if json:
-        print(json_module.dumps(done, indent=2, ensure_ascii=False))
+        print_json(done)
     elif dry_run:
         for id in done["deliveries"]:
             print(id)
     else:
         for one in done["replayed"]:
             runs = ", ".join(map(str, one["runs"]))
-            print(f"delivery {one['delivery']}: {f'runs {runs}' if runs else one['detail']}")
+            say(tame(f"delivery {one['delivery']}: {f'runs {runs}' if runs else one['detail']}"))
     for one in done["failed"]:
-        print(f"tailrace: delivery {one['delivery']}: {one['detail']}", file=sys.stderr)
+        say(f"tailrace: delivery {one['delivery']}: {one['detail']}", to=sys.stderr)
     return 1 if done["failed"] else 0
+
+
+def _projects(client: Client, removed: bool) -> list[dict[str, Any]]:
+    return client.items("/api/projects", removed=removed)
 
 
 def _filters(
@@ -174,4 +179,4 @@ def _filters(
 def _show_outcomes(outcomes: list[dict[str, Any]] | None) -> None:
     for one in outcomes or ():
         came = f"run {one['run']}" if one["run"] is not None else one["why_not"]
-        print(f"  {one['plan_name']}/{one['name']}: {came}")
+        say(tame(f"  {one['plan_name']}/{one['name']}: {came}"))

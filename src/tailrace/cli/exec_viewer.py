@@ -10,6 +10,7 @@ from tailrace.agent.snapshot import Sources
 from tailrace.cli.log_targets import Source
 from tailrace.cli.run_printing import RunPrinter
 from tailrace.cli.stretches import Stretch
+from tailrace.cli.texts import say
 from tailrace.domain.lease import Lease
 from tailrace.domain.spans import Span
 from tailrace.domain.states import JobState
@@ -38,7 +39,7 @@ class ExecViewer:
         self._printer.end(lease.log)
 
     def notice(self, text: str) -> None:
-        print(f"tailrace: {text}", file=sys.stderr, flush=True)
+        say(f"tailrace: {text}", to=sys.stderr)
 
     def summarise(self, ends: Mapping[str, JobEnd]) -> None:
         """A line for each job, where there are several: one alone has said it all."""
@@ -49,7 +50,7 @@ class ExecViewer:
             took = f" in {end.took_s:.1f} s" if end.took_s is not None else ""
             why = f": {end.detail}" if end.detail else ""
             why += " (allowed)" if _is_allowed(end) else ""
-            print(f"{name:<{width}}  {end.state}{took}{why}", file=sys.stderr)
+            say(f"{name:<{width}}  {end.state}{took}{why}", to=sys.stderr)
 
 
 def exit_status(ends: Mapping[str, JobEnd], *, aborted: bool) -> int:

@@ -30,7 +30,7 @@ def _repository(folder: Path) -> tuple[Path, str]:
 
 
 def _project(client: Client, top: Path) -> int:
-    for project in client.get("/api/projects", limit=500)["items"]:
+    for project in client.items("/api/projects"):
         if project["repository"] == str(top):
             return project["id"]
     name = re.sub(r"[^A-Za-z0-9_.-]", "-", top.name).lstrip("_.-")[:100] or "first"
@@ -38,7 +38,7 @@ def _project(client: Client, top: Path) -> int:
 
 
 def _plan(client: Client, project: int) -> int:
-    for plan in client.get("/api/plans", project=project, limit=500)["items"]:
+    for plan in client.items("/api/plans", project=project):
         if plan["path"] == PLAN_FILE:
             return plan["id"]
     return client.post("/api/plans", {"project": project, "name": "default", "path": PLAN_FILE})["id"]

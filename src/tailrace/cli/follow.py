@@ -17,6 +17,7 @@ from tailrace.cli.log_targets import Source, Target, exit_status
 from tailrace.cli.remote_logs import RemoteLogs
 from tailrace.cli.run_printing import RunPrinter
 from tailrace.cli.stretches import Stretch, read_chunk
+from tailrace.cli.texts import say
 
 QUIET_S = 0.25
 """After so long without output, what waited is shown."""
@@ -211,7 +212,7 @@ async def follow_run(client: Client, run_id: int) -> int:
     run = await LogFollower(client, Target(run_id), lambda _: 0, _RunSink()).follow()
     assert run is not None
     if run["state"] != "passed":
-        print(f"run {run['id']} {run['state']}: {run['detail'] or run['reason']}", file=sys.stderr)
+        say(f"run {run['id']} {run['state']}: {run['detail'] or run['reason']}", to=sys.stderr)
     return exit_of_run(run)
 
 

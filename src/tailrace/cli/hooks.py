@@ -9,9 +9,10 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from tailrace.cli.client import CallFailed, connect
+from tailrace.cli.client import CallFailed, connect, tell
 from tailrace.cli.flags import NO_CLIENT_FLAGS, ClientFlags
 from tailrace.cli.projects import find_project
+from tailrace.cli.texts import print_json
 
 
 def project_hook(
@@ -20,6 +21,7 @@ def project_hook(
     *,
     test: Annotated[str | None, Parameter(name="--try", allow_leading_hyphen=True)] = None,
     remove: bool = False,
+    json: bool = False,
     flags: ClientFlags = NO_CLIENT_FLAGS,
 ) -> int:
     """Show, set or try how a project's generic webhooks are read, as JSON.
@@ -35,18 +37,22 @@ def project_hook(
         A file with a body as its sender posts it: what would be made of it (with FILE: by that one, and nothing is kept).
     remove:
         Forget what is kept: generic webhooks are read by the usual names again.
+    json:
+        Print an object also when nothing is left to show; all else is JSON anyway.
     """
     client = connect(flags)
-    path = f"/api/projects/{find_project(client, project)['id']}/hook"
+    id = find_project(client, project)["id"]
+    path = f"/api/projects/{id}/hook"
     wish = None if file is None else _json(file)
     if test is not None:
         answer = client.post(f"{path}/try", {"body": _read(test), "hook": wish})
     elif remove:
         client.call("DELETE", path)
+        tell({"id": id}, as_json=json)
         return 0
     else:
         answer = client.get(path) if wish is None else client.call("PUT", path, body=wish)
-    print(json_texts.dumps(answer, indent=2, ensure_ascii=False))
+    print_json(answer)
     return 0
 
 

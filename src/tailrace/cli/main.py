@@ -20,6 +20,7 @@ from tailrace.cli.retention import retention
 from tailrace.cli.run import abort, rerun, retry, run, runs
 from tailrace.cli.search import search
 from tailrace.cli.serve import server
+from tailrace.cli.texts import say
 from tailrace.cli.up import up
 from tailrace.cli.verify import verify
 from tailrace.domain.errors import TailraceError
@@ -76,7 +77,7 @@ def main() -> None:
         )
         sys.exit(2)
     except TailraceError as error:
-        print(f"tailrace: {error}", file=sys.stderr)
+        say(str(error) if error.located else f"tailrace: {error}", to=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import json as json_format
 import sys
 from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from tailrace.cli.client import CallFailed, Client, connect, show
+from tailrace.cli.client import CallFailed, Client, connect, show, tell
 from tailrace.cli.flags import NO_CLIENT_FLAGS, ClientFlags
 from tailrace.cli.plans import find_plan
 from tailrace.cli.projects import find_project
+from tailrace.cli.texts import say
 
 
 def list_channels(*, json: bool = False, flags: ClientFlags = NO_CLIENT_FLAGS) -> int:
     """List the channels, without their secrets."""
-    found = _all(connect(flags), "/api/channels")
+    found = connect(flags).items("/api/channels")
     columns = {
         "ID": "id",
         "NAME": "name",
@@ -57,32 +57,37 @@ def add_channel(
         "secrets": _secrets(),
     }
     made = client.post("/api/channels", body)
-    print(json_format.dumps(made, indent=2, ensure_ascii=False) if json else made["id"])
+    tell(made, as_json=json, plain=made["id"])
     return 0
 
 
-def try_channel(name: str, *, flags: ClientFlags = NO_CLIENT_FLAGS) -> int:
+def try_channel(name: str, *, json: bool = False, flags: ClientFlags = NO_CLIENT_FLAGS) -> int:
     """Send a test message by a channel, by name or id; exit status 1 when it does not arrive."""
     client = connect(flags)
     said = client.post(f"/api/channels/{_find_channel(client, name)['id']}/test")
-    print(said["detail"], file=sys.stdout if said["ok"] else sys.stderr)
+    if json:
+        tell(said, as_json=True)
+    else:
+        say(said["detail"], to=sys.stdout if said["ok"] else sys.stderr)
     return 0 if said["ok"] else 1
 
 
-def enable_channel(name: str, *, flags: ClientFlags = NO_CLIENT_FLAGS) -> int:
+def enable_channel(name: str, *, json: bool = False, flags: ClientFlags = NO_CLIENT_FLAGS) -> int:
     """Let a channel send again, by name or id."""
-    return _switch(name, True, flags)
+    return _switch(name, True, json, flags)
 
 
-def disable_channel(name: str, *, flags: ClientFlags = NO_CLIENT_FLAGS) -> int:
+def disable_channel(name: str, *, json: bool = False, flags: ClientFlags = NO_CLIENT_FLAGS) -> int:
     """Let a channel send nothing for a while, by name or id; what waits has failed."""
-    return _switch(name, False, flags)
+    return _switch(name, False, json, flags)
 
 
-def remove_channel(name: str, *, flags: ClientFlags = NO_CLIENT_FLAGS) -> int:
+def remove_channel(name: str, *, json: bool = False, flags: ClientFlags = NO_CLIENT_FLAGS) -> int:
     """Remove a channel with its rules and secrets, by name or id."""
     client = connect(flags)
-    client.call("DELETE", f"/api/channels/{_find_channel(client, name)['id']}")
+    id = _find_channel(client, name)["id"]
+    client.call("DELETE", f"/api/channels/{id}")
+    tell({"id": id}, as_json=json)
     return 0
 
 
@@ -98,7 +103,7 @@ def list_rules(
     """
     client = connect(flags)
     of = find_project(client, project)["id"] if project else None
-    found = _all(client, "/api/notification-rules", project=of)
+    found = client.items("/api/notification-rules", project=of)
     columns = {
         "ID": "id",
         "CHANNEL": "channel_name",
@@ -146,13 +151,14 @@ def add_rule(
         "branches": list(branch) or None,
     }
     made = client.post("/api/notification-rules", body)
-    print(json_format.dumps(made, indent=2, ensure_ascii=False) if json else made["id"])
+    tell(made, as_json=json, plain=made["id"])
     return 0
 
 
-def remove_rule(id: int, *, flags: ClientFlags = NO_CLIENT_FLAGS) -> int:
+def remove_rule(id: int, *, json: bool = False, flags: ClientFlags = NO_CLIENT_FLAGS) -> int:
     """Remove a rule, by id."""
     connect(flags).call("DELETE", f"/api/notification-rules/{id}")
+    tell({"id": id}, as_json=json)
     return 0
 
 
@@ -184,9 +190,7 @@ def list_notifications(
     client = connect(flags)
     of = _find_channel(client, channel)["id"] if channel else None
     whose = find_project(client, project)["id"] if project else None
-    found = client.get("/api/notifications", state=state, run=run, channel=of, project=whose, limit=limit)[
-        "items"
-    ]
+    found = client.items("/api/notifications", limit, state=state, run=run, channel=of, project=whose)
     columns = {
         "ID": "id",
         "RUN": "run",
@@ -201,9 +205,9 @@ def list_notifications(
     return 0
 
 
-def retry_notification(id: int, *, flags: ClientFlags = NO_CLIENT_FLAGS) -> int:
+def retry_notification(id: int, *, json: bool = False, flags: ClientFlags = NO_CLIENT_FLAGS) -> int:
     """Send one again that failed or is unsure, by id."""
-    connect(flags).post(f"/api/notifications/{id}/retry")
+    tell(connect(flags).post(f"/api/notifications/{id}/retry"), as_json=json)
     return 0
 
 
@@ -228,32 +232,22 @@ def show_badge(
     """
     client = connect(flags)
     found = client.get("/api/badges", project=find_project(client, project)["id"], plan=plan, branch=branch)
-    print(json_format.dumps(found, indent=2) if json else found["markdown"])
+    tell(found, as_json=json, plain=found["markdown"])
     return 0
 
 
-def _switch(name: str, enabled: bool, flags: ClientFlags) -> int:
+def _switch(name: str, enabled: bool, as_json: bool, flags: ClientFlags) -> int:
     client = connect(flags)
-    client.call("PATCH", f"/api/channels/{_find_channel(client, name)['id']}", body={"enabled": enabled})
+    id = _find_channel(client, name)["id"]
+    tell(client.call("PATCH", f"/api/channels/{id}", body={"enabled": enabled}), as_json=as_json)
     return 0
 
 
 def _find_channel(client: Client, name: str) -> dict[str, Any]:
-    for channel in _all(client, "/api/channels"):
+    for channel in client.items("/api/channels"):
         if name in (channel["name"], str(channel["id"])):
             return channel
     raise CallFailed(f"there is no channel {name!r}: `tailrace notify channels` shows them")
-
-
-def _all(client: Client, path: str, **query: object) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
-    cursor: int | None = None
-    while True:
-        page = client.get(path, limit=500, cursor=cursor, **query)
-        found += page["items"]
-        cursor = page["next"]
-        if cursor is None:
-            return found
 
 
 def _for_all(one: dict[str, Any]) -> dict[str, Any]:

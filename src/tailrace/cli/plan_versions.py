@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json as json_module
-import sys
 from typing import Annotated
 
 from cyclopts import Parameter
 
-from tailrace.cli.client import CallFailed, Client, connect, show
+from tailrace.cli.client import CallFailed, Client, connect, show, tell
 from tailrace.cli.flags import NO_CLIENT_FLAGS, ClientFlags
 from tailrace.cli.plans import find_plan, read_definition
+from tailrace.cli.texts import print_json, write_exactly
 
 
 def show_plan(
@@ -30,11 +29,11 @@ def show_plan(
     if version is not None:
         found = client.get(f"/api/plans/{found['id']}/versions/{version}")
     if json:
-        print(json_module.dumps(found, indent=2, ensure_ascii=False))
+        print_json(found)
         return 0
     if found["definition"] is None:
         raise CallFailed(f"plan {plan!r} is in the repository at {found['path']}, and was not read yet")
-    sys.stdout.write(str(found["definition"]))
+    write_exactly(str(found["definition"]))
     return 0
 
 
@@ -59,7 +58,7 @@ def edit_plan(
     """
     body: dict[str, object] = {"name": name} if name is not None else {}
     if file is not None:
-        body["definition"] = read_definition(file)
+        body |= read_definition(file)
     if not body:
         raise CallFailed("nothing to change: give a FILE or --name")
     client = connect(flags)
@@ -76,8 +75,16 @@ def list_versions(plan: str, *, json: bool = False, flags: ClientFlags = NO_CLIE
         PROJECT/PLAN, PLAN where only one has that name, or an id.
     """
     client = connect(flags)
-    found = client.get(f"/api/plans/{find_plan(client, plan)['id']}/versions", limit=500)["items"]
-    show(found, as_json=json, columns={"VERSION": "number", "AUTHOR": "author", "CREATED": "created_at"})
+    found = client.items(f"/api/plans/{find_plan(client, plan)['id']}/versions")
+    columns = {
+        "VERSION": "number",
+        "IN FORCE": "in_force",
+        "AUTHOR": "author",
+        "SEEN AT": "ref",
+        "FORK": "from_fork",
+        "CREATED": "created_at",
+    }
+    show(found, as_json=json, columns=columns)
     return 0
 
 
@@ -90,7 +97,7 @@ def diff_plan(
     json: bool = False,
     flags: ClientFlags = NO_CLIENT_FLAGS,
 ) -> int:
-    """Print how two versions of a plan differ, as a unified diff; without numbers the newest change.
+    """Print how two versions of a plan differ, as a unified diff; without numbers what changed with the one in force.
 
     Parameters
     ----------
@@ -99,19 +106,19 @@ def diff_plan(
     before:
         The number of the earlier version.
     after:
-        The number of the later one; the newest if not given.
+        The number of the later one; the one in force if not given.
     """
     client = connect(flags)
     numbers = {k: v for k, v in {"from": before, "to": after}.items() if v is not None}
     found = client.get(f"/api/plans/{find_plan(client, plan)['id']}/diff", **numbers)
     if json:
-        print(json_module.dumps(found, indent=2, ensure_ascii=False))
+        print_json(found)
     else:
-        sys.stdout.write(found["diff"])
+        write_exactly(found["diff"])
     return 0
 
 
-def remove_plan(plan: str, *, flags: ClientFlags = NO_CLIENT_FLAGS) -> int:
+def remove_plan(plan: str, *, json: bool = False, flags: ClientFlags = NO_CLIENT_FLAGS) -> int:
     """Remove a plan with its triggers; its runs stay, and it can be restored.
 
     Parameters
@@ -120,7 +127,9 @@ def remove_plan(plan: str, *, flags: ClientFlags = NO_CLIENT_FLAGS) -> int:
         PROJECT/PLAN, PLAN where only one has that name, or an id.
     """
     client = connect(flags)
-    client.call("DELETE", f"/api/plans/{find_plan(client, plan)['id']}")
+    id = find_plan(client, plan)["id"]
+    client.call("DELETE", f"/api/plans/{id}")
+    tell({"id": id}, as_json=json)
     return 0
 
 
@@ -146,7 +155,7 @@ def restore_plan(
 
 
 def _find_removed(client: Client, name: str) -> object:
-    found = client.get("/api/plans", limit=500, removed=True)["items"]
+    found = client.items("/api/plans", removed=True)
     fits = [one for one in found if str(one["id"]) == name]
     fits = fits or [one for one in found if name in (f"{one['project_name']}/{one['name']}", one["name"])]
     if len(fits) == 1:
@@ -157,6 +166,6 @@ def _find_removed(client: Client, name: str) -> object:
 
 def _tell(plan: dict[str, object], *, json: bool) -> None:
     if json:
-        print(json_module.dumps(plan, indent=2, ensure_ascii=False))
+        print_json(plan)
     else:
         print(f"{plan['project_name']}/{plan['name']}: version {plan['version']}")

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json as json_module
 import sys
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
-from tailrace.cli.client import CallFailed, Client, connect, show
+from tailrace.cli.client import CallFailed, Client, connect, is_id, show, tell
 from tailrace.cli.flags import NO_CLIENT_FLAGS, ClientFlags
 from tailrace.cli.projects import find_project
+from tailrace.cli.texts import print_json, say
 
 
 def add_plan(
@@ -20,6 +20,7 @@ def add_plan(
     file: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None,
     *,
     path: str | None = None,
+    json: bool = False,
     flags: ClientFlags = NO_CLIENT_FLAGS,
 ) -> int:
     """Add a plan: kept in the server (FILE) or in the repository (--path).
@@ -33,8 +34,9 @@ def add_plan(
     """
     client = connect(flags)
     body: dict[str, object] = {"project": find_project(client, project)["id"], "name": name}
-    body |= {"path": path} if file is None else {"definition": read_definition(file)}
-    print(client.post("/api/plans", body)["id"])
+    body |= {"path": path} if file is None else read_definition(file)
+    made = client.post("/api/plans", body)
+    tell(made, as_json=json, plain=made["id"])
     return 0
 
 
@@ -46,7 +48,7 @@ def list_plans(*, removed: bool = False, json: bool = False, flags: ClientFlags 
     removed:
         Those that were removed, which can be restored.
     """
-    found = connect(flags).get("/api/plans", limit=500, removed=removed)["items"]
+    found = connect(flags).items("/api/plans", removed=removed)
     columns = {"ID": "id", "PROJECT": "project_name", "NAME": "name", "VERSION": "version", "PATH": "path"}
     show(found, as_json=json, columns=columns)
     return 0
@@ -75,20 +77,20 @@ def check_plan(
     checked = check.check_plan(_read(file), file)
     warnings = checked.warnings
     if agents:
-        found = connect(flags).get("/api/agents", limit=500)["items"]
+        found = connect(flags).items("/api/agents")
         warnings += check.warnings_of_labels(checked, file, [one["labels"] for one in found])
     jobs = list(checked.plan.jobs) if checked.plan else []
     if json:
         said: dict[str, object] = {"file": file, "ok": not checked.errors, "jobs": jobs}
         for key, places in (("errors", checked.errors), ("warnings", warnings)):
             said[key] = [{"line": at.line, "column": at.column, "message": at.message} for at in places]
-        print(json_module.dumps(said, indent=2, ensure_ascii=False))
+        print_json(said)
         return 1 if checked.errors else 0
     for error in checked.errors:
-        print(error, file=sys.stderr)
+        say(str(error), to=sys.stderr)
     for warning in warnings:
         place = f"{warning.file}:{warning.line}:{warning.column}"
-        print(f"{place}: warning: {warning.message}", file=sys.stderr)
+        say(f"{place}: warning: {warning.message}", to=sys.stderr)
     if checked.errors:
         return 1
     print(f"{file}: {len(jobs)} jobs, no fault")
@@ -99,16 +101,25 @@ def show_schema() -> int:
     """Print the JSON Schema of plan files, for editors."""
     from tailrace.domain.plan.schema import plan_schema
 
-    print(json_module.dumps(plan_schema(), indent=2))
+    print_json(plan_schema())
     return 0
 
 
 def find_plan(client: Client, name: str) -> dict[str, object]:
     """The plan called PROJECT/PLAN, or PLAN where only one has that name, or by id; raises CallFailed."""
-    found = client.get("/api/plans", limit=500)["items"]
-    fits = [plan for plan in found if name in (f"{plan['project_name']}/{plan['name']}", str(plan["id"]))]
-    fits = fits or [plan for plan in found if name == plan["name"]]
-    fits = fits or [plan for plan in found if name == plan["project_name"]]
+    project, slash, plan = name.partition("/")
+    fits = client.items("/api/plans", name=plan if slash else name)
+    if slash:
+        fits = [one for one in fits if one["project_name"] == project]
+    elif is_id(name):
+        found = client.find(f"/api/plans/{name}")
+        fits = [found] if found is not None else fits
+    if not fits and not slash:
+        fits = [
+            one
+            for whose in client.items("/api/projects", name=name)
+            for one in client.items("/api/plans", project=whose["id"])
+        ]
     if len(fits) == 1:
         return fits[0]
     if fits:
@@ -117,9 +128,9 @@ def find_plan(client: Client, name: str) -> dict[str, object]:
     raise CallFailed(f"there is no plan {name!r}: `tailrace plan list` shows them")
 
 
-def read_definition(file: str) -> str:
-    """The text of a plan file, `-` for standard input; raises CallFailed."""
-    return _read(file).decode(errors="replace")
+def read_definition(file: str) -> dict[str, object]:
+    """The text of a plan file, `-` for standard input, as a request has it; raises CallFailed."""
+    return {"definition": _read(file).decode(errors="replace"), "file": file[-500:]}
 
 
 def _read(file: str) -> bytes:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json as json_module
 import sys
 from typing import Annotated
 
 from cyclopts import Parameter
 
-from tailrace.cli.client import CallFailed, Client, connect, show
+from tailrace.cli.client import CallFailed, Client, connect, is_id, show, tell
 from tailrace.cli.flags import NO_CLIENT_FLAGS, ClientFlags
 
 
@@ -17,6 +16,7 @@ def add_project(
     repository: str,
     *,
     webhook_secret: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None,
+    json: bool = False,
     flags: ClientFlags = NO_CLIENT_FLAGS,
 ) -> int:
     """Add a project.
@@ -33,7 +33,7 @@ def add_project(
     secret = sys.stdin.readline().strip() if webhook_secret == "-" else webhook_secret
     body = {"name": name, "repository": repository, "webhook_secret": secret}
     made = connect(flags).post("/api/projects", {k: v for k, v in body.items() if v is not None})
-    print(made["id"])
+    tell(made, as_json=json, plain=made["id"])
     return 0
 
 
@@ -45,15 +45,17 @@ def list_projects(*, removed: bool = False, json: bool = False, flags: ClientFla
     removed:
         Those that were removed, which can be restored.
     """
-    found = connect(flags).get("/api/projects", limit=500, removed=removed)["items"]
+    found = connect(flags).items("/api/projects", removed=removed)
     show(found, as_json=json, columns={"ID": "id", "NAME": "name", "REPOSITORY": "repository"})
     return 0
 
 
-def remove_project(name: str, *, flags: ClientFlags = NO_CLIENT_FLAGS) -> int:
+def remove_project(name: str, *, json: bool = False, flags: ClientFlags = NO_CLIENT_FLAGS) -> int:
     """Remove a project, by name or id; its runs and logs stay."""
     client = connect(flags)
-    client.call("DELETE", f"/api/projects/{find_project(client, name)['id']}")
+    id = find_project(client, name)["id"]
+    client.call("DELETE", f"/api/projects/{id}")
+    tell({"id": id}, as_json=json)
     return 0
 
 
@@ -87,21 +89,21 @@ def edit_project(
     if not body:
         raise CallFailed("nothing to change: give --name, --repository or --webhook-secret")
     changed = client.call("PATCH", f"/api/projects/{find_project(client, project)['id']}", body=body)
-    print(json_module.dumps(changed, indent=2, ensure_ascii=False) if json else changed["id"])
+    tell(changed, as_json=json, plain=changed["id"])
     return 0
 
 
 def restore_project(name: str, *, json: bool = False, flags: ClientFlags = NO_CLIENT_FLAGS) -> int:
     """Bring a removed project back, by name or id, with its plans."""
     client = connect(flags)
-    found = client.get("/api/projects", limit=500, removed=True)["items"]
+    found = client.items("/api/projects", removed=True)
     fits = [one for one in found if str(one["id"]) == name] or [one for one in found if one["name"] == name]
     if len(fits) != 1:
         which = ", ".join(str(one["id"]) for one in fits)
         why = f"could be {which}: say which" if fits else "is none that was removed"
         raise CallFailed(f"{name!r} {why}: `tailrace project list --removed` shows them")
     restored = client.post(f"/api/projects/{fits[0]['id']}/restore")
-    print(json_module.dumps(restored, indent=2, ensure_ascii=False) if json else restored["id"])
+    tell(restored, as_json=json, plain=restored["id"])
     return 0
 
 
@@ -113,7 +115,10 @@ def find_projects(client: Client, names: str) -> list[object]:
 
 def find_project(client: Client, name: str) -> dict[str, object]:
     """The project of that name or id; raises CallFailed."""
-    for project in client.get("/api/projects", limit=500)["items"]:
-        if name in (project["name"], str(project["id"])):
-            return project
+    found = client.items("/api/projects", name=name)
+    if found:
+        return found[0]
+    project = client.find(f"/api/projects/{name}") if is_id(name) else None
+    if project is not None:
+        return project
     raise CallFailed(f"there is no project {name!r}: `tailrace project list` shows them")

@@ -12,7 +12,7 @@ def list_pauses(*, json: bool = False, flags: ClientFlags = NO_CLIENT_FLAGS) -> 
     client = connect(flags)
     found = client.get("/api/queue/pauses")["items"]
     if not json and any(one["scope"] != "queue" for one in found):
-        projects = client.get("/api/projects", limit=500)["items"]
+        projects = client.items("/api/projects")
         names = {f"project/{one['id']}": f"project {one['name']}" for one in projects}
         found = [{**one, "scope": names.get(one["scope"], one["scope"])} for one in found]
     show(found, as_json=json, columns={"PAUSED": "scope", "BY": "by", "WHY": "why", "SINCE": "at"})

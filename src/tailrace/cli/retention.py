@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json as json_module
-
 from tailrace.cli.client import connect, show
 from tailrace.cli.flags import NO_CLIENT_FLAGS, ClientFlags
+from tailrace.cli.texts import print_json
 
 
 def retention(*, dry_run: bool = False, json: bool = False, flags: ClientFlags = NO_CLIENT_FLAGS) -> int:
@@ -20,7 +19,7 @@ def retention(*, dry_run: bool = False, json: bool = False, flags: ClientFlags =
     """
     done = connect(flags).post("/api/retention", {"dry_run": dry_run})
     if json:
-        print(json_module.dumps(done, indent=2))
+        print_json(done)
         return 0
     if done["removed"]:
         columns = {"LOG": "log", "RUN": "run", "BYTES": "bytes", "WHY": "why"}

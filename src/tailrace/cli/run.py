@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json as json_module
 import os
 from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
 from tailrace.cli import interrupt
-from tailrace.cli.client import CallFailed, Client, connect, show
+from tailrace.cli.client import CallFailed, Client, connect, show, tell
 from tailrace.cli.flags import NO_CLIENT_FLAGS, ClientFlags
 from tailrace.cli.log_targets import find_target
 from tailrace.cli.plans import find_plan
@@ -66,13 +65,41 @@ def run(
 def runs(
     *,
     state: str | None = None,
+    project: str | None = None,
+    plan: str | None = None,
     branch: str | None = None,
+    trigger: int | None = None,
     limit: int = 20,
     json: bool = False,
     flags: ClientFlags = NO_CLIENT_FLAGS,
 ) -> int:
-    """List the newest runs."""
-    found = connect(flags).get("/api/runs", state=state, branch=branch, limit=limit)["items"]
+    """List the newest runs.
+
+    Parameters
+    ----------
+    state:
+        Only those that are planning, pending, running, passed, failed, aborted or skipped.
+    project:
+        Only those of this project, by name or id.
+    plan:
+        Only those of this plan: PROJECT/PLAN, or an id.
+    branch:
+        Only those whose branch has this name, also of pull requests.
+    trigger:
+        Only those that this trigger started, by id.
+    limit:
+        How many at most.
+    """
+    client = connect(flags)
+    found = client.items(
+        "/api/runs",
+        limit,
+        state=state,
+        project=find_project(client, project)["id"] if project else None,
+        plan=find_plan(client, plan)["id"] if plan else None,
+        branch=branch,
+        trigger=trigger,
+    )
     columns = {
         "ID": "id",
         "STATE": "state",
@@ -91,6 +118,7 @@ def abort(
     *,
     project: str | None = None,
     branch: str | None = None,
+    json: bool = False,
     flags: ClientFlags = NO_CLIENT_FLAGS,
 ) -> int:
     """Abort a run; once more: the steps of `finally` end too. Or all runs of a branch, and print their ids.
@@ -100,17 +128,18 @@ def abort(
     project:
         With --branch, instead of a run: its name or id.
     branch:
-        All of its runs that have not ended.
+        All of its runs that have not ended; a pull request or tag is named by its ref: refs/pull/7/head.
     """
     client = connect(flags)
     if run is not None and project is None and branch is None:
         client.post(f"/api/runs/{run}/abort")
+        tell({"runs": [run]}, as_json=json)
         return 0
     if run is not None or project is None or branch is None:
         raise CallFailed("name a run, or --project and --branch")
     wish = {"project": find_project(client, project)["id"], "branch": branch}
-    for aborted in client.post("/api/runs/abort", wish)["runs"]:
-        print(aborted)
+    done = client.post("/api/runs/abort", wish)
+    tell(done, as_json=json, plain="\n".join(map(str, done["runs"])) or None)
     return 0
 
 
@@ -161,13 +190,13 @@ def retry(job: str, *, json: bool = False, flags: ClientFlags = NO_CLIENT_FLAGS)
         )
     (found,) = target.jobs(client.get(f"/api/runs/{target.run}"))
     tried = client.post(f"/api/jobs/{found['id']}/retry")
-    print(json_module.dumps(tried, indent=2, ensure_ascii=False) if json else tried["id"])
+    tell(tried, as_json=json, plain=tried["id"])
     return 0
 
 
 def _begun(client: Client, run: dict[str, Any], *, follow: bool, json: bool) -> int:
     if not follow:
-        print(json_module.dumps(run, indent=2, ensure_ascii=False) if json else run["id"])
+        tell(run, as_json=json, plain=run["id"])
         return 0
     from tailrace.cli.follow import follow_run
 

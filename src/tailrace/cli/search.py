@@ -15,6 +15,7 @@ from tailrace.cli.client import CallFailed, connect
 from tailrace.cli.flags import NO_CLIENT_FLAGS, ClientFlags
 from tailrace.cli.plans import find_plan
 from tailrace.cli.projects import find_project
+from tailrace.cli.texts import say
 
 FOUND, NOT_FOUND, TROUBLE = 0, 1, 2
 
@@ -113,7 +114,7 @@ def _print(records: Iterator[dict[str, Any]], shown: Callable[[dict[str, Any], b
             print(shown(record, colour), flush=True)
         elif "unreadable" in record:
             trouble = True
-            print(f"tailrace: {_source(record)}: {record['unreadable']}", file=sys.stderr)
+            say(f"tailrace: {_source(record)}: {record['unreadable']}", to=sys.stderr)
         elif "error" in record:
             raise CallFailed(str(record["error"].get("detail")))
         elif "end" in record:

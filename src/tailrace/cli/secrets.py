@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import getpass
-import json as json_format
 import sys
 
 from tailrace.cli.client import CallFailed, Client, connect, show
 from tailrace.cli.flags import NO_CLIENT_FLAGS, ClientFlags
 from tailrace.cli.projects import find_project
+from tailrace.cli.texts import print_json
 
 
 def set_secret(
@@ -34,7 +34,7 @@ def set_secret(
     for warning in kept["warnings"]:
         print(f"tailrace: secret {name}: {warning}", file=sys.stderr)
     if json:
-        print(json_format.dumps(kept, indent=2, ensure_ascii=False))
+        print_json(kept)
     return 0
 
 
@@ -82,14 +82,7 @@ def remove_secret(name: str, *, project: str | None = None, flags: ClientFlags =
 
 
 def _found(client: Client, project: object) -> list[dict[str, object]]:
-    found: list[dict[str, object]] = []
-    cursor: int | None = None
-    while True:
-        page = client.get("/api/secrets", project=project, limit=500, cursor=cursor)
-        found += page["items"]
-        cursor = page["next"]
-        if cursor is None:
-            return found
+    return client.items("/api/secrets", project=project)
 
 
 def _value(name: str) -> str:

@@ -7,10 +7,11 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from tailrace.cli.client import CallFailed, connect, show
+from tailrace.cli.client import CallFailed, connect, show, tell
 from tailrace.cli.flags import NO_CLIENT_FLAGS, ClientFlags
 from tailrace.cli.plans import find_plan
 from tailrace.cli.projects import find_project
+from tailrace.cli.texts import print_fields, print_json
 
 Kind = Literal["webhook", "git", "subversion", "url", "cron"]
 Setting = Annotated[tuple[str, ...], Parameter(name="--set", negative=(), allow_leading_hyphen=True)]
@@ -63,7 +64,7 @@ def add_trigger(
         "enabled": not disabled,
     }
     made = client.post("/api/triggers", body)
-    print(json_module.dumps(made, indent=2, ensure_ascii=False) if json else made["id"])
+    tell(made, as_json=json, plain=made["id"])
     return 0
 
 
@@ -87,13 +88,12 @@ def list_triggers(
         Only those of this kind.
     """
     client = connect(flags)
-    found = client.get(
+    found = client.items(
         "/api/triggers",
         project=find_project(client, project)["id"] if project else None,
         plan=find_plan(client, plan)["id"] if plan else None,
         kind=kind,
-        limit=500,
-    )["items"]
+    )
     show(found, as_json=json, columns=_COLUMNS)
     return 0
 
@@ -164,9 +164,10 @@ def check_trigger(id: int, *, json: bool = False, flags: ClientFlags = NO_CLIENT
     return 0
 
 
-def remove_trigger(id: int, *, flags: ClientFlags = NO_CLIENT_FLAGS) -> int:
+def remove_trigger(id: int, *, json: bool = False, flags: ClientFlags = NO_CLIENT_FLAGS) -> int:
     """Remove a trigger; its runs stay."""
     connect(flags).call("DELETE", f"/api/triggers/{id}")
+    tell({"id": id}, as_json=json)
     return 0
 
 
@@ -185,9 +186,11 @@ def _settings(given: tuple[str, ...]) -> dict[str, Any]:
 
 def _print(trigger: dict[str, Any], as_json: bool) -> None:
     if as_json:
-        print(json_module.dumps(trigger, indent=2, ensure_ascii=False))
+        print_json(trigger)
         return
-    for name, value in trigger.items():
-        if value is not None:
-            shown = json_module.dumps(value, ensure_ascii=False) if isinstance(value, dict | bool) else value
-            print(f"{name:<14}{shown}")
+    print_fields(
+        {
+            name: json_module.dumps(value, ensure_ascii=False) if isinstance(value, dict | bool) else value
+            for name, value in trigger.items()
+        }
+    )

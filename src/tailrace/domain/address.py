@@ -24,6 +24,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.-]+")
 # Over http a token may stand where the user's name does; over ssh the user's name is worth seeing.
 _WEB_LOGIN = re.compile(r"(https?://)[^/\s]*@")
+_BLOTTED = re.compile(r"://([^/@\s:]*:)?\*\*\*@")
 _PASSWORD = re.compile(r"(?<=://)([^/@\s:]*):[^/\s]*(?=@)")
 
 
@@ -105,6 +106,30 @@ def split_login(repository: str) -> tuple[str, Login | None]:
 def without_password(text: str) -> str:
     """The text with passwords and tokens in addresses blotted out."""
     return _PASSWORD.sub(r"\1:***", _WEB_LOGIN.sub(r"\1***@", text))
+
+
+def keep_password(wanted: str, known: str) -> str:
+    """The address that is meant by one in which a password may be blotted out: the `known` one, if that is how it is shown.
+
+    Raises Invalid for another one, as nobody knows that one's password.
+    """
+    if wanted == without_password(known):
+        return known
+    if _BLOTTED.search(wanted):
+        raise Invalid(
+            f"repository {wanted}: its password is blotted out, and it is not the address that there was: write the password"
+        )
+    return wanted
+
+
+def refuse_login(url: str, where: str, instead: str) -> None:
+    """Raises Invalid for an address with a user or password in it: whoever may see the settings would see it."""
+    login, at, _ = url.partition("://")[2].partition("/")[0].rpartition("@")
+    if at:
+        raise Invalid(
+            f"{where}: there must be no user and no password in the address, which everybody sees; found"
+            f" {'a password' if ':' in login else 'a user'}; {instead}"
+        )
 
 
 _ALLOWED = (

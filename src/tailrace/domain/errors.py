@@ -25,10 +25,13 @@ TailraceError
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import ClassVar
 
 
 class TailraceError(Exception):
-    """The root; its text is a sentence for people."""
+    """The root; its text is a sentence for people. `located`: its lines begin with places in files, as FILE:LINE:COLUMN."""
+
+    located: ClassVar[bool] = False
 
 
 class NotFound(TailraceError):

@@ -57,7 +57,10 @@ class SecretView(Model):
 
 
 class PlanView(Model):
-    """A plan: kept here (`definition`, `version`) or in the repository at `path` (then both are the newest seen)."""
+    """A plan: kept here (`definition`, `version`), or in the repository at `path`.
+
+    Then both are what was seen of the default branch's newest commit; null before anything was.
+    """
 
     id: int
     project: int
@@ -71,13 +74,20 @@ class PlanView(Model):
 
 
 class PlanVersionView(Model):
-    """A version of a plan: never changed; `author` wrote it (in a repository: the commit with which it was seen first)."""
+    """A version of a plan: never changed; `author` wrote it (in a repository: the commit with which it was seen first).
+
+    `ref` and `revision` are where it was seen first (null: it is kept here), `from_fork` that only forks had it.
+    """
 
     id: int
     plan: int
     number: int
     author: str | None
     sha256: str
+    ref: str | None
+    revision: str | None
+    from_fork: bool
+    in_force: bool
     created_at: Time
 
 

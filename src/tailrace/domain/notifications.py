@@ -15,7 +15,7 @@ class When(StrEnum):
     """What a rule asks for."""
 
     FAILED = "failed"  # each run that failed
-    FIRST_FAILURE = "first_failure"  # one that failed, and the one before it on its branch did not
+    FIRST_FAILURE = "first_failure"  # one that failed, and the one before it on its branch (or pull request, or tag) did not
     RECOVERED = "recovered"  # one that passed, and the one before it on its branch failed
     EVERY = "every"  # each run that ended, however
     WAITING = "waiting"  # something in a run waits for an approval
@@ -104,8 +104,8 @@ def what_to_tell(on: Collection[str], state: RunState, before: RunState | None) 
     return None
 
 
-def covers(branches: Collection[str] | None, branch: str | None) -> bool:
-    """Whether a rule for these branches (patterns; None: for all) is for a run of `branch`."""
+def covers(branches: Collection[str] | None, track: str | None) -> bool:
+    """Whether a rule for these branches (patterns; None: for all) is for a run of this track (`domain/branches.py`)."""
     if branches is None:
         return True
-    return branch is not None and any(fnmatchcase(branch, pattern) for pattern in branches)
+    return track is not None and any(fnmatchcase(track, pattern) for pattern in branches)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from string import Template
 from typing import NamedTuple
 
+from tailrace.domain.branches import track_of
 from tailrace.domain.model import AttemptView, JobView, RunView, StepView
 from tailrace.domain.notifications import What
 from tailrace.domain.states import AttemptState, JobState, StepState
@@ -29,8 +30,8 @@ class Failure(NamedTuple):
 
 
 def failure_of(run: RunView) -> Failure | None:
-    """The job that failed first."""
-    failed = [job for job in run.jobs if job.state is JobState.FAILED]
+    """The job that failed first, of those whose failure is the run's too."""
+    failed = [job for job in run.jobs if job.state is JobState.FAILED and not job.allow_failure]
     if not failed:
         return None
     job = min(failed, key=lambda one: (one.finished_at or 0, one.id))
@@ -57,9 +58,7 @@ def write_message(run: RunView, occasion: Occasion, server_url: str, template: s
     """The message of an occasion of this run."""
     failure = failure_of(run) if occasion.what is What.FAILED else None
     url = f"{server_url}/runs/{run.id}"
-    subject = f"{run.project_name} #{run.number} {_SAID[occasion.what]}" + (
-        f" ({run.branch})" if run.branch else ""
-    )
+    subject = f"{run.project_name} #{run.number} {_SAID[occasion.what]}{_of(run)}"
     values = {
         "subject": subject,
         "what": occasion.what.value,
@@ -95,7 +94,8 @@ def write_message(run: RunView, occasion: Occasion, server_url: str, template: s
                 name: values[name]
                 for name in ("project", "plan", "state", "reason", "branch", "title", "author")
             }
-            | {"id": run.id, "number": run.number, "revision": run.revision, "detail": run.detail},
+            | {"id": run.id, "number": run.number, "revision": run.revision, "detail": run.detail}
+            | {"ref": run.ref, "from_fork": run.from_fork},
             "job": values["job"] or None,
             "step": values["step"] or None,
             "detail": occasion.detail,
@@ -107,6 +107,13 @@ def trial_message(channel: str, by: str, at: int, server_url: str) -> Message:
     """What a channel is tried with."""
     text = f"{by} tries the channel {channel}: it works.\n{server_url}"
     return Message(f"test-{at}", None, f"Tailrace: {channel} works", text, "", server_url, at)
+
+
+def _of(run: RunView) -> str:
+    track = track_of(run.ref, run.branch, run.from_fork)
+    if track is None:
+        return " (of a fork)" if run.from_fork else ""
+    return f" ({track} of a fork)" if run.from_fork else f" ({track})"
 
 
 def _own_words(values: dict[str, str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Row, Select, func, select, update
+from sqlalchemy import Connection, Row, Select, func, or_, select, update
 
 from tailrace.domain.approvals import ApprovalState, ApprovalView
 from tailrace.domain.errors import Conflict, Forbidden, NotFound
@@ -19,7 +19,6 @@ from tailrace.store.moves import move
 from tailrace.store.new_jobs import take_turn
 from tailrace.store.tables import approval as approvals
 from tailrace.store.tables import approval_open
-from tailrace.store.tables import environment as environments
 from tailrace.store.tables import job as jobs
 from tailrace.store.tables import plan as plans
 from tailrace.store.tables import plan_version as versions
@@ -59,38 +58,44 @@ _VIEWS: Select[*tuple[object, ...]] = (
         projects.c.name.label("project_name"),
         plans.c.name.label("plan_name"),
         jobs.c.name.label("job_name"),
-        environments.c.approvers,
     )
     .join(runs, runs.c.id == approvals.c.run_id)
     .join(projects, projects.c.id == runs.c.project_id)
     .join(plans, plans.c.id == runs.c.plan_id)
     .outerjoin(jobs, jobs.c.id == approvals.c.job_id)
-    .outerjoin(
-        environments,
-        (environments.c.project_id == runs.c.project_id) & (environments.c.name == approvals.c.environment),
-    )
+)
+_WANTED = projects.c.removed_at.is_(None)
+"""What is asked for a project that was removed is no question to anybody, until it is restored."""
+_COUNT = (
+    select(func.count())
+    .select_from(approvals)
+    .join(runs, runs.c.id == approvals.c.run_id)
+    .join(projects, projects.c.id == runs.c.project_id)
+    .where(approval_open, _WANTED)
 )
 
 
 def list_approvals(connection: Connection, wanted: ApprovalFilter) -> list[ApprovalView]:
     """The newest that the filter lets through, newest first."""
     query = _VIEWS.order_by(approvals.c.id.desc()).limit(wanted.limit)
-    if wanted.state is not None:
-        query = query.where(
-            approval_open if wanted.state is ApprovalState.OPEN else approvals.c.state == wanted.state.value
-        )
     if wanted.project is not None:
         query = query.where(runs.c.project_id == wanted.project)
     if wanted.run is not None:
         query = query.where(approvals.c.run_id == wanted.run)
+    if wanted.state is ApprovalState.OPEN:
+        query = query.where(approval_open, _WANTED)
+    elif wanted.state is not None:
+        query = query.where(approvals.c.state == wanted.state.value)
+    else:
+        query = query.where(or_(~approval_open, _WANTED))
     if wanted.before is not None:
         query = query.where(approvals.c.id < wanted.before)
     return [_view(row) for row in connection.execute(query)]
 
 
 def get_approval(connection: Connection, id: int) -> ApprovalView:
-    """Raises NotFound."""
-    row = connection.execute(_VIEWS.where(approvals.c.id == id)).first()
+    """Raises NotFound, also for one that is open and whose project was removed."""
+    row = connection.execute(_VIEWS.where(approvals.c.id == id, or_(~approval_open, _WANTED))).first()
     if row is None:
         raise NotFound("approval", id)
     return _view(row)
@@ -128,7 +133,7 @@ def decide(connection: Connection, id: int, *, approve: bool, by: str, why: str 
 
 def count_open(connection: Connection) -> int:
     """How many approvals people are asked for."""
-    return connection.execute(select(func.count()).select_from(approvals).where(approval_open)).scalar_one()
+    return connection.execute(_COUNT).scalar_one()
 
 
 def _reject(connection: Connection, asked: ApprovalView, by: str) -> Decided:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from typing import NamedTuple
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from tailrace.domain.approvals import ApprovalState, refusal
 from tailrace.store.clock import now_ms
@@ -13,14 +13,15 @@ from tailrace.store.outbox import note_waiting
 from tailrace.store.tables import approval as approvals
 from tailrace.store.tables import approval_open
 from tailrace.store.tables import environment as environments
+from tailrace.store.tables import job as jobs
 from tailrace.store.tables import run as runs
 
-_LAST = (
-    select(approvals.c.state)
-    .where(approvals.c.run_id == bindparam("run"), approvals.c.job_id.is_not_distinct_from(bindparam("job")))
-    .order_by(approvals.c.id.desc())
-    .limit(1)
+_ASKED = (
+    select(approvals.c.job_id, approvals.c.state)
+    .where(approvals.c.run_id == bindparam("run"))
+    .order_by(approvals.c.id)
 )
+_NAMES = select(jobs.c.id, jobs.c.name).where(jobs.c.id.in_(bindparam("jobs", expanding=True)))
 _ASK = insert(approvals).values(state=ApprovalState.OPEN.value, asked_at=now_ms()).returning(approvals.c.id)
 _OPEN = select(approvals.c.job_id, approvals.c.id).where(
     approval_open, approvals.c.run_id == bindparam("run")
@@ -32,6 +33,10 @@ _ENVIRONMENTS = select(environments).where(
     environments.c.project_id == bindparam("project"),
     environments.c.name.in_(bindparam("names", expanding=True)),
 )
+
+
+_SETTLED = (ApprovalState.OPEN, ApprovalState.APPROVED)
+"""What was approved stays approved for other attempts; what was rejected and is tried again is asked again."""
 
 
 class Gate(NamedTuple):
@@ -46,7 +51,10 @@ NO_GATE = Gate(frozenset(), {})
 
 def run_waits(connection: Connection, run_id: int) -> bool:
     """Whether a run from a fork still waits for its approval; asks for it when nobody has."""
-    return _waits(connection, run_id, None, None)
+    state = _last(connection, run_id).get(None)
+    if state not in _SETTLED:
+        _ask(connection, run_id, "the run is of a fork's commit: somebody has to allow it")
+    return state != ApprovalState.APPROVED
 
 
 def at_gate(connection: Connection, run_id: int, wanting: Mapping[int, str]) -> Gate:
@@ -57,8 +65,10 @@ def at_gate(connection: Connection, run_id: int, wanting: Mapping[int, str]) -> 
     run = connection.execute(_ABOUT, {"run": run_id}).one()
     wanted = {"project": run.project_id, "names": sorted(set(wanting.values()))}
     known = {row.name: row for row in connection.execute(_ENVIRONMENTS, wanted)}
+    last = _last(connection, run_id)
     waiting: set[int] = set()
     refused: dict[int, str] = {}
+    to_ask: dict[int, Row[*tuple[Any, ...]]] = {}
     for job, name in wanting.items():
         row = known.get(name)
         why = None
@@ -67,10 +77,16 @@ def at_gate(connection: Connection, run_id: int, wanting: Mapping[int, str]) -> 
         if why is not None:
             refused[job] = why
         elif row is not None and row.approval:
-            if _waits(connection, run_id, job, name):
+            if last.get(job) not in _SETTLED:
+                to_ask[job] = row
+            if last.get(job) != ApprovalState.APPROVED:
                 waiting.add(job)
-        elif _last(connection, run_id, job) == ApprovalState.OPEN:  # it was asked when that was still wanted
+        elif last.get(job) == ApprovalState.OPEN:  # it was asked when that was still wanted
             waiting.add(job)
+    names = {one.id: one.name for one in connection.execute(_NAMES, {"jobs": list(to_ask)})} if to_ask else {}
+    for job, row in to_ask.items():
+        detail = f"job {names[job]} wants to go to environment {row.name}: somebody has to allow it"
+        _ask(connection, run_id, detail, job, row.name, row.approvers)
     return Gate(frozenset(waiting), refused)
 
 
@@ -89,21 +105,19 @@ def open_approvals(connection: Connection, run_id: int) -> dict[int | None, int]
     return {row.job_id: row.id for row in connection.execute(_OPEN, {"run": run_id})}
 
 
-def _waits(connection: Connection, run_id: int, job_id: int | None, environment: str | None) -> bool:
-    """What was approved stays approved for other attempts; what was rejected and is tried again is asked again."""
-    state = _last(connection, run_id, job_id)
-    if state not in (ApprovalState.OPEN, ApprovalState.APPROVED):
-        asked = {"run_id": run_id, "job_id": job_id, "environment": environment}
-        id = connection.execute(_ASK, asked).scalar_one()
-        note_waiting(connection, run_id, f"approval/{id}", _what_waits(environment))
-    return state != ApprovalState.APPROVED
+def _ask(
+    connection: Connection,
+    run_id: int,
+    detail: str,
+    job_id: int | None = None,
+    environment: str | None = None,
+    approvers: Sequence[str] | None = None,
+) -> None:
+    asked = {"run_id": run_id, "job_id": job_id, "environment": environment, "approvers": approvers}
+    id = connection.execute(_ASK, asked).scalar_one()
+    note_waiting(connection, run_id, f"approval/{id}", detail)
 
 
-def _what_waits(environment: str | None) -> str:
-    if environment is None:
-        return "the run is of a fork's commit: somebody has to allow it"
-    return f"a job wants to go to environment {environment}: somebody has to allow it"
-
-
-def _last(connection: Connection, run_id: int, job_id: int | None) -> str | None:
-    return connection.execute(_LAST, {"run": run_id, "job": job_id}).scalar()
+def _last(connection: Connection, run_id: int) -> dict[int | None, str]:
+    """What became of the last question about each job, None for the whole run."""
+    return {row.job_id: row.state for row in connection.execute(_ASKED, {"run": run_id})}

@@ -11,6 +11,7 @@ from tailrace.store.tables import token as tokens
 
 # What every request asks is built once: building a statement takes longer than executing it.
 _TOKEN = select(tokens.c.name).where(tokens.c.hash == bindparam("hash"), tokens.c.removed_at.is_(None))
+_NAMES = select(tokens.c.name).where(tokens.c.removed_at.is_(None))
 _SESSION = select(sessions.c.name).where(
     sessions.c.hash == bindparam("hash"), sessions.c.expires_at > bindparam("now")
 )
@@ -34,6 +35,11 @@ def set_token(connection: Connection, name: str, hash: str) -> None:
 def find_token(connection: Connection, hash: str) -> str | None:
     """The name of the token with this hash."""
     return connection.execute(_TOKEN, {"hash": hash}).scalar()
+
+
+def known_names(connection: Connection) -> frozenset[str]:
+    """The names that whoever calls may have: those of tokens, which are also those of who signs in."""
+    return frozenset(connection.execute(_NAMES).scalars())
 
 
 def add_login_code(connection: Connection, hash: str, name: str, life_ms: int) -> int:

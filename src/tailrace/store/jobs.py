@@ -82,9 +82,7 @@ def advance_run(connection: Connection, run_id: int) -> bool:
     """
     run = _locked(connection, run_id)
     before = RunState(run.state)
-    waits = before is RunState.PENDING and (
-        turn_of(connection, run_id) is not None or (run.from_fork and run_waits(connection, run_id))
-    )
+    waits = before is RunState.PENDING and turn_of(connection, run_id) is not None
     rows = connection.execute(_JOBS_OF_RUN, {"run": run_id}).all()
     ids = {row.name: row.id for row in rows}
     states = {row.name: JobState(row.state) for row in rows}
@@ -94,6 +92,8 @@ def advance_run(connection: Connection, run_id: int) -> bool:
     for name, reason, detail in moves.skipped:
         _skip(connection, ids[name], reason, detail)
         states[name] = JobState.SKIPPED
+    if before is RunState.PENDING and not waits and run.from_fork and moves.ready:
+        waits = run_waits(connection, run_id)
     ready = () if waits else moves.ready
     wanting = {ids[name]: specs[name]["environment"] for name in ready if specs[name].get("environment")}
     gate = at_gate(connection, run_id, wanting) if wanting else NO_GATE

@@ -4,14 +4,27 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, bindparam, case, insert, literal_column, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    bindparam,
+    case,
+    insert,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 
+from tailrace.domain.branches import own_branch, track_of
 from tailrace.domain.channels import FORGES, ChannelKind
 from tailrace.domain.errors import MoveRefused, NotFound
 from tailrace.domain.notifications import NotificationView, What, When, covers, what_to_tell
 from tailrace.domain.states import NOTIFICATION, REOPEN, NotificationState, RunState
 from tailrace.store.clock import now_ms, read_clock
 from tailrace.store.moves import move
+from tailrace.store.own_branches import run_of_branch
 from tailrace.store.tables import channel as channels
 from tailrace.store.tables import outbox, outbox_pending, run_verdict
 from tailrace.store.tables import project as projects
@@ -31,6 +44,8 @@ _RULES = (
         rules.c.branches,
         runs.c.plan_id,
         runs.c.branch,
+        runs.c.ref,
+        runs.c.from_fork,
         runs.c.finished_at,
     )
     .join(channels, channels.c.id == rules.c.channel_id)
@@ -107,7 +122,7 @@ def note_end(connection: Connection, run_id: int, state: RunState) -> None:
     """
     told: set[int] = set()
     for row in connection.execute(_RULES, {"run": run_id}).all():
-        if row.channel_id in told or not covers(row.branches, row.branch):
+        if row.channel_id in told or not covers(row.branches, track_of(row.ref, row.branch, row.from_fork)):
             continue
         what = what_to_tell(row.on, state, _state_before(connection, run_id, row))
         if what is not None:
@@ -122,7 +137,11 @@ def note_waiting(connection: Connection, run_id: int, occasion: str, detail: str
     """
     told: set[int] = set()
     for row in connection.execute(_RULES, {"run": run_id}).all():
-        if row.channel_id not in told and When.WAITING in row.on and covers(row.branches, row.branch):
+        if (
+            row.channel_id not in told
+            and When.WAITING in row.on
+            and covers(row.branches, track_of(row.ref, row.branch, row.from_fork))
+        ):
             told.add(row.channel_id)
             _add(connection, row.channel_id, run_id, f"waiting/{occasion}", What.WAITING, row.id, detail)
 
@@ -142,11 +161,20 @@ def _state_before(connection: Connection, run_id: int, row: Row[*tuple[Any, ...]
     told = connection.execute(_TOLD_BEFORE, {"run": run_id, "channel": row.channel_id}).scalar()
     if told in (What.PASSED, What.RECOVERED, What.FAILED):
         return RunState.FAILED if told == What.FAILED else RunState.PASSED
-    # `=` finds no null, and IS is not what PostgreSQL's index is used for.
-    branch = runs.c.branch.is_(None) if row.branch is None else runs.c.branch == bindparam("branch")
-    values = {"plan": row.plan_id, "run": run_id} | ({} if row.branch is None else {"branch": row.branch})
-    before = connection.execute(_BEFORE.where(branch), values).scalar()
+    before = connection.execute(
+        _BEFORE.where(_on_same_track(row)), {"plan": row.plan_id, "run": run_id}
+    ).scalar()
     return None if before is None else RunState(before)
+
+
+def _on_same_track(row: Row[*tuple[Any, ...]]) -> ColumnElement[bool]:
+    own = own_branch(row.ref, row.branch, row.from_fork)
+    if own is not None:
+        return run_of_branch(own)
+    # `=` finds no null, and IS is not what PostgreSQL's index is used for.
+    branch = runs.c.branch.is_(None) if row.branch is None else runs.c.branch == row.branch
+    ref = runs.c.ref.is_(None) if row.ref is None else runs.c.ref == row.ref
+    return branch & ref & (runs.c.from_fork == row.from_fork)
 
 
 def _add(

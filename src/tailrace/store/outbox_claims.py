@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, case, func, literal_column, select, update
+from sqlalchemy import Connection, Row, bindparam, case, func, literal_column, select, update
 
 from tailrace.domain.channels import CHANNEL_SETTINGS, REPEATABLE, ForgeSettings, MessageSettings
 from tailrace.domain.notifications import What
@@ -35,6 +35,7 @@ class Due(NamedTuple):
 
 _FREE = outbox_pending & (outbox.c.next_at <= now_ms()) & outbox.c.claimed_until.is_(None)
 _LAPSED = outbox_pending & (outbox.c.claimed_until < now_ms())
+_CLAIMED = select(outbox.c.channel_id).where(outbox_pending, outbox.c.claimed_until.is_not(None))
 _ANY_DUE = select(outbox.c.id).where(outbox_pending, outbox.c.next_at <= now_ms()).limit(1)
 _OF_REPEATABLE = select(channels.c.id).where(
     channels.c.kind.in_([literal_column(f"'{kind}'") for kind in REPEATABLE])
@@ -49,7 +50,7 @@ def anything_due(connection: Connection) -> bool:
 
 
 def claim_due(connection: Connection, by: str, claim_ms: int, limit: int, busy: Collection[int]) -> list[Due]:
-    """Claim the oldest of each channel that is due, of at most `limit` channels, none of them `busy`.
+    """Claim the oldest of each channel that is due, of at most `limit` channels, none of them `busy` or claimed by another.
 
     A claim that ran out belonged to a server that ended: what its receiver would know again is free, of the rest nobody
     knows whether it arrived.
@@ -59,14 +60,7 @@ def claim_due(connection: Connection, by: str, claim_ms: int, limit: int, busy: 
     connection.execute(
         lost.values(state=NotificationState.UNSURE, ended_at=now_ms(), last_error=_LOST_WORDS, **_NO_CLAIM)
     )
-    oldest = (
-        select(func.min(outbox.c.id))
-        .where(_FREE, outbox.c.channel_id.not_in(list(busy)))
-        .group_by(outbox.c.channel_id)
-        .order_by(func.min(outbox.c.id))
-        .limit(limit)
-    )
-    ids = list(connection.execute(oldest).scalars())
+    ids = [row.oldest for row in _oldest(connection, limit, busy, None)]
     if not ids:
         return []
     now = read_clock(connection)
@@ -101,6 +95,31 @@ def claim_due(connection: Connection, by: str, claim_ms: int, limit: int, busy: 
         )
         for row in rows
     ]
+
+
+def _oldest(
+    connection: Connection, limit: int, busy: Collection[int], only: Collection[int] | None
+) -> Sequence[Row[*tuple[Any, ...]]]:
+    """The oldest that is due of each channel of which nothing is claimed, and whose row this transaction has locked then.
+
+    Without the lock another server could claim a younger one of the same channel at the same time.
+    """
+    oldest = (
+        select(outbox.c.channel_id, func.min(outbox.c.id).label("oldest"))
+        .where(_FREE, outbox.c.channel_id.not_in(list(busy)), outbox.c.channel_id.not_in(_CLAIMED))
+        .group_by(outbox.c.channel_id)
+        .order_by(func.min(outbox.c.id))
+        .limit(limit)
+    )
+    if only is not None:
+        return connection.execute(oldest.where(outbox.c.channel_id.in_(only))).all()
+    wanted = [row.channel_id for row in connection.execute(oldest)]
+    if not wanted:
+        return []
+    # NO KEY UPDATE: whoever adds a message to a channel does not wait for it.
+    lock = select(channels.c.id).where(channels.c.id.in_(wanted)).order_by(channels.c.id)
+    locked = connection.execute(lock.with_for_update(key_share=True)).scalars().all()
+    return _oldest(connection, limit, busy, locked)
 
 
 def end_sent(connection: Connection, due: Due, told: Mapping[str, str] | None = None) -> bool:

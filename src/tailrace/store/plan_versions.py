@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, false, func, select
 
 from tailrace.domain.errors import NotFound
 from tailrace.domain.model import PlanVersionText, PlanVersionView, PlanView
 from tailrace.store.plans import change_plan, get_plan
+from tailrace.store.tables import plan as plans
 from tailrace.store.tables import plan_version as versions
 
 _SHOWN = (
@@ -15,8 +16,13 @@ _SHOWN = (
     versions.c.number,
     versions.c.author,
     versions.c.sha256,
+    versions.c.ref,
+    versions.c.revision,
+    versions.c.from_fork,
+    (versions.c.number == func.coalesce(plans.c.in_force, 0)).label("in_force"),
     versions.c.created_at,
 )
+_OF_PLANS = versions.join(plans, plans.c.id == versions.c.plan_id)
 
 
 def list_versions(
@@ -24,7 +30,7 @@ def list_versions(
 ) -> list[PlanVersionView]:
     """The versions of a plan with numbers below `before`, newest first. Raises NotFound."""
     get_plan(connection, plan_id)
-    query = select(*_SHOWN).where(versions.c.plan_id == plan_id)
+    query = select(*_SHOWN).select_from(_OF_PLANS).where(versions.c.plan_id == plan_id)
     if before is not None:
         query = query.where(versions.c.number < before)
     rows = connection.execute(query.order_by(versions.c.number.desc()).limit(limit)).mappings()
@@ -34,13 +40,24 @@ def list_versions(
 def get_version(connection: Connection, plan_id: int, number: int) -> PlanVersionText:
     """A version with its text; raises NotFound."""
     plan = get_plan(connection, plan_id)
-    query = select(*_SHOWN, versions.c.definition).where(
-        versions.c.plan_id == plan_id, versions.c.number == number
+    query = (
+        select(*_SHOWN, versions.c.definition)
+        .select_from(_OF_PLANS)
+        .where(versions.c.plan_id == plan_id, versions.c.number == number)
     )
     row = connection.execute(query).mappings().first()
     if row is None:
-        raise NotFound("version", f"{number} of plan {plan.name!r}: it has {plan.version or 0}")
+        count = connection.execute(select(plans.c.version_count).where(plans.c.id == plan_id)).scalar()
+        raise NotFound("version", f"{number} of plan {plan.name!r}: it has {count}")
     return PlanVersionText.model_validate(dict(row))
+
+
+def number_before(connection: Connection, plan_id: int, number: int) -> int | None:
+    """The number of the version before this one, leaving out what was seen in forks alone; None where there is none."""
+    query = select(func.max(versions.c.number)).where(
+        versions.c.plan_id == plan_id, versions.c.number < number, versions.c.from_fork == false()
+    )
+    return connection.execute(query).scalar()
 
 
 def restore_version(connection: Connection, plan_id: int, number: int, author: str) -> PlanView:

@@ -18,7 +18,7 @@ from tailrace.store.jobs import lock_run
 from tailrace.store.moves import move
 from tailrace.store.new_jobs import create_jobs
 from tailrace.store.outbox import note_end, note_progress
-from tailrace.store.plans import add_version
+from tailrace.store.plans import Seen, add_version
 from tailrace.store.run_secrets import keep_only
 from tailrace.store.tables import plan as plans
 from tailrace.store.tables import plan_version as versions
@@ -205,12 +205,13 @@ def plan_run(
     """
     if not _holds(connection, work.run_id, work.by):
         return False
-    version_id = work.version_id or add_version(connection, work.plan_id, definition, resolved.author)
     known = connection.execute(
         select(runs.c.ref, runs.c.branch, runs.c.title, runs.c.author, runs.c.from_fork).where(
             runs.c.id == work.run_id
         )
     ).one()
+    seen = Seen(known.ref or resolved.ref, resolved.revision, known.from_fork, resolved.author)
+    version_id = work.version_id or add_version(connection, work.plan_id, definition, seen)
     move(
         connection,
         runs,

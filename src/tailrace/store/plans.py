@@ -20,7 +20,7 @@ REPOSITORY_PLAN = ".tailrace.yml"
 
 
 def _all_plans() -> Select[*tuple[object, ...]]:
-    newest = (versions.c.plan_id == plans.c.id) & (versions.c.number == plans.c.version_count)
+    in_force = (versions.c.plan_id == plans.c.id) & (versions.c.number == plans.c.in_force)
     return (
         select(
             plans,
@@ -31,7 +31,7 @@ def _all_plans() -> Select[*tuple[object, ...]]:
             versions.c.definition,
         )
         .join(projects, projects.c.id == plans.c.project_id)
-        .outerjoin(versions, newest)
+        .outerjoin(versions, in_force)
     )
 
 
@@ -52,6 +52,15 @@ class PlanSource(NamedTuple):
     path: str | None
     version_id: int | None
     definition: str | None
+
+
+class Seen(NamedTuple):
+    """Where in the repository a text of a plan was seen."""
+
+    ref: str | None
+    revision: str | None
+    from_fork: bool
+    author: str | None
 
 
 def create_plan(
@@ -87,18 +96,25 @@ def create_plan(
         )
     )
     if definition is not None:
-        add_version(connection, plan_id, definition, author)
+        _put_new_in_force(connection, plan_id, definition, author)
     return get_plan(connection, plan_id)
 
 
-def add_version(connection: Connection, plan_id: int, definition: str, author: str | None = None) -> int:
-    """The id of the plan's version with this definition: the one that has it already, or a new one."""
+def add_version(connection: Connection, plan_id: int, definition: str, seen: Seen) -> int:
+    """The id of the version with this definition of a plan in the repository: the one that has it already, or a new one.
+
+    Which is in force does not change by it: see store/in_force.py.
+    """
     connection.execute(select(plans.c.id).where(plans.c.id == plan_id).with_for_update())
-    same = select(versions.c.id).where(
+    same = select(versions.c.id, versions.c.from_fork).where(
         versions.c.plan_id == plan_id, versions.c.sha256 == _sha256(definition)
     )
-    found = connection.execute(same.order_by(versions.c.id.desc()).limit(1)).scalar()
-    return _append_version(connection, plan_id, definition, author) if found is None else found
+    found = connection.execute(same.order_by(versions.c.id.desc()).limit(1)).first()
+    if found is None:
+        return _append_version(connection, plan_id, definition, seen).id
+    if found.from_fork and not seen.from_fork:  # it is a stranger's no more
+        connection.execute(update(versions).where(versions.c.id == found.id).values(seen._asdict()))
+    return found.id
 
 
 def change_plan(
@@ -123,29 +139,40 @@ def change_plan(
             raise Invalid(f"plan {plan.name!r} is kept in the repository at {plan.path}: change it there")
         if definition != plan.definition:
             # Going back to an earlier text is an edit too: the newest version is the one in force.
-            _append_version(connection, id, definition, author)
+            _put_new_in_force(connection, id, definition, author)
     return get_plan(connection, id)
 
 
-def _append_version(connection: Connection, plan_id: int, definition: str, author: str | None) -> int:
+class _Version(NamedTuple):
+    id: int
+    number: int
+
+
+def _put_new_in_force(connection: Connection, plan_id: int, definition: str, author: str | None) -> None:
+    new = _append_version(connection, plan_id, definition, Seen(None, None, False, author))
+    connection.execute(update(plans).where(plans.c.id == plan_id).values(in_force=new.number))
+
+
+def _append_version(connection: Connection, plan_id: int, definition: str, seen: Seen) -> _Version:
     number = connection.execute(
         update(plans)
         .where(plans.c.id == plan_id)
         .values(version_count=plans.c.version_count + 1)
         .returning(plans.c.version_count)
     ).scalar_one()
-    return connection.execute(
+    id = connection.execute(
         insert(versions)
         .values(
             plan_id=plan_id,
             number=number,
             definition=definition,
             sha256=_sha256(definition),
-            author=author,
             created_at=now_ms(),
+            **seen._asdict(),
         )
         .returning(versions.c.id)
     ).scalar_one()
+    return _Version(id, number)
 
 
 def _sha256(definition: str) -> str:
@@ -203,12 +230,15 @@ def list_plans(
     limit: int = 100,
     *,
     removed: bool = False,
+    name: str | None = None,
 ) -> list[PlanView]:
-    """Plans with ids above `after`, oldest first; or those that are `removed`."""
+    """Plans with ids above `after`, oldest first; or those that are `removed`; of this `name`, or of any."""
     which = _all_plans().where(plans.c.removed_at.is_not(None)) if removed else _plans()
     query = which.where(plans.c.id > after).order_by(plans.c.id).limit(limit)
     if project_id is not None:
         query = query.where(plans.c.project_id == project_id)
+    if name is not None:
+        query = query.where(plans.c.name == name)
     return _list(connection, query)
 
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
+from tailrace.domain.address import keep_password, without_password
 from tailrace.domain.errors import Conflict, NotFound
 from tailrace.domain.hooks import GenericHook
 from tailrace.domain.model import Project
@@ -36,7 +37,13 @@ def create_project(connection: Connection, name: str, repository: str) -> Projec
 def change_project(
     connection: Connection, id: int, *, name: str | None = None, repository: str | None = None
 ) -> Project:
-    """Change what is given; raises NotFound, or Conflict when the name is taken."""
+    """Change what is given; raises NotFound, or Conflict when the name is taken.
+
+    An address as it is shown, its password blotted out, is the one that there is; raises Invalid for another such.
+    """
+    if repository is not None:
+        known = connection.execute(select(projects.c.repository).where(projects.c.id == id)).scalar()
+        repository = keep_password(repository, known or "")
     if name is not None:
         taken = select(projects.c.id).where(
             projects.c.name == name, projects.c.removed_at.is_(None), projects.c.id != id
@@ -108,10 +115,17 @@ def get_project(connection: Connection, id: int) -> Project:
 
 
 def list_projects(
-    connection: Connection, after: int = 0, limit: int = 100, *, removed: bool = False
+    connection: Connection,
+    after: int = 0,
+    limit: int = 100,
+    *,
+    removed: bool = False,
+    name: str | None = None,
 ) -> list[Project]:
-    """Projects with ids above `after`, oldest first; or those that are `removed`."""
+    """Projects with ids above `after`, oldest first; or those that are `removed`; of this `name`, or of any."""
     there = projects.c.removed_at.is_not(None) if removed else projects.c.removed_at.is_(None)
+    if name is not None:
+        there &= projects.c.name == name
     rows = connection.execute(
         select(projects).where(there, projects.c.id > after).order_by(projects.c.id).limit(limit)
     )
@@ -159,7 +173,7 @@ def _project(row: Row[*tuple[object, ...]]) -> Project:
     return Project(
         id=row.id,
         name=row.name,
-        repository=row.repository,
+        repository=without_password(row.repository),
         has_webhook_secret=row.webhook_secret is not None,
         created_at=row.created_at,
         removed_at=row.removed_at,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
+from tailrace.domain.branches import track_of
 from tailrace.domain.errors import NotFound
 from tailrace.domain.events import Event
 from tailrace.domain.model import RunSummary, RunTrigger, RunView
@@ -155,12 +156,16 @@ def plan_text_of(connection: Connection, id: int) -> str | None:
 
 
 def runs_of_branch(connection: Connection, project: int, branch: str) -> list[int]:
-    """The runs of this branch that have not ended, oldest first."""
+    """The runs of this branch that have not ended, oldest first; of a pull request or tag where its ref is given."""
     rows = connection.execute(_UNDER_WAY)  # few, whatever the history
-    return sorted(row.id for row in rows if (row.project_id, row.branch) == (project, branch))
+    return sorted(
+        row.id
+        for row in rows
+        if row.project_id == project and track_of(row.ref, row.branch, row.from_fork) == branch
+    )
 
 
-_UNDER_WAY = select(runs.c.id, runs.c.project_id, runs.c.branch).where(
+_UNDER_WAY = select(runs.c.id, runs.c.project_id, runs.c.ref, runs.c.branch, runs.c.from_fork).where(
     runs.c.state.in_([state.value for state in RunState if state not in RUN_ENDED])
 )
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, func, select, text, update
 
+from tailrace.domain.branches import track_of
 from tailrace.domain.plan import Plan
 from tailrace.domain.plan.model import GROUP_VALUES
 from tailrace.domain.plan.turns import resolve_group
@@ -42,6 +43,7 @@ _ABOUT = (
         runs.c.plan_id,
         runs.c.branch,
         runs.c.ref,
+        runs.c.from_fork,
         runs.c.revision,
         runs.c.trigger_event.label("event"),
         projects.c.name.label("project"),
@@ -71,7 +73,10 @@ class Turn(NamedTuple):
 def about_run(connection: Connection, run_id: int) -> AboutRun:
     """Of one run."""
     row = connection.execute(_ABOUT, {"run": run_id}).one()
-    return AboutRun(row.project_id, row.plan_id, {key: getattr(row, key) or "" for key in GROUP_VALUES})
+    values = {key: getattr(row, key) or "" for key in GROUP_VALUES}
+    # The name of a pull request's branch is a stranger's: it takes no turn among the repository's own.
+    values["branch"] = track_of(row.ref, row.branch, row.from_fork) or ""
+    return AboutRun(row.project_id, row.plan_id, values)
 
 
 def take_place(connection: Connection, run_id: int, plan: Plan) -> Sequence[int]:

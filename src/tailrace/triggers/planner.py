@@ -39,6 +39,7 @@ from tailrace.store.schedules import follow_branch, follow_schedule, scheduled
 from tailrace.store.sealing import SealingKey
 from tailrace.triggers.again import AWAY, MISSING, WAITS_S, Patience, wait_s
 from tailrace.triggers.fire import why_skipped
+from tailrace.triggers.in_force import follow_default_branch
 from tailrace.triggers.look import Commit, Look, Repositories
 from tailrace.triggers.planned import read_plan
 
@@ -202,6 +203,8 @@ class Planner:
         resolved = Resolved(commit.revision, commit.ref, commit.branch, commit.title, commit.author)
         if await self._store.write(plan_run, work, definition, plan, resolved, values):
             self._bus.publish(QUEUE)
+            if work.path is not None:
+                await follow_default_branch(self._store, look.resolve, work.run_id)
 
     async def _find_plans(self, work: PlanningWork, look: Look, commit: Commit) -> None:
         """Make the plans, each with a run, of plan files that came to a repository whose plans were found in it."""

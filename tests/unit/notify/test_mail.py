@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
+import threading
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from select import select
 from typing import Any
 
 import pytest
@@ -58,6 +62,33 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     both = folder / "both.pem"
     both.write_bytes(found.read_bytes() + key.read_bytes())
     return both
+
+
+@pytest.mark.parametrize("greets", [True, False])
+def test_a_server_that_drips_is_left(greets: bool) -> None:
+    """Each of its bytes comes in time; all of them together do not."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def drip() -> None:
+            connection, _ = listening.accept()
+            with connection, suppress(OSError):
+                if greets:
+                    connection.sendall(b"220 hello\r\n")
+                while True:
+                    connection.sendall(b"2")
+                    if select([connection], [], [], 0.05)[0] and not connection.recv(999):
+                        return
+
+        dripping = threading.Thread(target=drip)
+        dripping.start()
+        port = listening.getsockname()[1]
+        asked = EmailSettings(host="127.0.0.1", port=port, security="none", sender="a@b.org", to=("c@d.org",))
+        guard = Guard.allowing("allow_private_targets", ["127.0.0.1"])
+        with pytest.raises(Undelivered, match=r"had not taken the mail after 0\.3 s") as found:
+            send(guard, asked, {}, MESSAGE, 0.3)
+        assert not found.value.final
+        dripping.join(30)
+        assert not dripping.is_alive(), "it hung up"
 
 
 @pytest.mark.parametrize("text", [MESSAGE.text, "job test\n.a line that begins with a dot"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tailrace.domain.notifications import What
 from tailrace.domain.states import AttemptState
-from tailrace.notify.texts import Occasion, write_message
+from tailrace.notify.texts import Occasion, failure_of, write_message
 from tailrace.store.runs import get_run
 from tests.unit.notify.world import URL, World
 
@@ -43,3 +43,19 @@ async def test_a_long_title_with_line_breaks_is_one_line(world: World) -> None:
     assert len(lines) == 4
     assert lines[1].startswith("aaaaaaaaaaaa a shop #1 passed xxx")
     assert len(lines[1]) < 250
+
+
+async def test_a_failure_that_is_allowed_is_not_the_one_that_is_told(world: World) -> None:
+    """Though it came first."""
+    run = await world.store.read(get_run, await world.run(AttemptState.FAILED))
+    (test,) = run.jobs
+    lint = test.model_copy(
+        update={"id": test.id - 1, "name": "lint", "finished_at": 1, "allow_failure": True}
+    )
+    both = run.model_copy(update={"jobs": (lint, test)})
+    found = failure_of(both)
+    assert found is not None
+    assert found.job == test
+    said = write_message(both, Occasion("tr-1-1", What.FAILED, None, 1, ""), URL, None)
+    assert "job test, step make" in said.text
+    assert failure_of(run.model_copy(update={"jobs": (lint,)})) is None

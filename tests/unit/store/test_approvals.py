@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from sqlalchemy import Connection
+from sqlalchemy import event as sql_event
 
 from tailrace.domain.approvals import ApprovalState
 from tailrace.domain.errors import Conflict, Forbidden, NotFound
@@ -12,7 +13,9 @@ from tailrace.domain.states import AttemptState
 from tailrace.store.aborts import abort_run
 from tailrace.store.approvals import ApprovalFilter, count_open, decide, get_approval, list_approvals
 from tailrace.store.environments import Terms, change_environment, create_environment, remove_environment
+from tailrace.store.jobs import advance_run
 from tailrace.store.plans import create_plan, plan_source
+from tailrace.store.projects import remove_project, restore_project
 from tailrace.store.reopening import retry_failed, retry_job
 from tailrace.store.runs import create_run, get_run
 from tailrace.triggers.planned import read_plan
@@ -128,6 +131,58 @@ def test_only_those_whom_the_environment_names_may_decide(connection: Connection
     decide(connection, id, approve=True, by="Carol", why=None)
 
 
+def test_who_may_decide_is_who_could_when_it_was_asked(connection: Connection) -> None:
+    """Neither a change of the environment nor its end lets others decide; what is asked later is for the new ones."""
+    project = a_project(connection)
+    guard = create_environment(connection, project, "production", Terms(approvers=("Bob",)), "Ada")
+    plan = a_plan(connection, project)
+    a_run(connection, deploying(), plan_id=plan)
+    first = the_open(connection)
+    change_environment(connection, guard.id, Terms(approvers=("Eve",)), "Eve")
+    a_run(connection, deploying(), plan_id=plan)
+    second = list_approvals(connection, ApprovalFilter(ApprovalState.OPEN))[0]
+    assert second.approvers == ("Eve",)
+    remove_environment(connection, guard.id)
+    for by, id in (("Eve", first), ("Bob", second.id)):
+        with pytest.raises(Forbidden, match=f"{by} may not decide"):
+            decide(connection, id, approve=True, by=by, why=None)
+    decide(connection, first, approve=True, by="Bob", why=None)
+
+
+def test_what_is_asked_for_a_removed_project_is_asked_no_more(connection: Connection) -> None:
+    """Until it is restored."""
+    project = a_project(connection)
+    create_environment(connection, project, "production", Terms(), "Ada")
+    a_run(connection, deploying(), plan_id=a_plan(connection, project))
+    id = the_open(connection)
+    remove_project(connection, project)
+    for state in (ApprovalState.OPEN, None):
+        assert list_approvals(connection, ApprovalFilter(state)) == []
+    assert count_open(connection) == 0
+    with pytest.raises(NotFound):
+        decide(connection, id, approve=True, by="Bob", why=None)
+    restore_project(connection, project)
+    assert (the_open(connection), count_open(connection)) == (id, 1)
+
+
+def test_many_jobs_that_wait_are_one_question_to_the_store(connection: Connection) -> None:
+    """Each is asked for by its name; nothing is asked for each of them whenever one of them ends."""
+    project = a_project(connection)
+    create_environment(connection, project, "production", Terms(), "Ada")
+    rows: list[str] = []
+    jobs = [deploying(f"deploy-{number}") for number in range(20)]
+    run = a_run(connection, a_job("test"), *jobs, plan_id=a_plan(connection, project))
+    assert count_open(connection) == 20
+
+    def note(_c: object, _cursor: object, statement: str, *_rest: object) -> None:
+        rows.append(statement)
+
+    sql_event.listen(connection, "before_cursor_execute", note)
+    advance_run(connection, run)
+    sql_event.remove(connection, "before_cursor_execute", note)
+    assert len([one for one in rows if "FROM approval" in one]) == 1
+
+
 @pytest.mark.parametrize(
     ("patterns", "event", "allowed"),
     [
@@ -224,6 +279,17 @@ def test_a_run_from_a_fork_that_is_rejected_ends(connection: Connection) -> None
     shown = get_run(connection, run)
     assert states(shown) == {"run": "aborted", "a": "aborted", "b": "aborted"}
     assert (shown.reason, shown.jobs[0].detail) == ("rejected", "rejected by Bob: spam")
+    assert len(list_approvals(connection, ApprovalFilter(run=run))) == 1, "nobody is asked for what has ended"
+
+
+def test_a_run_from_a_fork_that_is_aborted_asks_nobody_more(connection: Connection) -> None:
+    """Its one question is withdrawn; when it is tried again it is asked again."""
+    run = a_run(connection, a_job("a"), a_job("b", ["a"]), event=FORK)
+    abort_run(connection, run, "Ada")
+    (asked,) = list_approvals(connection, ApprovalFilter(run=run))
+    assert asked.state == "withdrawn"
+    retry_failed(connection, run)
+    assert the_open(connection) > asked.id
 
 
 def test_a_stranger_s_plan_holds_up_and_ends_nothing_before_it_is_approved(connection: Connection) -> None:

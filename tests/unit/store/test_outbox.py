@@ -7,10 +7,13 @@ from sqlalchemy import Connection, select, update
 
 from tailrace.domain.channels import GitHubSettings, WebhookSettings
 from tailrace.domain.errors import Conflict, MoveRefused, NotFound
-from tailrace.domain.events import Event
+from tailrace.domain.events import Event, EventKind
 from tailrace.domain.notifications import NotificationView, When
 from tailrace.domain.states import AttemptState, NotificationState
 from tailrace.store.aborts import abort_run
+from tailrace.store.approvals import decide
+from tailrace.store.asking import open_approvals
+from tailrace.store.badges import Badged, find_badge
 from tailrace.store.base import Store
 from tailrace.store.channels import add_channel, change_channel, get_channel, list_channels, remove_channel
 from tailrace.store.environments import Terms, create_environment
@@ -33,13 +36,13 @@ from tailrace.store.outbox_claims import (
     release,
 )
 from tailrace.store.planning import end_planning
+from tailrace.store.plans import create_plan
 from tailrace.store.reopening import retry_failed
 from tailrace.store.tables import outbox
 from tests.unit.store.conftest import overlapping
 from tests.unit.store.world import (
     PUSH,
     a_job,
-    a_plan,
     a_planning_run,
     a_project,
     a_run,
@@ -58,7 +61,8 @@ class Setting:
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self.project = a_project(connection)
-        self.plan = a_plan(connection, self.project)
+        text = "jobs: {test: {steps: [{run: make}]}}"
+        self.plan = create_plan(connection, self.project, "default", definition=text).id
         self.agent = an_agent(connection)
         self.channel = self.add("one")
 
@@ -80,8 +84,12 @@ class Setting:
         ).id
 
     def run(self, state: AttemptState, branch: str = "main") -> int:
-        event = PUSH.model_copy(update={"branch": branch})
+        return self.run_of(PUSH.model_copy(update={"branch": branch, "ref": f"refs/heads/{branch}"}), state)
+
+    def run_of(self, event: Event, state: AttemptState) -> int:
         run = a_run(self.connection, plan_id=self.plan, event=event)
+        for approval in open_approvals(self.connection, run).values():
+            decide(self.connection, approval, approve=True, by="Ada", why=None)
         self.go(state)
         return run
 
@@ -135,6 +143,60 @@ def test_branches_are_told_apart(setting: Setting) -> None:
     setting.run(FAILED, "main")
     assert setting.told(setting.channel) == [(main, "failed"), (fork, "failed")]
     assert setting.told(other) == [(fork, "failed")]
+
+
+STRANGE = [
+    Event(kind=EventKind.PULL_REQUEST, ref="refs/pull/7/head", branch="main", from_fork=True),
+    Event(kind=EventKind.PULL_REQUEST, ref="refs/pull/8/head", branch="main"),
+    Event(kind=EventKind.TAG, ref="refs/tags/main", branch="main"),
+    Event(kind=EventKind.WORKFLOW, branch="main", from_fork=True),
+]
+"""What is called main and is not the repository's branch main."""
+
+
+@pytest.mark.parametrize("event", STRANGE, ids=["fork", "own", "tag", "workflow"])
+def test_a_strangers_main_is_not_main(setting: Setting, event: Event) -> None:
+    """It is told of by no rule for main, is not the run before main's, and fails no badge."""
+    badged = Badged(setting.project, "shop")
+    setting.rule(When.FIRST_FAILURE, When.RECOVERED)
+    other = setting.add("other")
+    setting.rule(When.FAILED, channel=other, branches=("main",))
+    setting.run(PASSED)
+    strange = setting.run_of(event, FAILED)
+    assert setting.told(setting.channel) == [(strange, "failed")]
+    assert setting.told(other) == []
+    for branch in ("main", None):
+        assert find_badge(setting.connection, badged, None, branch).state == "passed"
+    setting.run(PASSED)
+    failed = setting.run(FAILED)
+    setting.run_of(event, FAILED)
+    assert setting.told(setting.channel) == [(strange, "failed"), (failed, "failed")]
+    assert setting.told(other) == [(failed, "failed")]
+    assert find_badge(setting.connection, badged, None, None).state == "failed"
+
+
+def test_a_rule_names_pull_requests_and_tags_by_their_refs(setting: Setting) -> None:
+    """Each of them has a run before of its own."""
+    setting.rule(When.RECOVERED, When.FIRST_FAILURE, branches=("refs/pull/*", "refs/tags/*"))
+    for event in STRANGE[:3]:
+        setting.run_of(event, FAILED)
+    assert [what for _, what in setting.told()] == ["failed"] * 3
+    for event in STRANGE[:3]:
+        setting.run_of(event, PASSED)
+    assert [what for _, what in setting.told()] == ["failed"] * 3 + ["recovered"] * 3
+
+
+@pytest.mark.parametrize(("ref", "branch"), [("trunk", "trunk"), ("branches/one", "one"), (None, "main")])
+def test_a_branch_of_subversion_is_a_branch(setting: Setting, ref: str | None, branch: str) -> None:
+    """As is one of which only the name is known."""
+    setting.rule(When.FIRST_FAILURE, branches=(branch,))
+    event = Event(kind=EventKind.CHANGE, ref=ref, branch=branch)
+    for _ in range(2):
+        setting.run_of(event, FAILED)
+    assert len(setting.told()) == 1
+    badged = Badged(setting.project, "shop")
+    assert find_badge(setting.connection, badged, "default", branch).state == "failed"
+    assert find_badge(setting.connection, badged, "default", None).state == "failed"
 
 
 def test_the_first_failure_of_a_plan_without_branches_is_told_once(setting: Setting) -> None:
@@ -320,6 +382,18 @@ def test_commit_statuses_are_one_notification_a_run_that_begins_anew(setting: Se
     assert not anything_due(setting.connection)
 
 
+def test_two_servers_do_not_send_to_one_channel_at_the_same_time(setting: Setting) -> None:
+    """One message at a time, in order, whoever sends it."""
+    setting.rule(When.EVERY)
+    first, second = setting.run(FAILED), setting.run(FAILED)
+    (mine,) = setting.claim("a" * 32)
+    assert mine.run_id == first
+    assert setting.claim("b" * 32) == []
+    assert end_sent(setting.connection, mine)
+    (yours,) = setting.claim("b" * 32)
+    assert yours.run_id == second
+
+
 async def test_two_servers_never_claim_the_same(store: Store) -> None:
     """Also when the second looks before the first has committed."""
 
@@ -391,5 +465,5 @@ def test_who_must_allow_something_is_told_once(connection: Connection) -> None:
     finish(connection, setting.agent, held[0].attempt)
     told = list_notifications(connection, NotificationFilter(run=run))
     assert [one.detail for one in told] == [
-        "a job wants to go to environment production: somebody has to allow it"
+        "job deploy wants to go to environment production: somebody has to allow it"
     ]

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, insert, update
 from tailrace.domain.channels import GitHubSettings, SlackSettings
 from tailrace.domain.notifications import When
 from tailrace.domain.states import NotificationState, RunState
-from tailrace.store.badges import find_badge
+from tailrace.store.badges import Badged, find_badge
 from tailrace.store.channels import add_channel
 from tailrace.store.migrate import migrate
 from tailrace.store.notification_rules import add_rule
@@ -26,7 +26,6 @@ from tailrace.store.outbox import (
 )
 from tailrace.store.outbox_claims import anything_due, claim_due
 from tailrace.store.outbox_retention import find_expired_notifications
-from tailrace.store.projects import get_project
 from tailrace.store.sqlite import sqlite_engine
 from tailrace.store.tables import outbox, run
 from tests.unit.store.test_query_plans import World
@@ -109,10 +108,8 @@ ACTS: dict[str, Callable[[OutboxWorld], Callable[[Connection], Any]]] = {
     ),
     "find_expired_notifications": lambda w: lambda c: find_expired_notifications(c, 1),
     "list_notifications of a run": lambda w: lambda c: list_notifications(c, NotificationFilter(run=RUN)),
-    "badge": lambda w: lambda c: find_badge(c, get_project(c, w.project).name, None, None),
-    "badge of a branch": lambda w: (
-        lambda c: find_badge(c, get_project(c, w.project).name, "default", "branch-3")
-    ),
+    "badge": lambda w: lambda c: find_badge(c, Badged(w.project, "shop"), None, None),
+    "badge of a branch": lambda w: lambda c: find_badge(c, Badged(w.project, "shop"), "default", "branch-3"),
 }
 
 

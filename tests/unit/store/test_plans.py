@@ -11,6 +11,7 @@ from tailrace.domain.errors import Conflict, Invalid, NotFound
 from tailrace.store import Store
 from tailrace.store.plans import (
     PlanSource,
+    Seen,
     add_version,
     change_plan,
     create_plan,
@@ -28,6 +29,8 @@ from tailrace.store.tables import plan_version as versions
 from tailrace.store.tables import trigger as triggers
 from tests.unit.store.conftest import overlapping
 from tests.unit.store.world import a_plan, a_project
+
+SEEN = Seen("refs/heads/main", "a" * 40, False, "Ada")
 
 
 def _versions(connection: Connection, plan_id: int) -> list[tuple[int, str]]:
@@ -68,8 +71,8 @@ def test_every_edit_makes_a_version_and_earlier_ones_stay(connection: Connection
 def test_a_text_that_was_seen_before_has_its_version_already(connection: Connection) -> None:
     plan = create_plan(connection, a_project(connection), "default", path=".tailrace.yml")
     assert (plan.version, plan.definition) == (None, None)
-    one, two = add_version(connection, plan.id, "one"), add_version(connection, plan.id, "two")
-    assert add_version(connection, plan.id, "one") == one != two
+    one, two = (add_version(connection, plan.id, text, SEEN) for text in ("one", "two"))
+    assert add_version(connection, plan.id, "one", SEEN) == one != two
     assert _versions(connection, plan.id) == [(1, "one"), (2, "two")]
 
 
@@ -78,7 +81,7 @@ async def test_runs_that_read_the_same_new_text_at_once_share_its_version(store:
     plan = await store.write(create_plan, project, "default", path=".tailrace.yml")
 
     def add(connection: Connection) -> int:
-        return add_version(connection, plan.id, "same")
+        return add_version(connection, plan.id, "same", SEEN)
 
     one, two = await overlapping(store, add, add)
     assert one == two

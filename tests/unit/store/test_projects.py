@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import Connection
 
-from tailrace.domain.errors import Conflict, NotFound
+from tailrace.domain.errors import Conflict, Invalid, NotFound
 from tailrace.domain.model import Project
 from tailrace.store import Store
+from tailrace.store.plans import create_plan, plan_source
 from tailrace.store.projects import (
     change_project,
     create_project,
@@ -39,6 +40,29 @@ def test_a_taken_name_is_a_conflict(connection: Connection) -> None:
     with pytest.raises(Conflict):
         change_project(connection, other.id, name="a")
     assert change_project(connection, other.id, name="b", repository="r3").repository == "r3"
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("https://ada:hunter2@example.org/r.git", "https://***@example.org/r.git"),
+        ("https://ghp_hunter2@example.org/r.git", "https://***@example.org/r.git"),
+        ("svn+https://ada:hunter2@example.org/r", "svn+https://***@example.org/r"),
+        ("ssh://ada:hunter2@example.org/r.git", "ssh://ada:***@example.org/r.git"),
+    ],
+)
+def test_nobody_is_shown_a_password(connection: Connection, address: str, shown: str) -> None:
+    """Who saves a project as it is shown keeps the password; another address wants it anew."""
+    made = create_project(connection, "a", address)
+    assert (made.repository, list_projects(connection)) == (shown, [made])
+    plan = create_plan(connection, made.id, "default", path=".tailrace.yml").id
+    assert change_project(connection, made.id, name="b", repository=shown).repository == shown
+    assert plan_source(connection, plan).repository == address
+    with pytest.raises(Invalid, match="blotted out"):
+        change_project(connection, made.id, repository=shown.replace("example.org", "evil.example"))
+    assert plan_source(connection, plan).repository == address
+    change_project(connection, made.id, repository="https://example.org/s.git")
+    assert plan_source(connection, plan).repository == "https://example.org/s.git"
 
 
 async def test_two_who_take_a_name_at_once_get_one_project_and_one_conflict(store: Store) -> None:

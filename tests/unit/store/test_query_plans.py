@@ -39,7 +39,7 @@ from tailrace.store.log_lists import LogFilter, RunBounds, list_logs, run_bounds
 from tailrace.store.logs import close_log, find_log, find_owner
 from tailrace.store.migrate import migrate
 from tailrace.store.planning import Resolved, claim_planning, end_planning, plan_run
-from tailrace.store.plans import add_version, webhook_plans
+from tailrace.store.plans import Seen, add_version, webhook_plans
 from tailrace.store.retention import remove_log
 from tailrace.store.runs import RunFilter, create_run, get_run, list_runs, runs_of_branch, summaries
 from tailrace.store.secrets import sealed_secrets, set_secret
@@ -340,7 +340,9 @@ PER_JOB: dict[str, Callable[[World], Callable[[Connection], Any]]] = {
     "create_run": lambda w: lambda c: create_run(c, new_run(c, [a_job("a"), a_job("b")], plan_id=w.plan)),
     "turns of jobs": lambda w: lambda c: _take_turns(c, w),
     "webhook_plans": lambda w: lambda c: webhook_plans(c, w.project),
-    "add_version": lambda w: lambda c: add_version(c, w.plan, "text"),
+    "add_version": lambda w: (
+        lambda c: add_version(c, w.plan, "text", Seen("refs/heads/main", "a" * 40, False, None))
+    ),
     "stamp_server": lambda w: lambda c: stamp_server(c, "a", 1000),
     "find_delivery": lambda w: lambda c: find_delivery(c, w.project, "github", "17"),
     "find_left_logs": lambda w: lambda c: find_left_logs(c, 1000),

@@ -11,7 +11,15 @@ from tailrace.domain.errors import NotFound
 from tailrace.domain.events import Event, EventKind
 from tailrace.domain.states import AttemptState, RunState
 from tailrace.store import Store
-from tailrace.store.runs import RunFilter, create_run, get_run, list_runs, run_again, summaries
+from tailrace.store.runs import (
+    RunFilter,
+    create_run,
+    get_run,
+    list_runs,
+    run_again,
+    runs_of_branch,
+    summaries,
+)
 from tests.unit.store.world import (
     PUSH,
     a_job,
@@ -145,3 +153,13 @@ def test_the_first_job_that_failed_gives_the_run_its_reason(connection: Connecti
     assert (view.reason, view.detail) == ("exit_code", "job a: it ended with 2")
     assert view.started_at is not None
     assert view.finished_at is not None
+
+
+def test_the_runs_of_a_branch_are_not_those_of_pull_requests_of_its_name(connection: Connection) -> None:
+    """Those are found by their refs."""
+    plan = a_plan(connection)
+    change = Event(kind=EventKind.PULL_REQUEST, ref="refs/pull/7/head", branch="main", from_fork=True)
+    main, strange = a_run(connection, plan_id=plan), a_planning_run(connection, plan_id=plan, event=change)
+    project = get_run(connection, main).project
+    assert runs_of_branch(connection, project, "main") == [main]
+    assert runs_of_branch(connection, project, "refs/pull/7/head") == [strange]

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from tailrace.domain.events import Event, EventKind
 from tailrace.domain.plan import Concurrency, Retry
 from tailrace.domain.states import AttemptState
 from tailrace.store import Store
@@ -16,6 +17,7 @@ from tailrace.store.run_names import run_names
 from tailrace.store.runs import create_run, get_run
 from tailrace.store.turns import turn_of
 from tests.unit.store.world import (
+    PUSH,
     a_job,
     a_plan,
     a_project,
@@ -63,6 +65,19 @@ def test_other_branches_and_projects_are_other_groups(connection: Connection) ->
     """The group's name is the project's own."""
     runs = [run_of(connection, a_plan(connection), concurrency=MAIN) for _ in range(2)]
     assert sorted(held.run for held in lease(connection, an_agent(connection), free=5)) == sorted(runs)
+
+
+def test_a_pull_request_of_a_branch_called_main_is_not_of_mains_group(connection: Connection) -> None:
+    """It neither waits for main's runs nor supersedes them; its next one does supersede it."""
+    plan, agent = a_plan(connection), an_agent(connection)
+    change = Event(kind=EventKind.PULL_REQUEST, ref="refs/pull/7/head", branch="main")
+    terms = planned(a_job("a"), concurrency=CANCEL)
+    main, first, second = (
+        create_run(connection, new_run(connection, None, plan_id=plan, plan=terms, event=event))
+        for event in (PUSH, change, change)
+    )
+    assert [state(connection, run) for run in (main, first, second)] == ["pending", "aborted", "pending"]
+    assert sorted(held.run for held in lease(connection, agent, free=5)) == [main, second]
 
 
 def test_an_aborted_run_that_waited_leaves_the_line(connection: Connection) -> None:

@@ -48,3 +48,6 @@ async def planned(store: Store, tmp_path: Path) -> AsyncIterator[Callable[[int],
     working.cancel()
     with suppress(asyncio.CancelledError):
         await working
+    # What it was at is cancelled with it; git's processes end before the loop does.
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    await asyncio.gather(*others, return_exceptions=True)

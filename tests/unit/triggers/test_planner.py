@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Awaitable, Callable
+from functools import partial
+from pathlib import Path
 
 from sqlalchemy import Connection
 
 from tailrace.domain.events import Event, EventKind
 from tailrace.domain.model import RunView
+from tailrace.sources.repositories import Repositories
 from tailrace.store import Store
 from tailrace.store.heads import move_head
-from tailrace.store.plans import create_plan
+from tailrace.store.plans import create_plan, get_plan
 from tailrace.store.projects import create_project
 from tailrace.store.runs import NewRun, create_run
 from tailrace.store.schedules import scheduled
+from tailrace.triggers.in_force import follow_default_branch
 from tailrace.triggers.manual import start_again, start_manual
 from tests.unit.sources.conftest import Repository
 
@@ -172,3 +177,40 @@ async def test_a_tick_whose_plan_is_gone_is_the_last(
     tick = NewRun(run.plan, run.project, Event(kind=EventKind.TICK), "cron")
     assert (await planned(await store.write(create_run, tick))).reason == "plan_missing"
     assert await store.read(scheduled, run.plan) == []
+
+
+async def test_the_text_of_the_default_branchs_newest_commit_is_in_force(
+    store: Store, planned: Planned, repository: Repository, tmp_path: Path
+) -> None:
+    """Neither that of another branch, nor of a fork, nor of an earlier commit that is run again."""
+    resolve = partial(Repositories(tmp_path / "others").resolve, repository.address)
+
+    def text(word: str) -> dict[str, bytes]:
+        return {".tailrace.yml": b'jobs: {%s: {steps: [{run: "true"}]}}' % word.encode()}
+
+    first = repository.commit("first", text("first"))
+    run = await planned(await a_run(store, repository, pushed(None, first)))
+
+    async def in_force() -> str | None:
+        return (await store.read(get_plan, run.plan)).definition
+
+    async with asyncio.timeout(30):
+        while await in_force() is None:
+            await asyncio.sleep(0.01)
+
+    async def after(event: Event) -> str | None:
+        new = NewRun(run.plan, run.project, event, "webhook")
+        id = (await planned(await store.write(create_run, new))).id
+        await follow_default_branch(store, resolve, id)
+        return await in_force()
+
+    one = await in_force()
+    repository.git("switch", "--quiet", "--create", "fix")
+    fix = repository.commit("fix", text("fix"))
+    repository.git("switch", "--quiet", "main")
+    assert await after(pushed(first, fix, "fix")) == one
+    change = pulled("main", fix)
+    assert await after(change.model_copy(update={"branch": "main", "from_fork": True})) == one
+    second = repository.commit("second", text("second"))
+    assert await after(pushed(first, second)) == text("second")[".tailrace.yml"].decode()
+    assert await after(pushed(None, first)) == text("second")[".tailrace.yml"].decode()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import ClassVar
 
 from tailrace.domain.errors import TailraceError
 
@@ -36,6 +37,8 @@ class PlanError:
 
 class PlanInvalid(TailraceError):
     """The file is not a plan; `errors` holds every fault found, in the order of the file, never none."""
+
+    located: ClassVar[bool] = True
 
     def __init__(self, errors: tuple[PlanError, ...]) -> None:
         super().__init__(errors)  # whole, so that it can be pickled

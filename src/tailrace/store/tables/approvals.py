@@ -43,6 +43,7 @@ approval = Table(
     reference("run_id", "run", nullable=False),
     reference("job_id", "job", comment="null: the whole run waits"),
     Column("environment", String(100)),
+    Column("approvers", JSON(none_as_null=True), comment="as the environment had them when it was asked"),
     Column("state", String(10), nullable=False),
     Column("asked_at", Ms, nullable=False),
     Column("by", Text, comment="who decided"),

@@ -51,6 +51,7 @@ plan = Table(
     Column("name", String(100), nullable=False),
     Column("path", Text, comment="where the plan lives in the repository; null: its definition is kept here"),
     Column("version_count", Integer, nullable=False, server_default="0"),
+    Column("in_force", Integer, comment="number of the version that holds; null: none is known"),
     Column(
         "found", Boolean, nullable=False, server_default=false(), comment="in the repository, by an event"
     ),
@@ -76,6 +77,9 @@ plan_version = Table(
     Column("definition", Text, nullable=False),
     Column("sha256", String(64), nullable=False),
     Column("author", Text),
+    Column("ref", Text, comment="where in the repository it was seen; null: it is kept here"),
+    Column("revision", Text),
+    Column("from_fork", Boolean, nullable=False, server_default=false(), comment="seen in forks alone"),
     Column("created_at", Ms, nullable=False),
     UniqueConstraint("plan_id", "number"),
     Index(None, "plan_id", "sha256"),

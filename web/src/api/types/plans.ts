@@ -17,6 +17,12 @@ export interface PlanVersion {
   number: number;
   author: string | null;
   sha256: string;
+  /** Where in the repository it was seen; null: it is kept in the server. */
+  ref: string | null;
+  revision: string | null;
+  /** Only forks had it. */
+  from_fork: boolean;
+  in_force: boolean;
   created_at: string;
 }
 

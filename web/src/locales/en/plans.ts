@@ -51,6 +51,7 @@ const plans = {
     difference: "Difference",
     same: "They are the same.",
     inForce: "in force",
+    fork: "of a fork",
     restore: "Put in force again",
     restored: "The text of version {number} is in force again, as version {version}.",
     none: "No versions yet",

@@ -53,6 +53,7 @@ const plans: typeof en = {
     difference: "差异",
     same: "两者相同。",
     inForce: "当前生效",
+    fork: "来自复刻仓库",
     restore: "重新启用此版本",
     restored: "第 {number} 版的内容已重新生效，成为第 {version} 版。",
     none: "还没有版本",
