@@ -92,6 +92,7 @@ class Supervisor:
         self._told_free: int | None = None
         self._troubles: deque[Trouble] = deque(maxlen=100)
         self._stopping = False
+        self._once = most == 1
         self._left = most
 
     # What is on this machine
@@ -193,6 +194,7 @@ class Supervisor:
             capacity=self._capacity,
             machine=self._machine,
             projects=self._projects,
+            once=self._once,
             holds=tuple(Held(attempt=attempt.id, cookie=attempt.lease.cookie) for attempt in held),
         )
 

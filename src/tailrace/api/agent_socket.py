@@ -133,6 +133,7 @@ class AgentSocket:
             address=self._address,
             machine=hello.machine,
             projects=hello.projects,
+            once=hello.once,
         )
         self._say(Welcome(version=__version__, agent=self._agent_id, beat_s=self._desk.lease_ms / 6000))
         await self._session.begin(hello.holds)

@@ -11,13 +11,14 @@ from contextlib import suppress
 import structlog
 
 from tailrace.dispatch.why import explain, what_holds
+from tailrace.domain.errors import NotFound
 from tailrace.domain.states import AttemptState, LogState
 from tailrace.live.bus import Bus
 from tailrace.live.hub import LogHub
 from tailrace.live.scopes import AGENTS, LAPSED, SEALING, agent_scope, wake_ended, wake_run
 from tailrace.logs.base import LogReader, end_of
 from tailrace.store import Store
-from tailrace.store.agents import list_agents
+from tailrace.store.agents import find_once_away, list_agents, remove_agent
 from tailrace.store.delays import find_due, queue_due
 from tailrace.store.job_views import get_job
 from tailrace.store.leases import Lapsed, end_lapsed, find_lapsed
@@ -25,6 +26,8 @@ from tailrace.store.servers import stamp_server
 from tailrace.store.stalls import LeftLog, find_left_logs, truncate_left
 from tailrace.store.start_timeouts import Late, find_late, give_up
 
+ONCE_AWAY_S = 3600.0
+"""How long an agent that lives for one job may stay away, of this server's own time, until it is forgotten."""
 _log = structlog.get_logger("dispatch")
 
 
@@ -54,6 +57,7 @@ class LapseKeeper:
         self._away_ms = away_ms
         self._log_grace_s = log_grace_s
         self._left: dict[int, float] = {}  # log -> since when its agent is away (s)
+        self._once_away: dict[int, float] = {}  # agent -> since when it is away (s)
         self._server = secrets.token_hex(16)
 
     async def run(self) -> None:
@@ -80,6 +84,7 @@ class LapseKeeper:
             _log.info(
                 "no server was running for a while: leases were extended", seconds=round(away_ms / 1000, 1)
             )
+            self._once_away.clear()
             self._left.clear()  # their agents could not come back meanwhile
         for lapsed in await self._store.read(find_lapsed):
             await self.end(lapsed)
@@ -94,6 +99,24 @@ class LapseKeeper:
         for one in left:
             if now - self._left[one.log_id] >= self._log_grace_s:
                 await self.truncate(one)
+        away = await self._store.read(find_once_away, self._away_ms)
+        self._once_away = {id: self._once_away.get(id, now) for id in away}
+        for id, since in self._once_away.items():
+            if now - since >= ONCE_AWAY_S:
+                await self.forget(id)
+
+    async def forget(self, agent_id: int) -> None:
+        """Remove an agent whose machine was there for one job and has not come back."""
+        with suppress(NotFound):  # another server did it, or a person
+            await self._store.write(
+                remove_agent,
+                agent_id,
+                "the server",
+                "its machine was there for one job and did not come back",
+            )
+            _log.info("an agent that was there for one job is forgotten", agent=agent_id)
+        self._bus.publish(agent_scope(agent_id))
+        self._bus.publish(AGENTS)
 
     async def end(self, lapsed: Lapsed, *, returned: bool = False) -> None:
         """Give back or end one attempt; `returned` as in `end_lapsed`."""

@@ -57,7 +57,7 @@ class Greeting(_Message):
 class Hello(_Message):
     """First word of an agent: what it is, and the attempts that it holds.
 
-    `projects` are the names of those whose work it takes; None: of all.
+    `projects` are the names of those whose work it takes; None: of all. `once`: its machine lives for one job.
     """
 
     kind: Literal["hello"] = "hello"
@@ -68,6 +68,7 @@ class Hello(_Message):
     machine: MachineReport | None = None
     holds: tuple[Held, ...] = ()
     projects: tuple[Text, ...] | None = None
+    once: bool = False
 
 
 class Ready(_Message):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, func, insert, not_, or_, select, update
 
 from tailrace.domain.errors import NotFound, Unauthorised
 from tailrace.domain.model import AgentView
@@ -67,6 +67,14 @@ _ALL = (
     .outerjoin(_BUSY, _BUSY.c.agent_id == agents.c.id)
     .where(agents.c.removed_at.is_(None))
     .order_by(agents.c.id)
+)
+
+
+_ONCE_AWAY = select(agents.c.id).where(
+    agents.c.once,
+    agents.c.removed_at.is_(None),
+    or_(not_(agents.c.online), agents.c.last_seen_at < bindparam("since")),
+    ~select(attempts.c.id).where(attempts.c.agent_id == agents.c.id, attempt_held).exists(),
 )
 
 
@@ -162,6 +170,7 @@ def agent_came(
     address: str | None,
     machine: MachineReport | None = None,
     projects: Sequence[str] | None = None,
+    once: bool = False,
 ) -> Standing:
     """Note what an agent says of itself when it connects; how it stands then, with the labels that people gave it.
 
@@ -182,6 +191,7 @@ def agent_came(
             address=address,
             machine=None if machine is None else machine.model_dump(mode="json"),
             own_projects=None if projects is None else sorted(projects),
+            once=once,
             online=True,
             last_seen_at=read_clock(connection),
             **over,
@@ -272,6 +282,11 @@ def remove_agent(connection: Connection, id: int, by: str, why: str | None = Non
     connection.execute(
         update(attempts).where(attempts.c.agent_id == id, attempt_held).values(lease_until=now - 1)
     )
+
+
+def find_once_away(connection: Connection, away_ms: int) -> list[int]:
+    """Agents of machines that live for one job, which hold nothing and have not been heard of for `away_ms`."""
+    return list(connection.execute(_ONCE_AWAY, {"since": read_clock(connection) - away_ms}).scalars())
 
 
 def agent_left(connection: Connection, id: int) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, update
 
+from tailrace.dispatch import lapses
 from tailrace.dispatch.lapses import LapseKeeper
 from tailrace.domain.lease import Lease
 from tailrace.domain.plan import JobSpec, Retry
@@ -19,7 +20,8 @@ from tailrace.live.hub import LogHub, LogView
 from tailrace.live.scopes import QUEUE
 from tailrace.logs.tail_file import FileLogStore
 from tailrace.store import Store, open_store
-from tailrace.store.agents import agent_left
+from tailrace.store.agent_changes import list_changes
+from tailrace.store.agents import agent_came, agent_left, list_agents
 from tailrace.store.leases import renew_leases
 from tailrace.store.logs import find_log
 from tailrace.store.runs import get_run
@@ -126,6 +128,33 @@ async def test_an_agent_has_time_to_come_back(place: Place) -> None:
     await place.store.write(long_ago)
     await keeper.look()
     assert await place.state() == ("truncated", 3)
+
+
+async def test_an_agent_for_one_job_that_stays_away_is_forgotten(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not at once, not while it holds something, and not one whose machine stays."""
+
+    def come(connection: Connection, id: int, once: bool) -> None:
+        agent_came(connection, id, labels=(), capacity=1, version="1", address=None, once=once)
+        agent_left(connection, id)
+
+    def there(connection: Connection) -> list[int]:
+        return [agent.id for agent in list_agents(connection, LEASE_MS)]
+
+    keeper = place.keeper(grace_s=3600)
+    stays, busy, gone = [await place.store.write(an_agent) for _ in range(3)]
+    await place.store.write(a_run)
+    await place.store.write(lease, busy)
+    for id, once in ((stays, False), (busy, True), (gone, True)):
+        await place.store.write(come, id, once)
+    await keeper.look()
+    assert await place.store.read(there) == [place.agent, stays, busy, gone]
+    monkeypatch.setattr(lapses, "ONCE_AWAY_S", 0.0)
+    await keeper.look()
+    assert await place.store.read(there) == [place.agent, stays, busy]
+    (change,) = await place.store.read(list_changes, gone)
+    assert (change.what, change.by) == ("removed", "the server")
 
 
 async def test_an_attempt_that_no_agent_takes_in_time_fails_and_says_why(place: Place) -> None:

@@ -75,6 +75,7 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "version": TEXT,
     "labels": st.lists(TEXT).map(tuple),
     "projects": st.none() | st.lists(TEXT).map(tuple),
+    "once": st.booleans(),
     "capacity": st.integers(0, 2**31 - 1),
     "machine": st.none()
     | st.builds(
@@ -311,4 +312,4 @@ def test_other_messages_are_another_protocol() -> None:
         for name, model in message.json_schema()["$defs"].items()
     }
     digest = hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:16]
-    assert (PROTOCOL, digest) == (3, "3b6a25291d78e41c")
+    assert (PROTOCOL, digest) == (3, "7968d5b16bffba6e")

@@ -32,6 +32,13 @@ agent = Table(
         server_default=false(),
         comment="the trouble is that its hello was not understood",
     ),
+    Column(
+        "once",
+        Boolean,
+        nullable=False,
+        server_default=false(),
+        comment="its machine lives for one job: one that stays away is forgotten",
+    ),
     Column("machine", JSON, comment="what it said of its machine when it connected"),
     Column("load", JSON, comment="how busy its machine was when its leases were renewed"),
     Column("mode", String(10), nullable=False, server_default="active"),
