@@ -57,12 +57,13 @@ def test_nobody_is_named_who_could_not_decide(home: House) -> None:
     refused = tailrace(home, "environment", "set", "unapproved", "production", "--approver", "Bob")
     assert refused.returncode == 2
     assert "found 'Bob'; allowed are admin" in refused.stderr
-    for terms in (
+    wrong: tuple[dict[str, object], ...] = (
         {"approvers": []},
         {"approvers": [" "]},
         {"approvers": ["admin", "admin"]},
         {"approvers": ["admin"], "approval": False},
-    ):
+    )
+    for terms in wrong:
         body = {"project": project, "name": "production", **terms}
         answer = home.client.post("/api/environments", json=body)
         assert (answer.status_code, "approvers" in answer.json()["detail"]) == (400, True), answer.text
