@@ -24,7 +24,7 @@ class Machine:
             assert program
             (self.bin / name).symlink_to(program)
         # Not what these tests are about: there already.
-        for name in ("git", "svn", "svnserve", "make", "initdb", "chromium"):
+        for name in ("git", "svn", "svnserve", "make", "initdb", "chromium", "systemd-nspawn"):
             self.has(name)
         self.has("fc-list", "echo a font")
         self.has("python3", f'exec {sys.executable} "$@"')
