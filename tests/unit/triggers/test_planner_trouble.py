@@ -79,7 +79,7 @@ async def a_run(
 
 async def until(store: Store, run: int, *states: str, said: str | None = None) -> RunView:
     """The run, when it is in one of these states and, where that is asked, shows a detail that says so."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while (shown := await store.read(get_run, run)).state not in states or (said or "") not in (
             shown.detail or ""
         ):
