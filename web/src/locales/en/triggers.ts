@@ -66,7 +66,7 @@ const triggers = {
     interval: "Look every … seconds",
     everySeconds: "every {seconds} s",
     timeout: "Give up after … seconds",
-    forgets: "With other settings it forgets what it has seen, and looks anew.",
+    forgets: "When what it looks at changes, it forgets what it has seen and looks anew.",
     enabled: "Enabled",
     disabled: "Disabled",
     by: "by {who}",

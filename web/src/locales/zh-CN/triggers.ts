@@ -68,7 +68,7 @@ const triggers: typeof en = {
     interval: "检查间隔（秒）",
     everySeconds: "每 {seconds} 秒",
     timeout: "超时（秒）",
-    forgets: "更改设置后，它会忘记已看到的内容并重新检查。",
+    forgets: "检查的对象改变后，它会忘记已看到的内容并重新检查。",
     enabled: "已启用",
     disabled: "已停用",
     by: "由 {who}",
