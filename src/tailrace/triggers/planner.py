@@ -109,8 +109,10 @@ class Planner:
                 self._asked.clear()
         finally:
             unsubscribe()
-            for task in self._busy:
+            busy = list(self._busy)
+            for task in busy:
                 task.cancel()
+            await asyncio.gather(*busy, return_exceptions=True)  # git's processes end with them
             if self._claiming is not None:  # its transaction goes on without us
                 await asyncio.wait([self._claiming])
             await self._store.write(release_claims, self._by)

@@ -8,7 +8,8 @@ enableAutoUnmount(afterEach);
 
 it("what only a fork has is not in force, and is not what is compared at first", async () => {
   const compared: number[][] = [];
-  const version = (number: number, more: object) => ({ id: number, plan: 4, number, from_fork: false, created_at: "2026-11-21T12:00:00Z", ...more });
+  const created_at = "2026-11-21T12:00:00Z";
+  const version = (number: number, more: object) => ({ id: number, number, from_fork: false, created_at, ...more });
   const api = {
     plan: async () => ({ id: 4, project_name: "shop", name: "build", path: ".tailrace.yml", version: 3 }),
     versions: async () => [
