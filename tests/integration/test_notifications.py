@@ -265,8 +265,8 @@ def test_a_badge_shows_the_newest_run_to_whoever_has_its_address(home: House) ->
         wrong = stranger.get(badge["url"].partition("?")[0], params={"key": other})
         assert wrong.status_code == 401
         assert stranger.get(badge["url"].partition("?")[0]).status_code == 401
-        refused = [stranger.get(f"{home.url}/api/badges/{of}.svg?key=x") for of in (name, "nope", "a%00b")]
-        assert [answer.status_code for answer in refused] == [401] * 3
+        refused = [stranger.get(f"{home.url}/api/badges/{of}.svg?key=x") for of in (name, "nope")]
+        assert [answer.status_code for answer in refused] == [401] * 2
         assert len({answer.text for answer in refused}) == 1, "strangers learn no names"
         no_plan = stranger.get(of_plan["url"].replace("/plan.svg", "/none.svg"))
         assert no_plan.status_code == 404
