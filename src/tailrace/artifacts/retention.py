@@ -9,12 +9,11 @@ import structlog
 
 from tailrace.live.bus import Bus
 from tailrace.live.scopes import wake_run
+from tailrace.passes import pass_every_hour
 from tailrace.store import Store
 from tailrace.store.artifact_retention import ArtifactRules, ExpiredArtifact, find_expired_artifacts
 from tailrace.store.artifacts import forget_unfinished, remove_artifact
 
-PASS_S = 3600.0
-FIRST_S = 60.0
 TOGETHER = 64
 
 _log = structlog.get_logger("artifacts")
@@ -35,13 +34,7 @@ class ArtifactRetention:
 
     async def run(self) -> None:
         """Remove until cancelled; where the settings have no rule, plans may have theirs."""
-        await asyncio.sleep(FIRST_S)
-        while True:
-            try:
-                await self.apply()
-            except Exception as error:
-                _log.error("artifacts could not be removed; trying again", error=str(error))
-            await asyncio.sleep(PASS_S)
+        await pass_every_hour(self.apply, "artifacts")
 
     async def look(self) -> list[ExpiredArtifact]:
         """What the rules take now."""

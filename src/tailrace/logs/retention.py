@@ -7,11 +7,10 @@ from collections.abc import Callable
 
 import structlog
 
+from tailrace.passes import pass_every_hour
 from tailrace.store import Store
 from tailrace.store.retention import Expired, Rules, find_expired, remove_log
 
-PASS_S = 3600.0
-FIRST_S = 60.0
 TOGETHER = 64
 
 _log = structlog.get_logger("retention")
@@ -32,13 +31,8 @@ class Retention:
 
     async def run(self) -> None:
         """Remove until cancelled; nothing is done where no rule is set."""
-        await asyncio.sleep(FIRST_S)
-        while any(self._rules):
-            try:
-                await self.apply()
-            except Exception as error:
-                _log.error("logs could not be removed; trying again", error=str(error))
-            await asyncio.sleep(PASS_S)
+        if any(self._rules):
+            await pass_every_hour(self.apply, "logs")
 
     async def look(self) -> list[Expired]:
         """What the rules take now."""

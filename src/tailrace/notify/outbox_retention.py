@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import structlog
 
+from tailrace.passes import pass_every_hour
 from tailrace.store import Store
 from tailrace.store.outbox_retention import (
     ExpiredNotification,
@@ -13,8 +12,6 @@ from tailrace.store.outbox_retention import (
     forget_notifications,
 )
 
-PASS_S = 3600.0
-FIRST_S = 60.0
 TOGETHER = 500
 
 _log = structlog.get_logger("notify")
@@ -31,13 +28,7 @@ class OutboxRetention:
 
     async def run(self) -> None:
         """Remove until cancelled."""
-        await asyncio.sleep(FIRST_S)
-        while True:
-            try:
-                await self.apply()
-            except Exception as error:
-                _log.error("notifications could not be removed; trying again", error=str(error))
-            await asyncio.sleep(PASS_S)
+        await pass_every_hour(self.apply, "notifications")
 
     async def look(self) -> list[ExpiredNotification]:
         """What the rule takes now."""

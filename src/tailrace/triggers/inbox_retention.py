@@ -8,11 +8,10 @@ from pathlib import Path
 
 import structlog
 
+from tailrace.passes import pass_every_hour
 from tailrace.store import Store
 from tailrace.store.deliveries import ExpiredDelivery, body_files, find_expired_deliveries, remove_bodies
 
-PASS_S = 3600.0
-FIRST_S = 60.0
 TOGETHER = 500
 STRAY_S = 3600.0
 """A file that no delivery names after so long was left behind by a server that died."""
@@ -31,13 +30,7 @@ class InboxRetention:
 
     async def run(self) -> None:
         """Remove until cancelled."""
-        await asyncio.sleep(FIRST_S)
-        while True:
-            try:
-                await self.apply()
-            except Exception as error:
-                _log.error("deliveries could not be removed; trying again", error=str(error))
-            await asyncio.sleep(PASS_S)
+        await pass_every_hour(self.apply, "deliveries")
 
     async def look(self) -> list[ExpiredDelivery]:
         """What the rule takes now."""

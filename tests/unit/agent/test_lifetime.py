@@ -86,6 +86,7 @@ async def test_an_agent_for_one_job_takes_one_and_ends(agents: Agents, peer: Pee
     assert held.finished is not None
     assert held.finished.outcome.exit_code == 3
     assert peer.free == [1, 0]
+    assert [hello.once for hello in peer.hellos] == [True]
     assert agents.left == []
     assert not agents.parent_waits
 

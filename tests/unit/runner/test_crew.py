@@ -81,8 +81,8 @@ async def test_who_had_secrets_carries_nothing_else(own: Bench) -> None:
     first = await carried_by(own, own.attempt("true"))
     second = await carried_by(own, own.attempt("true", secrets=("TOKEN",)), {"TOKEN": "not-to-be-kept"})
     assert second == first
-    await until(lambda: ended(first))
     assert await carried_by(own, own.attempt("true")) != first
+    await until(lambda: ended(first))
 
 
 async def test_who_was_aborted_carries_nothing_else(own: Bench) -> None:
@@ -92,6 +92,7 @@ async def test_who_was_aborted_carries_nothing_else(own: Bench) -> None:
     await until(lambda: b"ready" in attempt.stdout)
     assert await send_abort(attempt.folder, "kim")
     assert (await own.end(attempt)).outcome.state == "aborted"
+    assert await carried_by(own, own.attempt("true")) != pid
     await until(lambda: ended(pid))
 
 
