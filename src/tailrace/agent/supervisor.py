@@ -421,9 +421,8 @@ class Supervisor:
         self._dropped.append(attempt)
         if self._link is not None:
             self._link.uploader.remove(attempt.log)
-        attempt.aborts += (
-            2  # its steps of `finally` would undo what the next attempt does: they end too, or never begin
-        )
+        # Its steps of `finally` would undo what the next attempt does: they end too, or never begin.
+        attempt.aborts += 2
         if attempt.runner and attempt.folder is not None:
             by = f"the server, which dropped it: {why}"
             self._runners.abort(attempt, attempt.folder, by, DROP_GRACE_S)

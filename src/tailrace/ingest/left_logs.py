@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 
 from tailrace.store import Store
 from tailrace.store.stalls import LeftLog, left_logs_of
+
+_Answer = asyncio.Future[list[LeftLog]]
 
 
 class LeftLogs:
@@ -17,12 +20,12 @@ class LeftLogs:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._asking: dict[int, list[asyncio.Future[list[LeftLog]]]] = {}
+        self._asking: dict[int, list[_Answer]] = {}
         self._looking: asyncio.Task[None] | None = None
 
     async def of(self, agent_id: int) -> list[LeftLog]:
         """Those of this agent, by a look that began after this was called. Raises what the store raises."""
-        answer: asyncio.Future[list[LeftLog]] = asyncio.get_running_loop().create_future()
+        answer: _Answer = asyncio.get_running_loop().create_future()
         self._asking.setdefault(agent_id, []).append(answer)
         if self._looking is None:
             self._looking = asyncio.create_task(self._look())
@@ -35,17 +38,20 @@ class LeftLogs:
                 try:
                     found = await self._store.read(left_logs_of, tuple(asking))
                 except Exception as error:
-                    for answer in _waiting(asking):
-                        answer.set_exception(error)
+                    for answers in asking.values():
+                        for answer in _waiting(answers):
+                            answer.set_exception(error)
                     continue
+                of_agent = defaultdict[int, list[LeftLog]](list)
+                for left in found:
+                    of_agent[left.agent_id].append(left)
                 for agent_id, answers in asking.items():
-                    own = [left for left in found if left.agent_id == agent_id]
-                    for answer in _waiting({agent_id: answers}):
-                        answer.set_result(own)
+                    for answer in _waiting(answers):
+                        answer.set_result(of_agent[agent_id])
         finally:
             self._looking = None
 
 
-def _waiting(asking: dict[int, list[asyncio.Future[list[LeftLog]]]]) -> list[asyncio.Future[list[LeftLog]]]:
+def _waiting(answers: list[_Answer]) -> list[_Answer]:
     """Whose connection has ended meanwhile does not wait any more."""
-    return [answer for answers in asking.values() for answer in answers if not answer.done()]
+    return [answer for answer in answers if not answer.done()]

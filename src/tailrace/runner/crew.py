@@ -70,9 +70,8 @@ class Crew:
 
         The task's lock and pipe are the crew's from now on; a forked child has its own.
         """
-        for runner in sorted(
-            self._in(_State.IDLE), key=lambda one: -one.since
-        ):  # the others shall be dismissed
+        # Who became free last goes first: the others shall be dismissed.
+        for runner in sorted(self._in(_State.IDLE), key=lambda one: -one.since):
             try:
                 send_task(runner.line, task)
             except OSError:
@@ -98,6 +97,8 @@ class Crew:
         if runner is None:
             return  # dismissed in this very round
         said = _said(runner.line)
+        if said is None:
+            return  # it was another's, whose line had this number
         if said == TAKEN:
             self._taken(runner)
         elif said == FREE:
@@ -158,6 +159,8 @@ class Crew:
             for other in self._runners.values():
                 other.line.close()
                 self._taken(other)  # by the parent: a lock ends when the last who shares it has closed it
+            for lost in self._lost:
+                lost.let_go()
             return Forked(task, theirs, leaf)
         theirs.close()
         task.let_go()
@@ -190,9 +193,11 @@ class Crew:
         runner.line.close()
 
 
-def _said(line: socket.socket) -> bytes:
-    """The next word from a runner; none when it has said nothing more, or is gone."""
+def _said(line: socket.socket) -> bytes | None:
+    """The next word from a runner: empty when it is gone, None when it has said nothing more."""
     try:
         return line.recv(16)
+    except BlockingIOError:
+        return None
     except OSError:
         return b""

@@ -153,9 +153,10 @@ class Hand:
         self._selector = selector
         self._folder = AttemptFolder(folder)
 
-    def carry(self) -> int:
-        lock = self._folder.take_lock(patience_s=20)
-        carried = self.crew.carry(Task(self._folder, lock, None))
+    def carry(self, path: Path | None = None) -> int:
+        folder = self._folder if path is None else AttemptFolder(path)
+        lock = folder.take_lock(patience_s=20)
+        carried = self.crew.carry(Task(folder, lock, None))
         return self._be(carried) if isinstance(carried, Forked) else carried
 
     def carry_lost(self) -> None:
@@ -245,6 +246,30 @@ def test_what_a_dying_runner_was_given_is_carried_by_another(
     assert not AttemptFolder(tmp_path).is_alive()
     hand.crew.close()
     hand.reap(other)
+
+
+def test_no_runner_holds_the_lock_of_what_another_lost(
+    tmp_path: Path, selector: selectors.BaseSelector
+) -> None:
+    """Whoever looks after that attempt sees when its own runner is gone."""
+    for name in ("first", "lost", "other"):
+        (tmp_path / name).mkdir()
+    hand = Hand(tmp_path / "first", selector)
+    pid = hand.carry()
+    hand.hear()
+    os.kill(pid, signal.SIGSTOP)
+    assert hand.carry(tmp_path / "lost") == pid
+    os.kill(pid, signal.SIGKILL)
+    hand.reap(pid, signal.SIGKILL)
+    other = hand.carry(tmp_path / "other")
+    hand.hear()
+    hand.carry_lost()
+    hand.hear()
+    assert not AttemptFolder(tmp_path / "lost").is_alive()
+    (mine,) = hand.crew.pids - {other}
+    hand.crew.close()
+    for one in (other, mine):
+        hand.reap(one)
 
 
 def test_what_a_runner_took_before_it_died_is_not_carried_again(
