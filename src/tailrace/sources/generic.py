@@ -12,7 +12,7 @@ from pydantic import ConfigDict
 from tailrace.domain.errors import Invalid, Unauthorised
 from tailrace.domain.events import Event, EventKind
 from tailrace.domain.hooks import GenericHook, HmacProof, Picks, TokenProof
-from tailrace.domain.picking import parse_path
+from tailrace.domain.picking import Work, parse_path
 from tailrace.domain.trust import is_strangers
 from tailrace.sources.base import Ignored, header, key_of
 from tailrace.sources.fields import A_HASH, A_REF, MAX_PATHS, link
@@ -105,27 +105,29 @@ class Generic:
     def read(self, headers: Mapping[str, str], body: bytes) -> Event | Ignored:
         """What happened. Raises Invalid with the part, what was found for it and what is allowed."""
         payload = _payload(header(headers, "Content-Type"), body)
+        work = Work()  # for all of its paths together
         for path, wanted in self._hook.only.items():
-            found = _text(parse_path(path).pick(payload), path)
+            found = _text(parse_path(path).pick(payload, work), path)
             if found not in wanted:
                 said = "nothing" if found is None else shown(found)
                 return Ignored(f"{path} is {said}: wanted is {', '.join(map(shown, wanted)) or 'nothing'}")
-        return _event(_Parts(self._hook.picks, payload), _values(self._hook, payload))
+        return _event(_Parts(self._hook.picks, payload, work), _values(self._hook, payload, work))
 
 
 class _Parts:
     """The parts of an event in a payload."""
 
-    def __init__(self, picks: Picks, payload: dict[str, object]) -> None:
+    def __init__(self, picks: Picks, payload: dict[str, object], work: Work) -> None:
         self._picks = picks
         self._payload = payload
+        self._work = work
 
     def found(self, part: str) -> object:
         """The value of a part, or None; raises Invalid when its path finds nothing."""
         path = cast("str | None", getattr(self._picks, part))
         if path is None:
             return self._payload.get(part)
-        found = parse_path(path).pick(self._payload)
+        found = parse_path(path).pick(self._payload, self._work)
         if found is None:
             raise Invalid(f"{part}: its path {path} finds nothing; one that may find nothing ends with || ''")
         return found
@@ -213,10 +215,10 @@ def _changed(value: object) -> tuple[str, ...] | None:
     return tuple(sorted(found)) if len(found) <= MAX_PATHS else None
 
 
-def _values(hook: GenericHook, payload: dict[str, object]) -> dict[str, str]:
+def _values(hook: GenericHook, payload: dict[str, object], work: Work) -> dict[str, str]:
     values: dict[str, str] = {}
     for name, path in hook.values.items():
-        found = parse_path(path).pick(payload)
+        found = parse_path(path).pick(payload, work)
         if found is None:
             raise Invalid(
                 f"values.{name}: its path {path} finds nothing; one that may find nothing ends with || ''"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import ssl
@@ -57,7 +58,7 @@ class UrlPoll:
         answer = await self._get(settings, wanted.secrets, seen if believing else {})
         if answer.unchanged:
             return Found({**seen, "believed": believed + 1}, f"unchanged: {_shown(str(seen['value']))}")
-        value = _value(settings, answer)
+        value = await asyncio.to_thread(_value, settings, answer)  # up to a second for what is large
         remembered = {
             "value": value,
             "etag": answer.headers.get("etag"),

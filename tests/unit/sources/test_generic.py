@@ -224,6 +224,37 @@ class TestPicks:
         with pytest.raises(Invalid, match=r"values\.A: its path nothing finds nothing"):
             read(REGISTRY, values={"A": "nothing"})
 
+    def test_a_path_chooses_counts_and_joins(self) -> None:
+        commits = [
+            {"id": H0, "added": ["a"], "removed": []},
+            {"id": H1, "added": ["b"], "modified": ["c"], "distinct": True},
+        ]
+        event = read(
+            {"branch": "main", "commits": commits},
+            picks={
+                "revision": "commits[?distinct].id | [0]",
+                "changed": "commits[].[added, modified, removed][][]",
+            },
+            values={"COMMITS": "join(' ', commits[].id)", "COUNT": "length(commits)"},
+            only={"length(commits) > `1`": ["true"]},
+        )
+        assert event.revision == H1
+        assert event.changed == ("a", "b", "c")
+        assert event.values == {"COMMITS": f"{H0} {H1}", "COUNT": "2"}
+
+    def test_a_function_that_meets_what_it_does_not_take_makes_it_invalid(self) -> None:
+        with pytest.raises(
+            Invalid, match=r"path 'length\(target\.size\)', character 1: length\(\): argument 1 is a number"
+        ):
+            read(REGISTRY, values={"A": "length(target.size)"})
+
+    def test_all_paths_together_have_so_much_time(self) -> None:
+        """A hundred that are each allowed would keep the server for a minute."""
+        many = {"list": [0] * 20_000}
+        read(many, values={"A": "length(list[*])"})
+        with pytest.raises(Invalid, match="steps on this JSON"):
+            read(many, values={f"A{number}": "length(list[*])" for number in range(100)})
+
     def test_a_value_has_a_most(self) -> None:
         with pytest.raises(Invalid, match=rf"values\.A: {MAX_VALUE_BYTES + 1} bytes"):
             read({"a": "x" * (MAX_VALUE_BYTES + 1)}, values={"A": "a"})
