@@ -8,15 +8,16 @@ What two fields of days mean together, and what a clock that is put forward or b
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 from itertools import islice
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from tailrace.domain.cron_days import Days, read_days
+from tailrace.domain.cron_fields import HOUR, MINUTE, MONTH, SECOND, read_field
 from tailrace.domain.errors import Invalid
 
 LONGEST = 200
@@ -39,27 +40,6 @@ _MACROS = {
     "@yearly": "0 0 1 1 *",
     "@annually": "0 0 1 1 *",
 }
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
-_PART = re.compile(r"(?:(?P<all>\*)|(?P<low>\w+)(?:-(?P<high>\w+))?)(?:/(?P<step>[0-9]{1,4}))?", re.ASCII)
-
-
-class _Field(NamedTuple):
-    name: str
-    least: int
-    most: int
-    names: tuple[str, ...] = ()
-
-
-_SECOND = _Field("second", 0, 59)
-_FIELDS = (
-    _SECOND,
-    _Field("minute", 0, 59),
-    _Field("hour", 0, 23),
-    _Field("day of month", 1, 31),
-    _Field("month", 1, 12, _MONTHS),
-    _Field("day of week", 0, 7, _DAYS),
-)
 
 
 class Due(NamedTuple):
@@ -75,23 +55,19 @@ class Due(NamedTuple):
 
 @dataclass(frozen=True)
 class Cron:
-    """A schedule. Each field holds its values in order; of the week's days 0 is Sunday.
+    """A schedule. Each field holds its values in order.
 
-    `last_day` asks for the last day of the month too. `either` says that a day matches when it is among `days` or among
-    `weekdays`; otherwise it must be among both. `fixed` says that the ticks have times of day of their own (neither the minute
-    nor the hour began with `*`): one that a clock put forward skips comes right after, and one that a clock put back
-    shows twice comes once. All others follow the clock on the wall.
+    `fixed` says that the ticks have times of day of their own (neither the minute nor the hour began with `*`): one that a
+    clock put forward skips comes right after, and one that a clock put back shows twice comes once. All others follow the
+    clock on the wall.
     """
 
     text: str
     seconds: tuple[int, ...]
     minutes: tuple[int, ...]
     hours: tuple[int, ...]
-    days: tuple[int, ...]
-    last_day: bool
+    days: Days
     months: tuple[int, ...]
-    weekdays: frozenset[int]
-    either: bool
     fixed: bool
 
     def next_after(self, at_ms: int, zone: ZoneInfo) -> int | None:
@@ -150,7 +126,7 @@ class Cron:
         year, month = start.year, start.month
         while year <= min(start.year + _YEARS, 9998):
             if month in self.months:
-                for day in self._days_in(year, month):
+                for day in self.days.in_month(year, month):
                     if day < start.date():
                         continue
                     found = self._time_from(start.time() if day == start.date() else time())
@@ -158,16 +134,6 @@ class Cron:
                         return datetime.combine(day, found)
             year, month = (year + 1, 1) if month == 12 else (year, month + 1)
         return None
-
-    def _days_in(self, year: int, month: int) -> Iterator[date]:
-        first = date(year, month, 1)
-        last = (date(year + month // 12, month % 12 + 1, 1) - timedelta(days=1)).day
-        for number in range(1, last + 1):
-            day = first.replace(day=number)
-            among_days = number in self.days or (self.last_day and number == last)
-            among_weekdays = day.isoweekday() % 7 in self.weekdays
-            if (among_days or among_weekdays) if self.either else (among_days and among_weekdays):
-                yield day
 
     def _time_from(self, start: time) -> time | None:
         """The first time of day from `start` on."""
@@ -199,23 +165,13 @@ def parse_cron(expression: str) -> Cron:
         )
     if len(words) == 5:
         words.insert(0, "0")
-    last_day = any(part == "L" for part in words[3].upper().split(","))
-    days_text = ",".join(part for part in words[3].split(",") if part.upper() != "L")
-    texts = [*words[:3], days_text, *words[4:]]
-    found = [
-        () if field.name == "day of month" and last_day and not word else _read(field, word)
-        for field, word in zip(_FIELDS, texts, strict=True)
-    ]
     cron = Cron(
         text=text,
-        seconds=found[0],
-        minutes=found[1],
-        hours=found[2],
-        days=found[3],
-        last_day=last_day,
-        months=found[4],
-        weekdays=frozenset(day % 7 for day in found[5]),
-        either=not words[3].startswith("*") and not words[5].startswith("*"),
+        seconds=read_field(SECOND, words[0]),
+        minutes=read_field(MINUTE, words[1]),
+        hours=read_field(HOUR, words[2]),
+        days=read_days(words[3], words[5]),
+        months=read_field(MONTH, words[4]),
         fixed=not words[1].startswith("*") and not words[2].startswith("*"),
     )
     if cron.next_after(0, ZoneInfo("UTC")) is None:
@@ -232,53 +188,6 @@ def read_zone(name: str) -> ZoneInfo:
             f"time zone {name[:100]!r}: this server knows none of that name;"
             " expected one such as UTC, Europe/Berlin or Asia/Shanghai"
         ) from None
-
-
-def _read(field: _Field, text: str) -> tuple[int, ...]:
-    values: set[int] = set()
-    for part in text.split(","):
-        values.update(_read_part(field, part))
-    return tuple(sorted(values))
-
-
-def _read_part(field: _Field, part: str) -> range:
-    found = _PART.fullmatch(part)
-    if found is None:
-        raise _wrong(field, part, f"expected {_allowed(field)}")
-    step = int(found["step"] or 1)
-    if found["all"]:
-        low, high = field.least, 6 if field.names == _DAYS else field.most
-    else:
-        low = _value(field, part, found["low"])
-        if found["high"]:
-            high = _value(field, part, found["high"])
-            if found["high"].lower() == "sun" and low > 0:
-                high = 7  # the week's last day as well as its first
-        else:
-            high = field.most if found["step"] else low
-    if low > high:
-        raise _wrong(field, part, "it ends before it begins; write it as two, such as 5-6,0-1")
-    if not 1 <= step <= field.most:
-        raise _wrong(field, part, f"a step is 1 to {field.most}")
-    return range(low, high + 1, step)
-
-
-def _value(field: _Field, part: str, word: str) -> int:
-    if word.lower() in field.names:
-        return field.names.index(word.lower()) + field.least
-    if not word.isdigit() or len(word) > 4 or not field.least <= int(word) <= field.most:
-        raise _wrong(field, part, f"expected {_allowed(field)}")
-    return int(word)
-
-
-def _allowed(field: _Field) -> str:
-    names = f" (or {field.names[0].upper()} to {field.names[-1].upper()})" if field.names else ""
-    last = ", L for the last day" if field.name == "day of month" else ""
-    return f"{field.least} to {field.most}{names}, *{last}, ranges such as 1-5, steps such as */2, lists with commas"
-
-
-def _wrong(field: _Field, part: str, why: str) -> Invalid:
-    return Invalid(f"cron expression: {field.name} {part!r}: {why}")
 
 
 def _from(values: Sequence[int], least: int) -> Sequence[int]:

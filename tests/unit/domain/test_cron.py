@@ -57,11 +57,11 @@ def week(expression: str, zone: str, start: str) -> list[str]:
 
 def matches(cron: Cron, local: datetime) -> bool:
     last = (local.replace(day=28) + timedelta(days=4)).replace(day=1) - timedelta(days=1)
-    day = local.day in cron.days or (cron.last_day and local.day == last.day)
-    weekday = (local.weekday() + 1) % 7 in cron.weekdays
+    day = local.day in cron.days.numbers or (cron.days.last and local.day == last.day)
+    weekday = (local.weekday() + 1) % 7 in cron.days.weekdays
     return (
         local.month in cron.months
-        and ((day or weekday) if cron.either else (day and weekday))
+        and ((day or weekday) if cron.days.either else (day and weekday))
         and local.hour in cron.hours
         and local.minute in cron.minutes
         and local.second in cron.seconds
@@ -239,6 +239,17 @@ def test_a_change_of_half_an_hour() -> None:
         ("0 0 * * 7", ["01-04 00:00", "01-11 00:00"]),
         ("0 0 * * FRI-SUN", ["01-02 00:00", "01-03 00:00"]),
         ("0 0 13 * FRI", ["01-02 00:00", "01-09 00:00"]),
+        ("0 0 LW * *", ["01-30 00:00", "02-27 00:00"]),
+        ("0 0 lw 5,8 *", ["05-29 00:00", "08-31 00:00"]),
+        ("0 0 1,LW * *", ["01-30 00:00", "02-01 00:00"]),
+        ("0 0 * * MON#2", ["01-12 00:00", "02-09 00:00"]),
+        ("0 0 * * thu#2,7#5", ["01-08 00:00", "02-12 00:00"]),
+        ("0 0 * 3 0#5", ["03-29 00:00", "03-31 00:00"]),
+        ("0 0 * * 5L", ["01-30 00:00", "02-27 00:00"]),
+        ("0 0 * * 7l", ["01-25 00:00", "02-22 00:00"]),
+        ("0 0 * * 5L,MON", ["01-05 00:00", "01-12 00:00"]),
+        ("0 0 20 * 3#1", ["01-07 00:00", "01-20 00:00"]),
+        ("0 0 9-9/2 * *", ["01-09 00:00", "02-09 00:00"]),
         ("5/20 * * * *", ["01-01 00:05", "01-01 00:25"]),
         ("@weekly", ["01-04 00:00", "01-11 00:00"]),
         ("30 */15 * * * *", ["01-01 00:00", "01-01 00:15"]),
@@ -277,6 +288,12 @@ def test_a_day_of_the_month_and_a_day_of_the_week_are_either_unless_one_began_wi
         ("1,,2 * * * *", "minute ''"),
         ("١ * * * *", "minute '١'"),
         ("* * L * L", "day of week 'L'"),
+        ("* * * * 8L", "day of week '8L': expected 0 to 7"),
+        ("* * * * MON#6", "day of week 'MON#6': after # comes 1 to 5"),
+        ("* * * * 1#0", "after # comes 1 to 5"),
+        ("* * 5L * *", "day of month '5L'"),
+        ("* * L/2 * *", "day of month 'L/2'"),
+        ("* L * * *", "hour 'L'"),
         ("0 0 30 2 *", "never tick"),
         ("@noon", "'@noon'"),
         ("0 " * 150, "at most 200"),
