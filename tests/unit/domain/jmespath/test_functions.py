@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import inf
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -99,6 +100,11 @@ def test_every_function_of_the_specification_is_there_and_tested() -> None:
     texts: list[str] = [case[0] for case in mark.args[1]]
     assert len(FUNCTIONS) == 26
     assert [name for name in FUNCTIONS if not any(f"{name}(" in text for text in texts)] == []
+
+
+def test_every_function_is_in_the_docs() -> None:
+    page = (Path(__file__).parents[4] / "docs/webhooks.md").read_text()
+    assert [name for name in FUNCTIONS if f"`{name}(" not in page] == []
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ const hooks = {
     genericHint: "POST JSON or a form. The sender proves the secret by X-Tailrace-Token or Authorization: Bearer, by an HMAC of the body in X-Tailrace-Signature, or in the way of Standard Webhooks.",
     example: "For instance",
     reading: "How any sender's webhooks are read",
-    readingHint: "Without anything here the payload has what is needed under the usual names. Paths are as in JMESPath: head.commit.id, commits[0].id, 'main' for a text of its own; one that may find nothing ends with {'||'} ''.",
+    readingHint: "Without anything here the payload has what is needed under the usual names. Paths are JMESPath: head.commit.id, commits[?distinct].id, length(commits), 'main' for a text of its own; one that may find nothing ends with {'||'} ''.",
     readingOf: "how webhooks of {name} are read",
     picks: "Parts of the event",
     picksHint: "Each with its path. Empty: under its own name, where the payload has it.",

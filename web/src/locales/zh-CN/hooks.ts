@@ -28,7 +28,7 @@ const hooks: typeof en = {
     genericHint: "以 POST 发送 JSON 或表单。发送方用 X-Tailrace-Token 或 Authorization: Bearer 给出密钥，或在 X-Tailrace-Signature 中给出正文的 HMAC，或按 Standard Webhooks 签名。",
     example: "例如",
     reading: "任意发送方的 Webhook 如何读取",
-    readingHint: "此处留空时，按常用名称从内容中读取。路径写法同 JMESPath：head.commit.id、commits[0].id，固定文本写作 'main'；可能找不到内容的路径以 {'||'} '' 结尾。",
+    readingHint: "此处留空时，按常用名称从内容中读取。路径为 JMESPath 表达式：head.commit.id、commits[?distinct].id、length(commits)，固定文本写作 'main'；可能找不到内容的路径以 {'||'} '' 结尾。",
     readingOf: "{name} 的 Webhook 读取方式",
     picks: "取值：事件的各部分",
     picksHint: "各写一个路径。留空则按其自身名称读取（若内容中有）。",
