@@ -44,7 +44,7 @@ class Path:
         return found
 
 
-@lru_cache(maxsize=1000)
+@lru_cache(maxsize=500)
 def parse_path(text: str) -> Path:
     """A path; raises Invalid with the place (the character, from 1), what was found there and what is allowed."""
     if len(text) > MAX_PATH:

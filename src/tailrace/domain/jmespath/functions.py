@@ -30,7 +30,6 @@ class Function(NamedTuple):
 
     def call(self, given: Sequence[object], work: Work) -> object:
         """What it makes of these, as many as it takes. Raises Unfit, Fault."""
-        work.pay(1)
         for number, value in enumerate(given):
             wanted = self.takes[min(number, len(self.takes) - 1)]
             if wanted and not _fits(value, wanted, work):
@@ -203,7 +202,8 @@ def _map(work: Work, each: Expression, array: list[object]) -> list[object]:
 
 
 def _sort(work: Work, array: list[Any]) -> list[Any]:
-    _pay_order(array, work)
+    pay_texts(array, work)
+    _pay_order(len(array), work)
     return sorted(array)
 
 
@@ -219,7 +219,7 @@ def _min(work: Work, array: list[Any]) -> object:
 
 def _sort_by(work: Work, array: list[object], by: Expression) -> list[object]:
     keys = _keys_of(work, array, by)
-    _pay_order(keys, work)
+    _pay_order(len(keys), work)
     return [array[number] for number in sorted(range(len(array)), key=keys.__getitem__)]
 
 
@@ -243,9 +243,8 @@ def _keys_of(work: Work, array: list[object], by: Expression) -> list[Any]:
     return keys
 
 
-def _pay_order(keys: list[Any], work: Work) -> None:
-    work.pay(len(keys) * len(keys).bit_length() // _COMPARED)
-    pay_texts(keys, work)
+def _pay_order(count: int, work: Work) -> None:
+    work.pay(count * count.bit_length() // _COMPARED)
 
 
 FUNCTIONS = {
