@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
-from tailrace.domain.jmespath import Fault, Work, parse
+from tailrace.domain.jmespath import MAX_DEPTH, MAX_WORK, Fault, Work, parse
 from tailrace.domain.jmespath.functions import FUNCTIONS
+from tailrace.domain.jmespath.values import MAX_NESTED
+from tailrace.domain.picking import MAX_PATH
 
 GIVEN: dict[str, Any] = {
     "text": "größer",
@@ -102,9 +104,12 @@ def test_every_function_of_the_specification_is_there_and_tested() -> None:
     assert [name for name in FUNCTIONS if not any(f"{name}(" in text for text in texts)] == []
 
 
-def test_every_function_is_in_the_docs() -> None:
+def test_every_function_and_limit_is_in_the_docs() -> None:
     page = (Path(__file__).parents[4] / "docs/webhooks.md").read_text()
     assert [name for name in FUNCTIONS if f"`{name}(" not in page] == []
+    assert f"{MAX_PATH:,} characters, with {MAX_DEPTH} expressions in one another" in page
+    assert f"{MAX_WORK:,} steps" in page
+    assert f"nested {MAX_NESTED} levels at most" in page
 
 
 @pytest.mark.parametrize(
