@@ -61,7 +61,7 @@ from tailrace.notify.outbox_retention import OutboxRetention
 from tailrace.notify.sender import Sender
 from tailrace.sources.base import Source
 from tailrace.sources.registry import Sources
-from tailrace.store.projects import get_hook, list_projects
+from tailrace.store.projects import get_webhook_target, list_projects
 from tailrace.store.sealing import SealingKey
 from tailrace.triggers.inbox_retention import InboxRetention
 
@@ -128,7 +128,8 @@ def create_app(parts: Parts, lifespan: Lifespan) -> App:
     inbox = Inbox(desk.store, desk.bus, parts.key, sources)
 
     async def find_source(name: str, project: int) -> Source:
-        return sources.source(name, await desk.store.read(get_hook, project))
+        target = await desk.store.read(get_webhook_target, project)
+        return sources.source(name, target.hook, target.repository)
 
     replays = Replays(desk.store, desk.bus, find_source, parts.deliveries)
     for router in (

@@ -67,7 +67,7 @@ class Inbox:
         A stranger learns nothing of which projects there are: the cause is in the refusal, for who runs the server.
         """
         target = await self._store.read(find_webhook_target, project)
-        source = self._sources.source(name, target.hook if target else None)
+        source = self._sources.source(name, *((target.hook, target.repository) if target else (None,)))
         secret = None if target is None else self._secret(target)
         try:
             if target is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import NamedTuple
@@ -70,6 +71,34 @@ def host_of(repository: str) -> Host | None:
     scheme = scheme.removeprefix("svn+")
     url = urlsplit(repository)
     return None if scheme == "file" else Host(scheme, url.hostname or "", url.port or _PORTS[scheme])
+
+
+def same_repository(repository: str, addresses: Iterable[str]) -> bool | None:
+    """Whether one of these is the repository's address; None where nobody can say, as that is of no host that these name.
+
+    Which protocol it goes by, who signs in, and a `.git` at its end do not matter.
+    """
+    own = _place(repository)
+    others = [place for address in addresses if (place := _place(address)) is not None]
+    if own is None or own.host not in [place.host for place in others]:
+        return None
+    return own in others
+
+
+class _Place(NamedTuple):
+    host: str
+    path: str
+
+
+def _place(repository: str) -> _Place | None:
+    try:
+        host = host_of(check_address(repository))
+    except Invalid:
+        return None
+    if host is None or is_subversion(repository):
+        return None
+    path = urlsplit(repository).path if "://" in repository else repository.partition(":")[2]
+    return _Place(host.name.lower(), unquote(path).strip("/").removesuffix(".git").lower())
 
 
 def folder_name(repository: str) -> str:

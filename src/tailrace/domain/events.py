@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from tailrace.domain.text import Text
 
@@ -28,9 +28,12 @@ class Event(BaseModel):
     `deleted` says that the branch or tag is gone and there is nothing to run; `action` is GitHub's word
     whatever the forge: opened, synchronize (new commits), reopened, edited, closed, merged, ….
 
-    `before` is the revision that the ref had until then. `message` is the whole message of the commit. `changed` are the paths,
+    `before` is the revision that the ref had until then. `message` is the whole message of the commit, `committed_at` when it
+    was made as its committer's clock had it (ms since the epoch), where the sender says so. `changed` are the paths,
     from the repository's root, that the event touched; None where its sender does not say, or does not say all.
-    `default_branch` is the repository's, where the sender says it. `values` is what a trigger picked from what happened:
+    `default_branch` is the repository's, where the sender says it. `once` says what happened in words that are the same whichever
+    webhook tells of it, where nothing else here tells two of them from one. `addresses` are those of the repository, where the
+    sender says them; they are not kept. `values` is what a trigger picked from what happened:
     the run gets it as variables.
     """
 
@@ -49,6 +52,9 @@ class Event(BaseModel):
     url: Text | None = None
     before: Text | None = None
     message: Text | None = None
+    committed_at: int | None = None
     changed: tuple[Text, ...] | None = None
     default_branch: Text | None = None
+    once: Text | None = None
+    addresses: tuple[str, ...] = Field(default=(), exclude=True)
     values: dict[str, Text] = {}

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Annotated, Protocol, TypeVar
 
 from annotated_types import MaxLen
-from pydantic import AfterValidator, FailFast
+from pydantic import AfterValidator, BeforeValidator, FailFast
 
 from tailrace.sources.names import is_hash, is_null, is_ref_name
 
@@ -60,10 +61,22 @@ def link(value: str | None) -> str | None:
     return value if value.startswith(("https://", "http://")) else None
 
 
+def _moment(value: object) -> int | None:
+    """ISO 8601 with a zone. It only says which of two pushes is the later one: what is no time refuses no delivery."""
+    try:
+        time = datetime.fromisoformat(value) if isinstance(value, str) else None
+        ms = int(time.timestamp() * 1000) if time is not None and time.tzinfo is not None else 0
+    except (ValueError, OverflowError):  # in the year 1, or 9999
+        return None
+    return ms if ms > 0 else None  # Gitea has the year 1 where it knows none
+
+
 Hash = Annotated[str, AfterValidator(_hash)]
 FullRef = Annotated[str, AfterValidator(_full_ref)]
 RefName = Annotated[str, AfterValidator(_ref_name)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
+Moment = Annotated[int | None, BeforeValidator(_moment)]
+"""When a commit was made, in ms since the epoch."""
 
 
 class _FirstFault(FailFast):

@@ -24,6 +24,7 @@ _BRANCHES, _TAGS = "refs/heads/", "refs/tags/"
 
 class _Told(NamedTuple):
     author: str
+    committed_at: int | None
     message: str
 
 
@@ -86,18 +87,20 @@ class GitPoll:
             before=before,
             title=first_line(told.message),
             message=told.message,
+            committed_at=told.committed_at,
             author=told.author,
             changed=None if is_tag else await self._paths(repository, before, revision),
         )
 
     async def _told(self, repository: str, revision: str) -> _Told:
         answer = await self._mirrors.ask(
-            repository, "log", "-1", "--no-show-signature", "--format=%an%x00%B", revision, "--"
+            repository, "log", "-1", "--no-show-signature", "--format=%an%x00%ct%x00%B", revision, "--"
         )
         if answer is None:
             raise RevisionNotFound(repository, revision, "the mirror has not got it")
-        author, _, message = answer.decode(errors="replace").partition("\0")
-        return _Told(author, message.strip())
+        author, seconds, message = answer.decode(errors="replace").split("\0", 2)
+        made = int(seconds) * 1000 if seconds.isdigit() else None  # a commit may claim anything
+        return _Told(author, made, message.strip())
 
     async def _paths(self, repository: str, before: str | None, revision: str) -> tuple[str, ...] | None:
         """What lies between two commits; without the first, what the second itself changed."""

@@ -89,7 +89,7 @@ def _push(push: Push) -> Event | Ignored:
     pusher = first_line(push.pusher.login) if push.pusher else None
     # Of an annotated tag, `before` is the tag object and no commit.
     before = None if tag else known(push.before)
-    default = push.repository.default_branch
+    home = push.repository
     if is_null(push.after):
         return Event(
             kind=kind,
@@ -99,7 +99,8 @@ def _push(push: Push) -> Event | Ignored:
             deleted=True,
             action="deleted",
             before=before,
-            default_branch=default,
+            default_branch=home.default_branch,
+            addresses=home.addresses,
         )
     if push.before == push.after:
         # The button "Test delivery" of a webhook's page makes this up of the newest commit.
@@ -119,9 +120,11 @@ def _push(push: Push) -> Event | Ignored:
         url=link(head.url) if head else None,
         before=before,
         message=head.message if head else None,
+        committed_at=head.timestamp if head else None,
         # Gitea lists a few commits only; how many there are, it says since 1.17.
         changed=paths_of(commits) if before is not None and push.total_commits == len(commits) else None,
-        default_branch=default,
+        default_branch=home.default_branch,
+        addresses=home.addresses,
     )
 
 
@@ -135,6 +138,7 @@ def _deletion(deletion: Deletion) -> Event:
         deleted=True,
         action="deleted",
         default_branch=deletion.repository.default_branch,
+        addresses=deletion.repository.addresses,
     )
 
 
@@ -156,6 +160,7 @@ def _pull_request(change: PullRequestChange) -> Event:
         from_fork=head.repo is None or head.repo_id != base.repo_id or head.ref.startswith("refs/"),
         url=link(request.html_url),
         default_branch=change.repository.default_branch,
+        addresses=change.repository.addresses,
     )
 
 

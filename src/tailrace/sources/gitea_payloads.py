@@ -19,9 +19,11 @@ from tailrace.sources.fields import (
     FullRef,
     Hash,
     Many,
+    Moment,
     Paths,
     RefName,
 )
+from tailrace.sources.home import Home
 from tailrace.sources.payload import Payload
 
 # What X-Gitea-Event says of every event besides those that are read.
@@ -52,6 +54,7 @@ class Commit(Payload):
 
     id: Hash = Field(description=A_HASH)
     message: str = Field(description=A_STRING)
+    timestamp: Moment = None
     author: Author | None = Field(None, description=A_PERSON)
     # "" where Gitea has none.
     url: str | None = Field(None, description=_AN_ADDRESS)
@@ -66,12 +69,6 @@ class Account(Payload):
     login: str = Field(description=A_STRING)
 
 
-class Repository(Payload):
-    """The repository whose webhook it is."""
-
-    default_branch: str | None = Field(None, description="a branch's name, or null")
-
-
 class Push(Payload):
     """A branch or tag that moved, began or ended."""
 
@@ -82,7 +79,7 @@ class Push(Payload):
     total_commits: int | None = Field(None, description="a number, or null")
     head_commit: Commit | None = Field(None, description="a commit, or null")
     pusher: Account | None = Field(None, description=_AN_ACCOUNT)
-    repository: Repository = Field(description=_A_REPOSITORY)
+    repository: Home = Field(description=_A_REPOSITORY)
 
 
 class Deletion(Payload):
@@ -91,7 +88,7 @@ class Deletion(Payload):
     ref: RefName = Field(description=A_BRANCH)
     ref_type: Literal["branch", "tag"] = Field(description="branch or tag")
     sender: Account | None = Field(None, description=_AN_ACCOUNT)
-    repository: Repository = Field(description=_A_REPOSITORY)
+    repository: Home = Field(description=_A_REPOSITORY)
 
 
 class Head(Payload):
@@ -100,7 +97,7 @@ class Head(Payload):
     ref: RefName = Field(description=A_BRANCH)
     sha: Hash = Field(description=A_HASH)
     repo_id: int = Field(description="a repository's id")
-    repo: Repository | None = Field(description="a repository, or null")
+    repo: Home | None = Field(description="a repository, or null")
 
 
 class Base(Payload):
@@ -127,4 +124,4 @@ class PullRequestChange(Payload):
     action: str = Field(pattern=r"^[a-z_]{1,64}$", description="a word such as opened")
     number: int = Field(gt=0, lt=2**31, description=A_NUMBER)
     pull_request: PullRequest = Field(description="a pull request")
-    repository: Repository = Field(description=_A_REPOSITORY)
+    repository: Home = Field(description=_A_REPOSITORY)

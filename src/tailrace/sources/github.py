@@ -12,6 +12,7 @@ from tailrace.sources.fields import known, paths_of
 from tailrace.sources.forms import json_text
 from tailrace.sources.github_payloads import OTHER_EVENTS, Ping, PullRequestChange, Push
 from tailrace.sources.github_workflows import JobChange, RunChange, job_event, run_event
+from tailrace.sources.home import Home
 from tailrace.sources.names import is_null, short_name
 from tailrace.sources.payload import Payload, first_line, read_payload, shown
 from tailrace.sources.signatures import require_secret, verify_hmac
@@ -82,7 +83,7 @@ def _push(push: Push) -> Event | Ignored:
         return Ignored(f"{push.ref} is neither a branch nor a tag")
     kind = EventKind.TAG if push.ref.startswith("refs/tags/") else EventKind.PUSH
     pusher = first_line(push.pusher.name) if push.pusher else None
-    default = push.repository.default_branch if push.repository else None
+    home = push.repository or Home()
     # Of an annotated tag, `before` and `after` are tag objects and no commits.
     before = None if kind is EventKind.TAG else known(push.before)
     if push.deleted or is_null(push.after):
@@ -94,7 +95,8 @@ def _push(push: Push) -> Event | Ignored:
             deleted=True,
             action="deleted",
             before=before,
-            default_branch=default,
+            default_branch=home.default_branch,
+            addresses=home.addresses,
         )
     head = push.head_commit
     author = first_line(head.author.name) if head and head.author else None
@@ -110,8 +112,10 @@ def _push(push: Push) -> Event | Ignored:
         url=(head.url if head else None) or push.compare,
         before=before,
         message=head.message if head else None,
+        committed_at=head.timestamp if head else None,
         changed=_changed(push) if before is not None else None,
-        default_branch=default,
+        default_branch=home.default_branch,
+        addresses=home.addresses,
     )
 
 
@@ -124,7 +128,7 @@ def _changed(push: Push) -> tuple[str, ...] | None:
 
 def _pull_request(change: PullRequestChange) -> Event:
     request = change.pull_request
-    head, base = request.head, request.base
+    head, base, home = request.head, request.base, change.repository or Home()
     return Event(
         kind=EventKind.PULL_REQUEST,
         ref=f"refs/pull/{change.number}/head",
@@ -139,7 +143,8 @@ def _pull_request(change: PullRequestChange) -> Event:
         from_fork=head.repo is None or head.repo.full_name != base.repo.full_name,
         url=request.html_url,
         before=known(change.before),
-        default_branch=change.repository.default_branch if change.repository else None,
+        default_branch=home.default_branch,
+        addresses=home.addresses,
     )
 
 

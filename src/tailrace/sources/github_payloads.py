@@ -18,10 +18,12 @@ from tailrace.sources.fields import (
     FullRef,
     Hash,
     Many,
+    Moment,
     Paths,
     RefName,
     WebAddress,
 )
+from tailrace.sources.home import Home
 from tailrace.sources.payload import Payload
 
 # Every event that a repository's or organisation's webhook can be asked to send, besides those that are read.
@@ -53,6 +55,7 @@ class HeadCommit(Payload):
 
     id: Hash = Field(description=A_HASH)
     message: str = Field(description=A_STRING)
+    timestamp: Moment = None
     author: Person | None = Field(None, description=A_PERSON)
     url: WebAddress | None = Field(None, description=A_LINK)
 
@@ -63,12 +66,6 @@ class Commit(Payload):
     added: Paths | None = Field(None, description=PATHS)
     removed: Paths | None = Field(None, description=PATHS)
     modified: Paths | None = Field(None, description=PATHS)
-
-
-class Home(Payload):
-    """The repository whose webhook it is."""
-
-    default_branch: str | None = Field(None, description="a branch's name, or null")
 
 
 class Push(Payload):

@@ -6,7 +6,8 @@ from pydantic import Field
 
 from tailrace.domain.events import Event, EventKind
 from tailrace.sources.fields import A_HASH, A_LINK, A_NUMBER, A_STRING, Hash, RefName, WebAddress
-from tailrace.sources.github_payloads import Home, Repository, User
+from tailrace.sources.github_payloads import Repository, User
+from tailrace.sources.home import Home
 from tailrace.sources.payload import Payload, first_line
 
 _A_BRANCH = "a branch's name, or null"
@@ -25,6 +26,7 @@ class WorkflowRun(Payload):
     """A run of a workflow; its head repository is null when the fork is gone."""
 
     id: int = Field(gt=0, description=A_NUMBER)
+    run_attempt: int = Field(1, gt=0, description=A_NUMBER)
     name: str | None = Field(None, description="a string, or null")
     event: str = Field(description="a word such as push")
     conclusion: str | None = Field(None, pattern=_WORD, description=_A_CONCLUSION)
@@ -60,6 +62,7 @@ class WorkflowJob(Payload):
 
     id: int = Field(gt=0, description=A_NUMBER)
     run_id: int = Field(gt=0, description=A_NUMBER)
+    run_attempt: int = Field(1, gt=0, description=A_NUMBER)
     name: str = Field(description=A_STRING)
     workflow_name: str | None = Field(None, description="a string, or null")
     conclusion: str | None = Field(None, pattern=_WORD, description=_A_CONCLUSION)
@@ -84,7 +87,7 @@ def run_event(change: RunChange) -> Event:
     """
     run, home = change.workflow_run, change.repository
     name = run.name or (change.workflow.name if change.workflow else None) or ""
-    values = {"WORKFLOW": name, "WORKFLOW_EVENT": run.event, "WORKFLOW_RUN": str(run.id)}
+    values = {"WORKFLOW": name, "WORKFLOW_EVENT": run.event} | _number(run.id, run.run_attempt)
     return Event(
         kind=EventKind.WORKFLOW,
         branch=run.head_branch,
@@ -97,6 +100,8 @@ def run_event(change: RunChange) -> Event:
         url=run.html_url,
         message=run.head_commit.message if run.head_commit else None,
         default_branch=home.default_branch,
+        addresses=home.addresses,
+        once=f"workflow run {run.id} attempt {run.run_attempt} {change.action}",
         values=values | _conclusion(run.conclusion),
     )
 
@@ -105,7 +110,7 @@ def job_event(change: JobChange) -> Event:
     """A workflow's job as an event: its title is WORKFLOW / JOB."""
     job, home = change.workflow_job, change.repository
     workflow = job.workflow_name or ""
-    values = {"WORKFLOW": workflow, "WORKFLOW_JOB": job.name, "WORKFLOW_RUN": str(job.run_id)}
+    values = {"WORKFLOW": workflow, "WORKFLOW_JOB": job.name} | _number(job.run_id, job.run_attempt)
     return Event(
         kind=EventKind.WORKFLOW,
         branch=job.head_branch,
@@ -117,8 +122,15 @@ def job_event(change: JobChange) -> Event:
         from_fork=True,
         url=job.html_url,
         default_branch=home.default_branch,
+        addresses=home.addresses,
+        once=f"workflow job {job.id} {change.action}",
         values=values | _conclusion(job.conclusion),
     )
+
+
+def _number(run: int, attempt: int) -> dict[str, str]:
+    """Who is run again keeps the number of its run."""
+    return {"WORKFLOW_RUN": str(run), "WORKFLOW_ATTEMPT": str(attempt)}
 
 
 def _conclusion(word: str | None) -> dict[str, str]:

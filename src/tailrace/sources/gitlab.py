@@ -10,6 +10,7 @@ from tailrace.domain.events import Event, EventKind
 from tailrace.sources.base import Ignored, header, key_of
 from tailrace.sources.fields import known, paths_of
 from tailrace.sources.gitlab_payloads import OTHER_KINDS, Commit, Kind, MergeRequestChange, Push
+from tailrace.sources.home import Home
 from tailrace.sources.names import is_null, short_name
 from tailrace.sources.payload import first_line, read_payload, shown
 from tailrace.sources.signatures import is_standard_secret, require_secret, verify_standard, verify_token
@@ -95,7 +96,7 @@ def _push(push: Push) -> Event | Ignored:
     tag = push.ref.startswith("refs/tags/")
     kind = EventKind.TAG if tag else EventKind.PUSH
     pusher = first_line(push.user_name) if push.user_name else None
-    default = push.project.default_branch if push.project else None
+    home = push.project or Home()
     # Of an annotated tag, `before` and `after` are tag objects; checkout_sha is the commit.
     before = None if tag else known(push.before)
     if is_null(push.after):
@@ -107,7 +108,8 @@ def _push(push: Push) -> Event | Ignored:
             deleted=True,
             action="deleted",
             before=before,
-            default_branch=default,
+            default_branch=home.default_branch,
+            addresses=home.addresses,
         )
     revision = push.checkout_sha or push.after
     head = next((commit for commit in reversed(push.commits) if commit.id == revision), None)
@@ -123,8 +125,10 @@ def _push(push: Push) -> Event | Ignored:
         url=head.url if head else None,
         before=before,
         message=head.message if head else None,
+        committed_at=head.timestamp if head else None,
         changed=_changed(push) if before is not None else None,
-        default_branch=default,
+        default_branch=home.default_branch,
+        addresses=home.addresses,
     )
 
 
@@ -138,7 +142,7 @@ def _changed(push: Push) -> tuple[str, ...] | None:
 def _merge_request(change: MergeRequestChange) -> Event:
     request = change.object_attributes
     commit: Commit = request.last_commit
-    user = change.user
+    user, home = change.user, change.project or Home()
     return Event(
         kind=EventKind.PULL_REQUEST,
         ref=f"refs/merge-requests/{request.iid}/head",
@@ -154,7 +158,8 @@ def _merge_request(change: MergeRequestChange) -> Event:
         url=request.url,
         before=known(request.oldrev),
         message=commit.message,
-        default_branch=change.project.default_branch if change.project else None,
+        default_branch=home.default_branch,
+        addresses=home.addresses,
     )
 
 

@@ -17,10 +17,12 @@ from tailrace.sources.fields import (
     FullRef,
     Hash,
     Many,
+    Moment,
     Paths,
     RefName,
     WebAddress,
 )
+from tailrace.sources.home import Home
 from tailrace.sources.payload import Payload
 
 # What `object_kind` or `event_name` says of every event that a project's or group's webhook can be asked to send,
@@ -56,17 +58,12 @@ class Commit(Payload):
 
     id: Hash = Field(description=A_HASH)
     message: str = Field(description=A_STRING)
+    timestamp: Moment = None
     author: Author | None = Field(None, description=A_PERSON)
     url: WebAddress | None = Field(None, description=A_LINK)
     added: Paths | None = Field(None, description=PATHS)
     modified: Paths | None = Field(None, description=PATHS)
     removed: Paths | None = Field(None, description=PATHS)
-
-
-class Project(Payload):
-    """The project whose webhook it is."""
-
-    default_branch: str | None = Field(None, description="a branch's name, or null")
 
 
 class Push(Payload):
@@ -79,7 +76,7 @@ class Push(Payload):
     user_name: str | None = Field(None, description="a string, or null")
     commits: Many[Commit] = Field((), description=COMMITS)
     total_commits_count: int | None = Field(None, description="a number, or null")
-    project: Project | None = Field(None, description="a project")
+    project: Home | None = Field(None, description="a project")
 
 
 class User(Payload):
@@ -110,4 +107,4 @@ class MergeRequestChange(Payload):
 
     object_attributes: MergeRequestNow = Field(description="a merge request")
     user: User | None = Field(None, description="an object with a username, or null")
-    project: Project | None = Field(None, description="a project")
+    project: Home | None = Field(None, description="a project")

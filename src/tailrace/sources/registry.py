@@ -11,6 +11,7 @@ from tailrace.sources.generic import Generic
 from tailrace.sources.gitea import Gitea
 from tailrace.sources.github import GitHub
 from tailrace.sources.gitlab import GitLab
+from tailrace.sources.home import OfProject
 
 
 class Sources:
@@ -24,11 +25,11 @@ class Sources:
         """The words, in the order in which they are described."""
         return (*self._forges, Generic().name)
 
-    def source(self, name: str, hook: GenericHook | None) -> Source:
-        """The source of that name, for a project with this `hook`; raises Invalid."""
+    def source(self, name: str, hook: GenericHook | None, repository: str | None = None) -> Source:
+        """The source of that name, for a project with this `hook` and `repository`; raises Invalid."""
         if name == Generic().name:
             return Generic(hook or GenericHook())
         found = self._forges.get(name)
         if found is None:
             raise Invalid(f"source {name!r}: expected {', '.join(self.names)}")
-        return found
+        return found if repository is None else OfProject(found, repository)

@@ -4,7 +4,8 @@ A head remembers where it was (`moves`), so that a webhook which comes late, or 
 
 - A poll sees what the repository says now: it moves the head whenever that is something else.
 - A webhook tells one change, perhaps long ago, perhaps twice. What a poll made a run of already is not a change again; one that
-  begins where the head has long left is a change of its own (nobody ran it), once, but does not move the head back.
+  begins where the head has long left, or whose commit is older than the one that the head is at, is a change of its own (nobody
+  ran it), once, but does not move the head back.
 """
 
 from __future__ import annotations
@@ -58,18 +59,22 @@ def move_head(
     before: str | None = None,
     *,
     by: str,
+    made: int | None = None,
 ) -> bool:
     """Note that `ref` is at `revision`; whether that is a change that nobody has told yet: then runs come of it.
 
     To be called in the transaction that makes the runs. `by` is the kind of the trigger (`webhook`, `git`, `subversion`);
-    `before` is where a webhook's change began, None where it does not say. The ref's head stays locked until the transaction ends.
+    `before` is where a webhook's change began, None where it does not say; `made` is when the commit was made (ms since the epoch),
+    None where nobody knows, or where it says nothing (a branch that was forced back). The ref's head stays locked until the
+    transaction ends.
     """
     now = read_clock(connection)
     key = {"project": project_id, "name": ref}
     if before is not None and not before.strip("0"):
         before = None  # the hash that stands for nothing there
     told = by == "webhook"
-    first = [_told(None, revision, before, now) if told else _move(before, revision, now, told=False)]
+    this = _This(revision, before, made, now)
+    first = [_told(None, this) if told else _move(before, this, told=False)]
     row = {
         "project_id": project_id,
         "ref": ref,
@@ -83,7 +88,7 @@ def move_head(
             return True
         # Somebody made it meanwhile, and perhaps somebody forgets it before we have it.
     head, moves = found
-    news = (_webhook_tells if by == "webhook" else _poll_tells)(head, moves, revision, before, now)
+    news = (_webhook_tells if by == "webhook" else _poll_tells)(head, moves, this)
     if news.moved:
         moved = {"revision": revision, "moved_at": now, "by": by, "moves": news.moves[-MOVES_KEPT:]}
         connection.execute(_SET.values(moved), key)
@@ -98,7 +103,17 @@ def forget_head(connection: Connection, project_id: int, ref: str) -> None:
 
 
 Moves = list[dict[str, Any]]
-"""Each with where the head was (`from`) and went (`to`), `at`, whether a webhook `told` of it, and what that said was `before`."""
+"""Each with where the head was (`from`) and went (`to`), when the commit was `made`, `at`, whether a webhook `told` of it, and
+what that said was `before`."""
+
+
+class _This(NamedTuple):
+    """What is told `now`."""
+
+    revision: str
+    before: str | None
+    made: int | None
+    now: int
 
 
 class _News(NamedTuple):
@@ -109,17 +124,18 @@ class _News(NamedTuple):
     moves: Moves
 
 
-def _poll_tells(head: str, moves: Moves, revision: str, before: str | None, now: int) -> _News:
-    if head == revision:
+def _poll_tells(head: str, moves: Moves, this: _This) -> _News:
+    if head == this.revision:
         return _News(False, False, moves)
-    return _News(True, True, [*moves, _move(head, revision, now, told=False)])
+    return _News(True, True, [*moves, _move(head, this, told=False)])
 
 
-def _webhook_tells(head: str, moves: Moves, revision: str, before: str | None, now: int) -> _News:
+def _webhook_tells(head: str, moves: Moves, this: _This) -> _News:
+    revision, before = this.revision, this.before
     for place, move in enumerate(moves):
         # Where a poll saw the ref for the first time, only the webhook of its creation is late.
         may_be = move["from"] is not None or before is None
-        if may_be and move["to"] == revision and not move["told"] and move["at"] > now - LATE_MS:
+        if may_be and move["to"] == revision and not move["told"] and move["at"] > this.now - LATE_MS:
             told = {**move, "told": True, "before": before}
             return _News(False, False, [*moves[:place], told, *moves[place + 1 :]])
     left = {move.get(where) for move in moves for where in ("from", "before")} - {None, head}
@@ -128,21 +144,35 @@ def _webhook_tells(head: str, moves: Moves, revision: str, before: str | None, n
         # It ends where we are; where it begins at a place that nobody told of, another change overtook it.
         if before is None or before in left | {head} or not left:
             return _News(False, False, moves)
-        return _News(True, False, [*moves, _told(head, revision, before, now)])
-    if before in left or (revision in left - was and before != head):
+        return _News(True, False, [*moves, _told(head, this)])
+    passed = left | {move["to"] for move in moves[:-1]} - {head}
+    if before in passed or (before != head and (revision in left - was or _older(moves[-1], head, this))):
         if revision in was:
             return _News(False, False, moves)
         # Nobody ran it, but the head has passed it: to be remembered as told, before where the head is.
-        return _News(True, False, [*moves[:-1], _told(None, revision, before, now), *moves[-1:]])
-    return _News(True, True, [*moves, _told(head, revision, before, now)])
+        return _News(True, False, [*moves[:-1], _told(None, this), *moves[-1:]])
+    return _News(True, True, [*moves, _told(head, this)])
 
 
-def _told(old: str | None, new: str, before: str | None, at: int) -> dict[str, Any]:
-    return {**_move(old, new, at, told=True), "before": before}
+def _older(newest: dict[str, Any], head: str, this: _This) -> bool:
+    """Whether it is told of a commit that is older than the head's: by Subversion's numbers, or by the time of both."""
+    if _is_number(head) and _is_number(this.revision):
+        return int(this.revision) < int(head)
+    known = newest.get("made") if newest["to"] == head else None
+    # A branch that begins anew, after a deletion that nobody told of, may begin anywhere.
+    return this.before is not None and known is not None and this.made is not None and this.made < known
 
 
-def _move(old: str | None, new: str, at: int, *, told: bool) -> dict[str, Any]:
-    return {"from": old, "to": new, "at": at, "told": told}
+def _is_number(revision: str) -> bool:
+    return len(revision) < 20 and revision.isdecimal()
+
+
+def _told(old: str | None, this: _This) -> dict[str, Any]:
+    return {**_move(old, this, told=True), "before": this.before}
+
+
+def _move(old: str | None, this: _This, *, told: bool) -> dict[str, Any]:
+    return {"from": old, "to": this.revision, "made": this.made, "at": this.now, "told": told}
 
 
 def _new(connection: Connection) -> ReturningInsert[tuple[str]]:

@@ -19,6 +19,7 @@ class WebhookTarget(NamedTuple):
     """A project as a webhook sees it; `sealed` is its secret, encrypted, or None; `hook` how generic ones are read."""
 
     id: int
+    repository: str
     sealed: bytes | None
     hook: GenericHook | None = None
 
@@ -159,14 +160,23 @@ def find_webhook_target(connection: Connection, key: str) -> WebhookTarget | Non
     ):
         if by is None:
             continue
-        row = connection.execute(
-            select(projects.c.id, projects.c.webhook_secret, projects.c.hook).where(
-                by, projects.c.removed_at.is_(None)
-            )
-        ).first()
+        row = connection.execute(_TARGET.where(by, projects.c.removed_at.is_(None))).first()
         if row is not None:
-            return WebhookTarget(row.id, row.webhook_secret, hook_of(row.hook))
+            return _target(row)
     return None
+
+
+def get_webhook_target(connection: Connection, id: int) -> WebhookTarget:
+    """The project with this id as a webhook sees it; raises NotFound."""
+    get_project(connection, id)
+    return _target(connection.execute(_TARGET.where(projects.c.id == id)).one())
+
+
+_TARGET = select(projects.c.id, projects.c.repository, projects.c.webhook_secret, projects.c.hook)
+
+
+def _target(row: Row[*tuple[object, ...]]) -> WebhookTarget:
+    return WebhookTarget(row.id, row.repository, row.webhook_secret, hook_of(row.hook))
 
 
 def _project(row: Row[*tuple[object, ...]]) -> Project:

@@ -47,9 +47,10 @@ def accept(connection: Connection, new: NewDelivery, event: Event | None) -> Acc
 
 
 def _tells(connection: Connection, project_id: int, event: Event) -> bool:
-    """Whether it tells something new: what is no push, tag or pull request always does."""
-    if event.kind is EventKind.PULL_REQUEST and event.pull_request is not None:
-        return why_nothing_runs(event) is not None or tell_once(connection, project_id, _in_words(event))
+    """Whether it tells something new: what is no push, and has no words of its own, always does."""
+    words = _in_words(event)
+    if words is not None:
+        return why_nothing_runs(event) is not None or tell_once(connection, project_id, words)
     if event.kind not in (EventKind.PUSH, EventKind.TAG) or event.ref is None:
         return True
     if event.deleted:
@@ -57,14 +58,19 @@ def _tells(connection: Connection, project_id: int, event: Event) -> bool:
         return True
     if event.revision is None:
         return True
-    return move_head(connection, project_id, event.ref, event.revision, event.before, by="webhook")
+    # Who takes commits away goes back to an older one, and means it.
+    made = None if event.action == "forced" else event.committed_at
+    return move_head(connection, project_id, event.ref, event.revision, event.before, by="webhook", made=made)
 
 
-def _in_words(event: Event) -> str:
-    return f"pull request {event.pull_request} {same_action(event.action or '')} at {event.revision}"
+def _in_words(event: Event) -> str | None:
+    """What happened, where no head tells whether that is news."""
+    if event.kind is EventKind.PULL_REQUEST and event.pull_request is not None:
+        return f"pull request {event.pull_request} {same_action(event.action or '')} at {event.revision}"
+    return event.once
 
 
 def _nothing_new(event: Event) -> str:
-    if event.kind is EventKind.PULL_REQUEST:
-        return f"{_in_words(event)}: another webhook told of it within a minute"
+    if (words := _in_words(event)) is not None:
+        return f"{words}: another webhook told of it within a minute"
     return f"{event.ref} was seen at {(event.revision or '')[:12]} before: nothing new is told"

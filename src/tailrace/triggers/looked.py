@@ -114,7 +114,7 @@ def _tell(connection: Connection, view: TriggerView, wanted: Wanted, change: Cha
     head = lock_head(connection, view.project, ref)
     if head not in (wanted.heads.get(ref), event.revision):
         raise MovedMeanwhile
-    if not move_head(connection, view.project, ref, event.revision, by=view.kind):
+    if not move_head(connection, view.project, ref, event.revision, by=view.kind, made=event.committed_at):
         return Fired((), (), f"{event.revision[:12]} was told by a webhook")
     return _fire(connection, view, event)
 

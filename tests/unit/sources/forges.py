@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ FORM = "application/x-www-form-urlencoded"
 OLDEST, OLD = "1a2b3c4d5e6f708192a3b4c5d6e7f80910213243", "5d0a1b2c3d4e5f60718293a4b5c6d7e8f9011223"
 H1, H2 = "3f1c9a0d5b7e42f68a9b0c1d2e3f405162738495", "9c2b7e61f0d34a5586d7e8f90a1b2c3d4e5f6071"
 FORK = "77aa88bb99cc00dd11ee22ff3344556677889900"
+COMMITTED_AT = int(datetime(2026, 11, 20, 9, 29, 58, tzinfo=UTC).timestamp() * 1000)
 MESSAGE = "Fit the new paddles\n\nThey are of oak and last longer.\n"
 _EVENTS = ("pull_request", "push", "ping", "create", "delete", "issues", "workflow_run", "workflow_job")
 
@@ -57,6 +59,11 @@ class Forge:
         found = self.said(name, body, event=event)
         assert isinstance(found, Event)
         return found
+
+
+def bare(event: Event) -> Event:
+    """Without the addresses of the repository, which test_home.py looks at."""
+    return event.model_copy(update={"addresses": ()})
 
 
 GITHUB = Forge("github", GitHub(), "https://github.com/millwright/waterwheel", "X-GitHub-Event")

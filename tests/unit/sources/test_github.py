@@ -11,7 +11,7 @@ from tailrace.domain.errors import Invalid, Unauthorised
 from tailrace.domain.events import Event, EventKind
 
 from . import forges
-from .forges import FORM, H1, H2, MESSAGE, SECRET
+from .forges import COMMITTED_AT, FORM, H1, H2, MESSAGE, SECRET, bare
 
 GITHUB = forges.GITHUB.source
 PAGE = forges.GITHUB.page
@@ -72,7 +72,7 @@ class TestHeaders:
 
 class TestPush:
     def test_a_new_branch_with_slashes_and_letters_of_all_alphabets(self) -> None:
-        assert read("push_new_branch") == Event(
+        assert bare(read("push_new_branch")) == Event(
             kind=EventKind.PUSH,
             ref="refs/heads/feature/größer-水",
             branch="feature/größer-水",
@@ -82,6 +82,7 @@ class TestPush:
             action="created",
             url=f"{PAGE}/commit/{H2}",
             message=body_of("push_new_branch")["head_commit"]["message"],
+            committed_at=COMMITTED_AT,
             default_branch="main",
         )
 
@@ -109,7 +110,7 @@ class TestPush:
 
 class TestWorkflow:
     def test_a_workflow_that_ended(self) -> None:
-        assert read("workflow_run_completed") == Event(
+        assert bare(read("workflow_run_completed")) == Event(
             kind=EventKind.WORKFLOW,
             branch="main",
             revision=H1,
@@ -119,12 +120,23 @@ class TestWorkflow:
             url=f"{PAGE}/actions/runs/289782451",
             message=MESSAGE,
             default_branch="main",
+            once="workflow run 289782451 attempt 1 completed",
             values={
                 "WORKFLOW": "test",
                 "WORKFLOW_EVENT": "push",
                 "WORKFLOW_RUN": "289782451",
+                "WORKFLOW_ATTEMPT": "1",
                 "WORKFLOW_CONCLUSION": "success",
             },
+        )
+
+    def test_one_that_is_run_again_is_another_one(self) -> None:
+        body = body_of("workflow_run_completed")
+        body["workflow_run"]["run_attempt"] = 2
+        event = read("workflow_run_completed", body)
+        assert (event.once, event.values["WORKFLOW_ATTEMPT"]) == (
+            "workflow run 289782451 attempt 2 completed",
+            "2",
         )
 
     @pytest.mark.parametrize(
@@ -148,7 +160,7 @@ class TestWorkflow:
 
     def test_a_job_of_a_workflow(self) -> None:
         """GitHub does not say in it whose the commit is: it counts as a stranger's."""
-        assert read("workflow_job_completed") == Event(
+        assert bare(read("workflow_job_completed")) == Event(
             kind=EventKind.WORKFLOW,
             branch="main",
             revision=H1,
@@ -158,10 +170,12 @@ class TestWorkflow:
             from_fork=True,
             url=f"{PAGE}/actions/runs/289782451/job/2832853555",
             default_branch="main",
+            once="workflow job 2832853555 completed",
             values={
                 "WORKFLOW": "test",
                 "WORKFLOW_JOB": "pytest (3.11)",
                 "WORKFLOW_RUN": "289782451",
+                "WORKFLOW_ATTEMPT": "1",
                 "WORKFLOW_CONCLUSION": "success",
             },
         )

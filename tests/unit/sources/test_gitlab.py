@@ -10,7 +10,7 @@ from tailrace.domain.errors import Unauthorised
 from tailrace.domain.events import Event, EventKind
 
 from . import forges
-from .forges import H1, SECRET
+from .forges import H1, SECRET, bare
 from .test_signatures import STANDARD_SECRET, standard
 
 GITLAB = forges.GITLAB.source
@@ -62,7 +62,7 @@ class TestHeaders:
 class TestPush:
     def test_a_new_branch_has_nothing_before_it(self) -> None:
         """GitLab lists none of its commits, when another branch has them."""
-        assert read("push_new_branch") == Event(
+        assert bare(read("push_new_branch")) == Event(
             kind=EventKind.PUSH,
             ref="refs/heads/feature/größer-wasser",
             branch="feature/größer-wasser",

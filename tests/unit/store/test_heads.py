@@ -23,11 +23,11 @@ class Told:
         self._connection = connection
         self._project = a_project(connection, "heads")
 
-    def webhook(self, before: str | None, revision: str) -> bool:
-        return move_head(self._connection, self._project, MAIN, revision, before, by="webhook")
+    def webhook(self, before: str | None, revision: str, made: int | None = None) -> bool:
+        return move_head(self._connection, self._project, MAIN, revision, before, by="webhook", made=made)
 
-    def poll(self, revision: str) -> bool:
-        return move_head(self._connection, self._project, MAIN, revision, by="git")
+    def poll(self, revision: str, made: int | None = None) -> bool:
+        return move_head(self._connection, self._project, MAIN, revision, by="git", made=made)
 
     @property
     def head(self) -> str | None:
@@ -154,6 +154,84 @@ def test_there_and_back_of_which_only_the_end_was_told_is_one_change(connection:
     assert told.webhook("b", "a"), "that of b was lost"
     assert not told.webhook("b", "a")
     assert told.head == "a"
+
+
+def test_webhooks_sent_again_by_hand_in_their_order_move_nothing_back(connection: Connection) -> None:
+    """As somebody does at the forge when the server was away for three pushes and the fourth came first."""
+    told = Told(connection)
+    told.webhook(None, "r0")
+    assert told.webhook("r3", "r4")
+    for number in (1, 2, 3):
+        assert told.webhook(f"r{number - 1}", f"r{number}"), "nobody ran it"
+        assert told.head == "r4"
+
+
+def test_one_of_those_alone_is_known_by_the_time_of_its_commit(connection: Connection) -> None:
+    told = Told(connection)
+    told.webhook(None, "r0", made=1)
+    assert told.webhook("r3", "r4", made=5)
+    assert told.webhook("r1", "r2", made=3), "nobody ran it"
+    assert told.head == "r4"
+    assert not told.webhook("r1", "r2", made=3)
+    assert not told.poll("r4")
+
+
+def test_what_a_poll_found_is_newer_than_an_older_commit_that_a_webhook_tells_of(
+    connection: Connection,
+) -> None:
+    told = Told(connection)
+    told.poll("r0", made=1)
+    assert told.poll("r4", made=5)
+    assert told.webhook("r1", "r2", made=3)
+    assert told.head == "r4"
+
+
+def test_who_pushes_an_older_commit_over_the_head_moves_it(connection: Connection) -> None:
+    told = Told(connection)
+    told.webhook(None, "b", made=5)
+    assert told.webhook("b", "a", made=1), "it begins where the head is"
+    assert told.head == "a"
+    assert told.webhook("x", "c", made=None), "a webhook was lost, and nobody knows the time"
+    assert told.head == "c"
+
+
+def test_a_branch_that_begins_anew_at_an_older_commit_moves_the_head(connection: Connection) -> None:
+    """The webhook of its deletion was lost."""
+    told = Told(connection)
+    told.webhook(None, "b", made=5)
+    assert told.webhook("0" * 40, "a", made=1)
+    assert told.head == "a"
+
+
+def test_revisions_of_subversion_tell_by_themselves_which_is_older(connection: Connection) -> None:
+    told = Told(connection)
+    assert told.webhook(None, "9")
+    assert told.webhook(None, "11")
+    assert told.webhook(None, "10"), "nobody ran it"
+    assert told.head == "11"
+    assert not told.webhook(None, "10")
+    assert told.webhook(None, "12")
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_newest_commit_stays_the_head_however_late_the_others_come(
+    connection: Connection, seed: int
+) -> None:
+    """Without a poll that would put it right."""
+    chance = random.Random(seed)
+    told = Told(connection)
+    told.webhook(None, "r0", made=0)
+    late = [number for number in range(1, 30) if chance.random() < 0.7]
+    chance.shuffle(late)
+    assert told.webhook("r29", "r30", made=30)
+    ran = [
+        number
+        for number in late
+        for _ in range(2)
+        if told.webhook(f"r{number - 1}", f"r{number}", made=number)
+    ]
+    assert sorted(ran) == sorted(late)
+    assert told.head == "r30"
 
 
 @pytest.mark.parametrize("seed", range(20))

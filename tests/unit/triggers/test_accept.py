@@ -17,7 +17,7 @@ from tailrace.triggers.accept import Accepted, accept
 from tailrace.triggers.fire import fire
 from tests.unit.store.conftest import overlapping
 from tests.unit.store.world import PUSH, a_project
-from tests.unit.triggers.plans import a_plan
+from tests.unit.triggers.plans import DEFINITION, a_plan
 
 A, B = "a" * 40, "b" * 40
 
@@ -99,6 +99,42 @@ def test_two_webhooks_of_one_pull_request_are_one_event(connection: Connection) 
     connection.execute(update(told).values(at=told.c.at - WITHIN_MS))
     assert _take(connection, project, opened).runs
     assert len(connection.execute(select(told)).all()) == 1, "what is long past is forgotten"
+
+
+def test_two_webhooks_of_one_workflow_are_one_event(connection: Connection) -> None:
+    """Nothing else tells them from two workflows on one commit."""
+    project = a_project(connection)
+    a_plan(connection, project, definition="on: {workflow: {}}\n" + DEFINITION)
+    ended = Event(
+        kind=EventKind.WORKFLOW,
+        branch="main",
+        revision=A,
+        action="completed",
+        once="workflow run 7 completed",
+    )
+    assert _take(connection, project, ended, key="repository").runs
+    again = _take(connection, project, ended, key="organisation")
+    assert (again.runs, again.detail) == (
+        (),
+        "workflow run 7 completed: another webhook told of it within a minute",
+    )
+    assert _take(connection, project, ended.model_copy(update={"once": "workflow run 8 completed"})).runs
+
+
+def test_a_forced_push_to_an_older_commit_moves_the_head_also_when_the_webhook_before_was_lost(
+    connection: Connection,
+) -> None:
+    project = a_project(connection)
+    _take(connection, project, PUSH.model_copy(update={"committed_at": 9}))
+    older = PUSH.model_copy(update={"revision": B, "before": "c" * 40, "committed_at": 1})
+    assert _take(connection, project, older).runs, "nobody ran it"
+    assert find_head(connection, project, "refs/heads/main") == A, "it is late"
+    _take(
+        connection,
+        project,
+        older.model_copy(update={"revision": "d" * 40, "before": "e" * 40, "action": "forced"}),
+    )
+    assert find_head(connection, project, "refs/heads/main") == "d" * 40
 
 
 async def test_two_webhooks_of_one_pull_request_at_the_same_moment_make_one_run(store: Store) -> None:
