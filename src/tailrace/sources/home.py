@@ -24,7 +24,7 @@ _Address = Annotated[str | None, BeforeValidator(_address)]
 class Home(Payload):
     """The repository whose webhook it is, with its addresses as GitHub and Gitea call them, or GitLab does."""
 
-    default_branch: str | None = Field(None, description="a branch's name, or null")
+    default_branch: str | None = Field(default=None, description="a branch's name, or null")
     html_url: _Address = None
     clone_url: _Address = None
     ssh_url: _Address = None
