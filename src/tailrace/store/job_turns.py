@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Row, bindparam, func, select, update
+from sqlalchemy import Connection, Row, bindparam, func, or_, select, update
 
 from tailrace.domain.plan import Concurrency
 from tailrace.domain.plan.turns import resolve_group
@@ -19,7 +19,8 @@ from tailrace.domain.states import JobState
 from tailrace.store.run_names import run_names
 from tailrace.store.tables import job as jobs
 from tailrace.store.tables import job_in_turn
-from tailrace.store.turns import about_run, lock_group
+from tailrace.store.tables import run as runs
+from tailrace.store.turns import AboutRun, about_run, lock_group
 
 _PLACES = select(jobs.c.id, jobs.c.name, jobs.c.concurrency, jobs.c.place).where(
     jobs.c.id.in_(bindparam("jobs", expanding=True))
@@ -30,6 +31,16 @@ _IN_LINE = (
     .order_by(jobs.c.place)
 )
 _AHEAD = _IN_LINE.where(jobs.c.place < bindparam("place"), jobs.c.finished_at.is_(None))
+_YOUNGER = (
+    select(func.max(jobs.c.run_id))
+    .join(runs, runs.c.id == jobs.c.run_id)
+    .where(
+        runs.c.project_id == bindparam("project"),
+        runs.c.id > bindparam("run"),
+        jobs.c.concurrency == bindparam("name"),
+        or_(jobs.c.finished_at.is_(None), jobs.c.state == JobState.PASSED.value),
+    )
+)
 _LAST = select(func.max(jobs.c.place)).where(job_in_turn, jobs.c.concurrency == bindparam("name"))
 _TAKE = (
     update(jobs)
@@ -48,12 +59,19 @@ _WAITING = select(jobs.c.id, jobs.c.concurrency, jobs.c.place).where(
 )
 
 
+class Superseded(NamedTuple):
+    """These jobs of a run end for one of another run, which is called `by`."""
+
+    run_id: int
+    jobs: Sequence[int]
+    by: str
+
+
 class Line(NamedTuple):
-    """Jobs that have to wait for their turn; and those of other runs that end for them, by their run, on the word of `by`."""
+    """Jobs that have to wait for their turn; and those that end, of other runs or of the one whose jobs they are."""
 
     waiting: Collection[int]
-    superseded: Mapping[int, Sequence[int]]
-    by: str
+    superseded: Sequence[Superseded]
 
 
 class JobTurn(NamedTuple):
@@ -70,7 +88,7 @@ class FullMatrix(NamedTuple):
     most: int
 
 
-NO_LINE = Line((), {}, "")
+NO_LINE = Line((), ())
 
 
 def take_job_turns(connection: Connection, run_id: int, wanting: Mapping[int, Concurrency]) -> Line:
@@ -81,22 +99,26 @@ def take_job_turns(connection: Connection, run_id: int, wanting: Mapping[int, Co
     rows = {row.id: row for row in connection.execute(_PLACES, {"jobs": list(wanting)})}
     about = about_run(connection, run_id)
     waiting: set[int] = set()
-    superseded: dict[int, list[int]] = {}
-    by = ""
+    superseded: list[Superseded] = []
     for job_id, group in wanting.items():
         row = rows[job_id]
         name, place = row.concurrency, row.place
         if place is None:
+            again = name is not None  # people want it, whatever came after it
             name = f"jobs of project {about.project_id}: {resolve_group(group.group, about.values)}"
+            if group.cancel_superseded and not again and (by := _younger(connection, run_id, about, name)):
+                superseded.append(Superseded(run_id, (job_id,), by))
+                connection.execute(_TAKE, {"job": job_id, "group": name, "at": None})
+                continue
             place = _take_last_place(connection, job_id, name)
             if group.cancel_superseded:
                 by = f"run {run_names(connection, [run_id])[0]}"
                 for one in _ahead(connection, name, place):
-                    if one.run_id != run_id:
-                        superseded.setdefault(one.run_id, []).append(one.id)
+                    if one.run_id < run_id:
+                        superseded.append(Superseded(one.run_id, (one.id,), by))
         if _ahead(connection, name, place):
             waiting.add(job_id)
-    return Line(waiting, superseded, by)
+    return Line(waiting, superseded)
 
 
 def next_jobs_in_turn(connection: Connection, run_id: int) -> Sequence[int]:
@@ -138,6 +160,14 @@ def _take_last_place(connection: Connection, job_id: int, name: str) -> int:
     place = (connection.execute(_LAST, {"name": name}).scalar() or 0) + 1
     connection.execute(_TAKE, {"job": job_id, "group": name, "at": place})
     return place
+
+
+def _younger(connection: Connection, run_id: int, about: AboutRun, name: str) -> str | None:
+    """The newest run that came after this one and whose job has had its turn in this group, or waits for it."""
+    lock_group(connection, name)
+    these = {"project": about.project_id, "run": run_id, "name": name}
+    found = connection.execute(_YOUNGER, these).scalar()
+    return None if found is None else f"run {run_names(connection, [found])[0]}"
 
 
 def _ahead(connection: Connection, name: str, place: int) -> Sequence[Row[*tuple[object, ...]]]:

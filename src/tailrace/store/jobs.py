@@ -107,9 +107,9 @@ def advance_run(connection: Connection, run_id: int) -> bool:
     }
     line = take_job_turns(connection, run_id, grouped) if grouped else NO_LINE
     if line.superseded:
-        for other, ended in line.superseded.items():
+        for other, ended, by in line.superseded:
             lock_run(connection, other)
-            end_early(connection, other, line.by, Reason.SUPERSEDED_BY, only=ended)
+            end_early(connection, other, by, Reason.SUPERSEDED_BY, only=ended)
             advance_run(connection, other)
         advance_run(connection, run_id)  # which they may have moved on
         return True

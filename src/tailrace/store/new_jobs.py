@@ -53,12 +53,13 @@ def create_jobs(connection: Connection, run_id: int, plan: Plan, *, from_fork: b
 
 
 def take_turn(connection: Connection, run_id: int, plan: Plan) -> Turned:
-    """The run takes its place in its group, and those that it supersedes end."""
+    """The run takes its place in its group; those that it supersedes end, or it ends for a younger one."""
     ended: list[int] = []
     told: set[int] = set()
-    earlier = take_place(connection, run_id, plan)
-    by = f"run {run_names(connection, [run_id])[0]}" if earlier else ""
-    for superseded in earlier:
+    place = take_place(connection, run_id, plan)
+    ending = place.superseded if place.by is None else (run_id,)
+    by = f"run {run_names(connection, [place.by or run_id])[0]}" if ending else ""
+    for superseded in ending:
         with suppress(MoveRefused):  # it ended while its row was waited for
             told.update(abort_run(connection, superseded, by, Reason.SUPERSEDED_BY))
             ended.append(superseded)

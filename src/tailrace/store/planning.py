@@ -18,6 +18,7 @@ from tailrace.store.jobs import lock_run
 from tailrace.store.moves import move
 from tailrace.store.new_jobs import create_jobs
 from tailrace.store.outbox import note_end, note_progress
+from tailrace.store.planning_order import free_behind, keep_order
 from tailrace.store.plans import Seen, add_version
 from tailrace.store.run_secrets import keep_only
 from tailrace.store.tables import plan as plans
@@ -201,7 +202,7 @@ def plan_run(
 ) -> bool:
     """Give a claimed run its version, its commit, the values of its parameters and its jobs.
 
-    False when it is no longer planning (aborted), or claimed by another.
+    False when it is no longer planning (aborted), or claimed by another. Raises OlderFirst.
     """
     if not _holds(connection, work.run_id, work.by):
         return False
@@ -210,7 +211,12 @@ def plan_run(
             runs.c.id == work.run_id
         )
     ).one()
-    seen = Seen(known.ref or resolved.ref, resolved.revision, known.from_fork, resolved.author)
+    ref, branch = known.ref or resolved.ref, known.branch or resolved.branch
+    if not known.from_fork:
+        keep_order(
+            connection, work.run_id, plan, {"ref": ref, "branch": branch, "revision": resolved.revision}
+        )
+    seen = Seen(ref, resolved.revision, known.from_fork, resolved.author)
     version_id = work.version_id or add_version(connection, work.plan_id, definition, seen)
     move(
         connection,
@@ -224,14 +230,15 @@ def plan_run(
         detail=None,
         event=None,
         revision=resolved.revision,
-        ref=known.ref or resolved.ref,
-        branch=known.branch or resolved.branch,
+        ref=ref,
+        branch=branch,
         title=known.title or resolved.title,
         author=known.author or resolved.author,
         variables={**work.variables, **values.texts},
     )
     keep_only(connection, work.run_id, values.secrets)
     create_jobs(connection, work.run_id, plan, from_fork=known.from_fork)
+    free_behind(connection, work.run_id)
     return True
 
 
@@ -244,6 +251,7 @@ def end_planning(
     keep_only(connection, run_id, ())
     cause = {"reason": reason, "detail": storable(detail), "finished_at": now_ms()}
     move(connection, runs, RUN, run_id, verb, event=None, **cause)
+    free_behind(connection, run_id)
     if verb != "skip":  # no plan wanted it: nothing happened that anybody has to hear of
         note_end(connection, run_id, RUN.target(verb))
         note_progress(connection, run_id)

@@ -24,6 +24,8 @@ _OTHERS = select(runs.c.id).where(
     run_in_turn, runs.c.concurrency == bindparam("name"), runs.c.id != bindparam("run")
 )
 _BEFORE = _OTHERS.where(runs.c.place < bindparam("place")).order_by(runs.c.place)
+_OLDER = _OTHERS.where(runs.c.id < bindparam("run")).order_by(runs.c.place)
+_YOUNGEST = _OTHERS.where(runs.c.id > bindparam("run")).order_by(runs.c.id.desc()).limit(1)
 _LAST_PLACE = select(func.max(runs.c.place)).where(run_in_turn, runs.c.concurrency == bindparam("name"))
 _SET_PLACE = update(runs).where(runs.c.id == bindparam("run")).values(place=bindparam("at"))
 _FIRST = (
@@ -70,6 +72,13 @@ class Turn(NamedTuple):
     holders: tuple[int, ...]
 
 
+class Place(NamedTuple):
+    """What a run's place means to others of its group: those that it supersedes, or the younger one that supersedes it."""
+
+    superseded: Sequence[int] = ()
+    by: int | None = None
+
+
 def about_run(connection: Connection, run_id: int) -> AboutRun:
     """Of one run."""
     row = connection.execute(_ABOUT, {"run": run_id}).one()
@@ -79,24 +88,26 @@ def about_run(connection: Connection, run_id: int) -> AboutRun:
     return AboutRun(row.project_id, row.plan_id, values)
 
 
-def take_place(connection: Connection, run_id: int, plan: Plan) -> Sequence[int]:
-    """Note the run's priority and its place in its group; returns the runs that it supersedes.
+def take_place(connection: Connection, run_id: int, plan: Plan) -> Place:
+    """Note the run's priority and its place in its group. A run that came before another never supersedes that one.
 
     The group stays locked until the transaction ends, so that two runs cannot both be the next.
     """
     if plan.concurrency is None and plan.max_parallel is None:
         if plan.priority:
             connection.execute(_SET, {"run": run_id, "rank": plan.priority, "name": None, "most": None})
-        return ()
+        return Place()
     about = about_run(connection, run_id)
     name, most = f"plan {about.plan_id}", plan.max_parallel or 1
     if plan.concurrency is not None:
         name = f"project {about.project_id}: {resolve_group(plan.concurrency.group, about.values)}"
     connection.execute(_SET, {"run": run_id, "rank": plan.priority, "name": name, "most": most})
-    place = _take_last_place(connection, run_id, name)
+    _take_last_place(connection, run_id, name)
     if plan.concurrency is None or not plan.concurrency.cancel_superseded:
-        return ()
-    return connection.execute(_BEFORE, {"name": name, "run": run_id, "place": place}).scalars().all()
+        return Place()
+    these = {"name": name, "run": run_id}
+    younger = connection.execute(_YOUNGEST, these).scalar()
+    return Place(connection.execute(_OLDER, these).scalars().all() if younger is None else (), younger)
 
 
 def take_place_again(connection: Connection, run_id: int) -> None:

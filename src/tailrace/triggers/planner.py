@@ -33,6 +33,7 @@ from tailrace.store.planning import (
     release_claims,
     renew_claims,
 )
+from tailrace.store.planning_order import OlderFirst, wait_behind
 from tailrace.store.plans import REPOSITORY_PLAN
 from tailrace.store.run_secrets import run_secrets
 from tailrace.store.schedules import follow_branch, follow_schedule, scheduled
@@ -142,6 +143,8 @@ class Planner:
         try:
             await self._read_and_plan(work)
             self._away.discard(work.repository)
+        except OlderFirst as waits:
+            await self._store.write(wait_behind, work.run_id, work.by, waits.older)
         except SourceUnreachable as error:
             self._away.add(work.repository)
             await self._again(work, AWAY, Reason.SOURCE_UNREACHABLE, str(error))

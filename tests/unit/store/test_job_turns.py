@@ -149,6 +149,46 @@ def test_a_newer_job_supersedes_those_before_it_and_not_their_runs(connection: C
     assert get_run(connection, first).reason == "superseded_by"
 
 
+@pytest.mark.parametrize("passed", [False, True])
+def test_an_older_job_that_could_begin_later_ends_and_not_the_newer_one(
+    connection: Connection, passed: bool
+) -> None:
+    """Its tests took longer, and the newer run deploys, or has deployed: nobody goes back to the older code."""
+    plan, agent = a_plan(connection), an_agent(connection)
+    older = run_of(
+        connection, plan, a_job("test"), a_job("deploy", ["test"]).model_copy(update={"concurrency": NEWEST})
+    )
+    tests = leased(connection, agent)
+    newer = run_of(connection, plan, deploys(NEWEST))
+    held = leased(connection, agent)
+    assert set(held) == {(newer, "deploy")}
+    if passed:
+        finish(connection, agent, held[newer, "deploy"])
+    finish(connection, agent, tests[older, "test"])
+    ended = jobs_by_name(connection, older)["deploy"]
+    by = f"run {run_names(connection, [newer])[0]}"
+    assert (ended.state, ended.detail) == ("aborted", f"superseded by {by}")
+    assert attempts_to_abort(connection, agent) == []
+    assert (get_run(connection, older).state, leased(connection, agent)) == ("aborted", {})
+    retry_job(connection, ended.id)
+    if not passed:
+        assert leased(connection, agent) == {}, "people want it all the same, after the newer one"
+        finish(connection, agent, held[newer, "deploy"])
+    assert set(leased(connection, agent)) == {(older, "deploy")}
+
+
+def test_a_newer_job_that_failed_supersedes_nobody_any_more(connection: Connection) -> None:
+    plan, agent = a_plan(connection), an_agent(connection)
+    older = run_of(
+        connection, plan, a_job("test"), a_job("deploy", ["test"]).model_copy(update={"concurrency": NEWEST})
+    )
+    tests = leased(connection, agent)
+    newer = run_of(connection, plan, deploys(NEWEST))
+    finish(connection, agent, leased(connection, agent)[newer, "deploy"], AttemptState.FAILED)
+    finish(connection, agent, tests[older, "test"])
+    assert set(leased(connection, agent)) == {(older, "deploy")}
+
+
 def test_a_job_that_waits_for_a_person_holds_nobody_up(connection: Connection) -> None:
     """It takes its place when it could begin."""
     project = a_project(connection)

@@ -9,10 +9,12 @@ from sqlalchemy import Connection
 
 from tailrace.domain.events import Event, EventKind
 from tailrace.domain.plan import Concurrency, Retry
+from tailrace.domain.slots import Slots
 from tailrace.domain.states import AttemptState
 from tailrace.store import Store
 from tailrace.store.aborts import abort_run, attempts_to_abort
 from tailrace.store.leases import end_lapsed, find_lapsed
+from tailrace.store.planning import Resolved, claim_planning, plan_run
 from tailrace.store.run_names import run_names
 from tailrace.store.runs import create_run, get_run
 from tailrace.store.turns import turn_of
@@ -20,6 +22,7 @@ from tests.unit.store.world import (
     PUSH,
     a_job,
     a_plan,
+    a_planning_run,
     a_project,
     an_agent,
     finish,
@@ -111,6 +114,25 @@ def test_a_newer_run_supersedes_those_before_it(connection: Connection) -> None:
     shown = get_run(connection, first)
     assert (shown.state, shown.reason) == ("aborted", "superseded_by")
     assert [held.run for held in lease(connection, agent, free=5)] == [third]
+
+
+def test_an_older_run_that_comes_to_its_group_later_ends_and_not_the_newer_one(
+    connection: Connection,
+) -> None:
+    """As where its commit was found later: what is newest stays, whatever its state."""
+    plan, agent = a_plan(connection), an_agent(connection)
+    older = a_planning_run(connection, plan_id=plan)
+    newer = run_of(connection, plan, concurrency=CANCEL)
+    (held,) = lease(connection, agent, free=5)
+    assert held.run == newer
+    (work,) = claim_planning(connection, "here", 60_000, Slots(1, 1, 1))
+    resolved = Resolved("c" * 40, "refs/heads/main", "main", "Title", "Eve")
+    assert plan_run(connection, work, "jobs: {}", planned(a_job("a"), concurrency=CANCEL), resolved)
+    shown = get_run(connection, older)
+    assert (shown.state, shown.reason) == ("aborted", "superseded_by")
+    assert shown.jobs[0].detail == f"superseded by run {run_names(connection, [newer])[0]}"
+    assert attempts_to_abort(connection, agent) == []
+    assert get_run(connection, newer).reason is None
 
 
 def test_a_plan_may_have_a_few_runs_at_once(connection: Connection) -> None:
