@@ -10,7 +10,7 @@ from tailrace.domain.events import Event, EventKind
 from tailrace.sources.base import Ignored, header, key_of
 from tailrace.sources.fields import known, link, paths_of
 from tailrace.sources.forms import FORM, json_text, media_type
-from tailrace.sources.gitea_payloads import OTHER_EVENTS, Deletion, PullRequestChange, Push
+from tailrace.sources.gitea_payloads import Deletion, PullRequestChange, Push
 from tailrace.sources.names import is_null, short_name
 from tailrace.sources.payload import Payload, first_line, read_payload, shown
 from tailrace.sources.signatures import require_secret, verify_hmac
@@ -72,12 +72,11 @@ class Gitea:
                 return _pull_request(read_payload(PullRequestChange, text))
             case _:
                 read_payload(Payload, text)
-        if event in OTHER_EVENTS:
-            return Ignored(f"Gitea's event {event} starts nothing: {_UNDERSTOOD} are understood")
-        raise Invalid(
-            f"{name}: expected push, delete, pull_request or another event of Gitea's,"
-            f" found {'nothing' if event is None else shown(event)}"
-        )
+        if not event:
+            raise Invalid(
+                f"{name}: expected push, delete, pull_request or another event of Gitea's, found nothing"
+            )
+        return Ignored(f"Gitea's event {shown(event)} starts nothing: {_UNDERSTOOD} are understood")
 
 
 def _push(push: Push) -> Event | Ignored:

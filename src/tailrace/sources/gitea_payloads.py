@@ -26,18 +26,6 @@ from tailrace.sources.fields import (
 from tailrace.sources.home import Home
 from tailrace.sources.payload import Payload
 
-# What X-Gitea-Event says of every event besides those that are read.
-OTHER_EVENTS = frozenset(
-    """
-    action_run_failure action_run_recover action_run_success create fork issue_assign issue_comment issue_label
-    issue_milestone issues package pull_request_approved pull_request_assign pull_request_comment
-    pull_request_label pull_request_milestone pull_request_rejected pull_request_review
-    pull_request_review_approved pull_request_review_comment pull_request_review_rejected
-    pull_request_review_request release repository schedule status wiki workflow_dispatch workflow_job
-    workflow_run
-    """.split()  # noqa: SIM905
-)
-
 _AN_ACCOUNT = "an account, or null"
 _A_REPOSITORY = "a repository"
 _AN_ADDRESS = "an address, or null"

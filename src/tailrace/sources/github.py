@@ -10,7 +10,7 @@ from tailrace.domain.events import Event, EventKind
 from tailrace.sources.base import Ignored, header, key_of
 from tailrace.sources.fields import known, paths_of
 from tailrace.sources.forms import json_text
-from tailrace.sources.github_payloads import OTHER_EVENTS, Ping, PullRequestChange, Push
+from tailrace.sources.github_payloads import Ping, PullRequestChange, Push
 from tailrace.sources.github_workflows import JobChange, RunChange, job_event, run_event
 from tailrace.sources.home import Home
 from tailrace.sources.names import is_null, short_name
@@ -69,12 +69,11 @@ class GitHub:
                 return Event(kind=EventKind.PING, title=first_line(read_payload(Ping, text).zen))
             case _:
                 read_payload(Payload, text)
-        if name in OTHER_EVENTS:
-            return Ignored(f"GitHub's event {name} starts nothing: {_UNDERSTOOD} are understood")
-        raise Invalid(
-            "X-GitHub-Event: expected push, pull_request, ping or another event of GitHub's,"
-            f" found {'nothing' if name is None else shown(name)}"
-        )
+        if not name:
+            raise Invalid(
+                "X-GitHub-Event: expected push, pull_request, ping or another event of GitHub's, found nothing"
+            )
+        return Ignored(f"GitHub's event {shown(name)} starts nothing: {_UNDERSTOOD} are understood")
 
 
 def _push(push: Push) -> Event | Ignored:

@@ -9,7 +9,7 @@ from tailrace.domain.errors import Invalid, Unauthorised
 from tailrace.domain.events import Event, EventKind
 from tailrace.sources.base import Ignored, header, key_of
 from tailrace.sources.fields import known, paths_of
-from tailrace.sources.gitlab_payloads import OTHER_KINDS, Commit, Kind, MergeRequestChange, Push
+from tailrace.sources.gitlab_payloads import Changes, Kind, MergeRequestChange, Push
 from tailrace.sources.home import Home
 from tailrace.sources.names import is_null, short_name
 from tailrace.sources.payload import first_line, read_payload, shown
@@ -79,13 +79,12 @@ class GitLab:
                 return _merge_request(read_payload(MergeRequestChange, body))
             case _:
                 pass
-        if name in OTHER_KINDS or kind.event_name in OTHER_KINDS:
-            return Ignored(
-                f"GitLab's event {name} starts nothing: push, tag_push and merge_request are understood"
+        if not name:
+            raise Invalid(
+                "object_kind: expected push, tag_push, merge_request or another event of GitLab's, found nothing"
             )
-        raise Invalid(
-            "object_kind: expected push, tag_push, merge_request or another event of GitLab's,"
-            f" found {'nothing' if name is None else shown(name)}"
+        return Ignored(
+            f"GitLab's event {shown(name)} starts nothing: push, tag_push and merge_request are understood"
         )
 
 
@@ -139,9 +138,11 @@ def _changed(push: Push) -> tuple[str, ...] | None:
     return paths_of(push.commits)
 
 
-def _merge_request(change: MergeRequestChange) -> Event:
+def _merge_request(change: MergeRequestChange) -> Event | Ignored:
     request = change.object_attributes
-    commit: Commit = request.last_commit
+    commit = request.last_commit
+    if commit is None:
+        return Ignored(f"merge request {request.iid} has no commits")
     user, home = change.user, change.project or Home()
     return Event(
         kind=EventKind.PULL_REQUEST,
@@ -150,7 +151,7 @@ def _merge_request(change: MergeRequestChange) -> Event:
         revision=commit.id,
         title=first_line(request.title),
         author=first_line(user.username or user.name or "") if user else None,
-        action=_action(request.action, request.oldrev),
+        action=_action(request.action, request.oldrev, change.changes),
         pull_request=request.iid,
         base=request.target_branch,
         # The id of a fork that was deleted meanwhile is null: whose code that is nobody can say any more.
@@ -163,8 +164,11 @@ def _merge_request(change: MergeRequestChange) -> Event:
     )
 
 
-def _action(word: str | None, oldrev: str | None) -> str | None:
+def _action(word: str | None, oldrev: str | None, changes: Changes | None) -> str | None:
     """GitLab's word in GitHub's: an update brought commits when it says which was the last one before."""
     if word == "update":
-        return "edited" if oldrev is None else "synchronize"
+        draft = changes.draft if changes else None
+        if oldrev is not None:
+            return "synchronize"
+        return "ready_for_review" if draft and draft.previous and draft.current is False else "edited"
     return _ACTIONS.get(word, word) if word else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from tailrace.sources.fields import (
+    A_BOOLEAN,
     A_BRANCH,
     A_HASH,
     A_LINK,
@@ -24,20 +25,6 @@ from tailrace.sources.fields import (
 )
 from tailrace.sources.home import Home
 from tailrace.sources.payload import Payload
-
-# What `object_kind` or `event_name` says of every event that a project's or group's webhook can be asked to send,
-# and of system hooks, besides those that are read.
-OTHER_KINDS = frozenset(
-    """
-    access_token build deployment emoji feature_flag group_create group_destroy group_rename issue
-    key_create key_destroy milestone note pipeline project_create project_destroy project_rename
-    project_transfer project_update release repository_update resource_access_token subgroup_create
-    subgroup_destroy user_access_request_denied_for_group user_access_request_revoked_for_group
-    user_access_request_to_group user_add_to_group user_add_to_team user_create user_destroy
-    user_failed_login user_remove_from_group user_remove_from_team user_rename user_update_for_group
-    user_update_for_team vulnerability wiki_page work_item
-    """.split()  # noqa: SIM905
-)
 
 
 class Kind(Payload):
@@ -97,9 +84,22 @@ class MergeRequestNow(Payload):
     target_branch: RefName = Field(description=A_BRANCH)
     source_project_id: int | None = Field(description="a project's id, or null")
     target_project_id: int = Field(description="a project's id")
-    last_commit: Commit = Field(description="a commit")
+    last_commit: Commit | None = Field(description="a commit, or null where there is none yet")
     oldrev: Hash | None = Field(None, description=A_HASH)
     url: WebAddress | None = Field(None, description=A_LINK)
+
+
+class Draft(Payload):
+    """Whether a merge request was one that nobody is to look at yet, and whether it is now."""
+
+    previous: bool | None = Field(None, description=A_BOOLEAN)
+    current: bool | None = Field(None, description=A_BOOLEAN)
+
+
+class Changes(Payload):
+    """What an update changed."""
+
+    draft: Draft | None = Field(None, description="what was, and what is")
 
 
 class MergeRequestChange(Payload):
@@ -107,4 +107,5 @@ class MergeRequestChange(Payload):
 
     object_attributes: MergeRequestNow = Field(description="a merge request")
     user: User | None = Field(None, description="an object with a username, or null")
+    changes: Changes | None = Field(None, description="what was changed")
     project: Home | None = Field(None, description="a project")

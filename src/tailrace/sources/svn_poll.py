@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 from xml.etree import ElementTree as Xml
@@ -17,12 +17,13 @@ from tailrace.sources.subversion import Subversion
 
 
 class _Entry(NamedTuple):
-    """`paths` are from the root of the repository, and begin with a slash."""
+    """`paths` are from the root of the repository, and begin with a slash; `removed` are those of them that are gone."""
 
     number: int
     author: str
     message: str
     paths: tuple[str, ...]
+    removed: frozenset[str]
 
 
 class SubversionPoll:
@@ -46,16 +47,20 @@ class SubversionPoll:
         before = int(wanted.seen["revision"])
         if number <= before:
             return Found({"revision": number}, detail)
+        several = branch_folder(settings.path) is None
         entries = newest
-        if settings.mode == "every":
+        if settings.mode == "every" or several:
             entries = await self._log(repository, place, f"{number}:{before + 1}", MOST_EARLIER + 1)
         base = await self._base(repository)
-        changes: list[Change] = []
-        for entry in reversed(entries):
-            change = _change(entry, base, settings.path, is_newest=entry.number == number)
-            if wanted.heads.get(change.event.ref or "") != change.event.revision:  # else a webhook told of it
-                changes.append(change)
-        return Found({"revision": number}, detail, tuple(changes))
+        if several:
+            told = _of_branches(entries, base, settings.path, settings.mode == "every")
+        else:
+            told = _Told(
+                [_of_path(entry, base, settings.path, entry.number == number) for entry in reversed(entries)]
+            )
+        # Of what the head has already, a webhook told.
+        changes = [one for one in told.changes if wanted.heads.get(one.event.ref or "") != one.event.revision]
+        return Found({"revision": number}, detail, tuple(changes), gone=tuple(told.gone))
 
     async def _log(self, repository: str, place: str, revisions: str, most: int) -> list[_Entry]:
         """Newest first."""
@@ -81,10 +86,54 @@ def branch_folder(path: str) -> str | None:
     return f"{first}/{name}" if first in ("branches", "tags") and name else None
 
 
-def _change(entry: _Entry, base: str, path: str, *, is_newest: bool) -> Change:
-    changed = tuple(p.removeprefix(f"{base}/") for p in entry.paths if p.startswith(f"{base}/"))
-    ref = branch_folder(path) if path else _common(changed)
-    event = Event(
+class _Told(NamedTuple):
+    """What commits say: changes, oldest first, and branches and tags that are gone."""
+
+    changes: Sequence[Change]
+    gone: Sequence[str] = ()
+
+
+def _of_path(entry: _Entry, base: str, path: str, is_newest: bool) -> Change:
+    """A commit to a branch, or to a part of one."""
+    ref = branch_folder(path)
+    event = _event(entry, ref, _below(entry.paths, base))
+    if path != ref:
+        return Change(event, Whom.OWN)  # webhooks tell of branches, not of folders in them
+    return Change(event, Whom.ALL if is_newest else Whom.EARLIER)
+
+
+def _of_branches(entries: Sequence[_Entry], base: str, path: str, every: bool) -> _Told:
+    """Commits, newest first, to the folder `path` that branches and tags lie in: each of these that one touches has changed.
+
+    What touched none of them, as in a repository that has none, is a change that only this trigger is asked about.
+    """
+    newest: dict[str, int] = {}
+    gone: set[str] = set()
+    changes: list[Change] = []
+    for entry in entries:
+        paths = _below(entry.paths, base)
+        inside = [one for one in paths if f"{one}/".startswith(f"{path}/") or not path]
+        refs = {branch_folder(one) for one in inside} - {None}
+        removed = {one for one in _below(entry.removed, base) if one in refs}
+        gone |= removed - newest.keys()  # unless it came again since
+        for ref in sorted((str(ref) for ref in refs), reverse=True):
+            if newest.setdefault(ref, entry.number) == entry.number:
+                whom = Whom.ALL
+            elif every:
+                whom = Whom.EARLIER
+            else:
+                continue
+            if ref not in gone and ref not in removed:
+                changes.append(
+                    Change(_event(entry, ref, tuple(p for p in paths if branch_folder(p) == ref)), whom)
+                )
+        if not refs and (every or entry is entries[0]):
+            changes.append(Change(_event(entry, None, paths), Whom.OWN))
+    return _Told(changes[::-1], sorted(gone))
+
+
+def _event(entry: _Entry, ref: str | None, changed: tuple[str, ...]) -> Event:
+    return Event(
         kind=EventKind.TAG if (ref or "").startswith("tags/") else EventKind.PUSH,
         ref=ref,
         branch=None if ref is None else branch_of(ref),
@@ -94,23 +143,21 @@ def _change(entry: _Entry, base: str, path: str, *, is_newest: bool) -> Change:
         author=entry.author,
         changed=changed,
     )
-    if ref is None or path not in ("", ref):
-        return Change(event, Whom.OWN)  # webhooks tell of branches, not of folders in them
-    return Change(event, Whom.ALL if is_newest else Whom.EARLIER)
 
 
-def _common(paths: Iterable[str]) -> str | None:
-    """The branch that all of these lie in."""
-    folders = {branch_folder(path) for path in paths}
-    return folders.pop() if len(folders) == 1 else None
+def _below(paths: Iterable[str], base: str) -> tuple[str, ...]:
+    """From the project's address, those that lie there."""
+    return tuple(path.removeprefix(f"{base}/") for path in paths if path.startswith(f"{base}/"))
 
 
 def _entry(found: Xml.Element) -> _Entry:
+    paths = [(path.text or "", path.get("action")) for path in found.findall("paths/path")]
     return _Entry(
         int(found.get("revision") or 0),
         first_line(found.findtext("author") or "") or "",
         (found.findtext("msg") or "").strip(),
-        tuple(sorted(path.text or "" for path in found.findall("paths/path"))),
+        tuple(sorted(path for path, _ in paths)),
+        frozenset(path for path, action in paths if action == "D"),
     )
 
 

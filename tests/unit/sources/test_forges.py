@@ -227,33 +227,36 @@ def test_a_request_that_does_not_say_whose_it_is_is_invalid(forge: Forge, path: 
     ],
     ids=str,
 )
-def test_an_event_that_we_know_of_is_ignored(forge: Forge, name: str, event: str) -> None:
+def test_another_event_is_ignored(forge: Forge, name: str, event: str) -> None:
     ignored = forge.said(name)
     assert isinstance(ignored, Ignored)
-    assert f"{event} starts nothing" in ignored.why
+    assert f'event "{event}" starts nothing' in ignored.why
 
 
 @pytest.mark.parametrize(
-    ("forge", "body", "event", "found"),
+    ("forge", "body", "event"),
     [
-        *((GITHUB, {}, event, f'"{event}"') for event in ("frobnicate", "", "PUSH")),
-        (GITLAB, {"object_kind": "frobnicate"}, "", '"frobnicate"'),
-        (GITLAB, {}, "", "nothing"),
-        (GITEA, {}, "frobnicate", '"frobnicate"'),
+        (GITHUB, {}, "frobnicate"),
+        (GITHUB, {}, "PUSH"),
+        (GITLAB, {"object_kind": "frobnicate"}, ""),
+        (GITEA, {}, "frobnicate"),
     ],
     ids=str,
 )
-def test_an_event_that_nobody_knows_is_invalid(
-    forge: Forge, body: dict[str, str], event: str, found: str
-) -> None:
-    with pytest.raises(Invalid, match=f"{forge.header or 'object_kind'}: expected push.*found {found}"):
-        forge.source.read(forge.headers(event), json.dumps(body).encode())
+def test_so_is_one_that_nobody_knows_yet(forge: Forge, body: dict[str, str], event: str) -> None:
+    """Forges get new ones, and GitLab switches a webhook off after a few refusals."""
+    ignored = forge.source.read(forge.headers(event), json.dumps(body).encode())
+    assert isinstance(ignored, Ignored)
+    assert f'"{body.get("object_kind", event)}" starts nothing' in ignored.why
 
 
-@pytest.mark.parametrize("forge", [GITHUB, GITEA], ids=str)
-def test_no_event_is_invalid(forge: Forge) -> None:
-    with pytest.raises(Invalid, match=f"{forge.header}: expected push.*found nothing"):
-        forge.source.read({}, b"{}")
+@pytest.mark.parametrize(
+    ("forge", "place"), [(GITHUB, "X-GitHub-Event"), (GITEA, "X-Gitea-Event"), (GITLAB, "object_kind")]
+)
+@pytest.mark.parametrize("headers", [{}, {"X-GitHub-Event": "", "X-Gitea-Event": ""}])
+def test_no_event_is_invalid(forge: Forge, place: str, headers: dict[str, str]) -> None:
+    with pytest.raises(Invalid, match=f"{place}: expected push.*found nothing"):
+        forge.source.read(headers, b"{}")
 
 
 @pytest.mark.parametrize("forge", [GITHUB, GITEA], ids=str)

@@ -8,6 +8,7 @@ import pytest
 
 from tailrace.domain.errors import Unauthorised
 from tailrace.domain.events import Event, EventKind
+from tailrace.sources.base import Ignored
 
 from . import forges
 from .forges import H1, SECRET, bare
@@ -57,6 +58,30 @@ class TestHeaders:
         assert (
             GITLAB.delivery_key({"X-Gitlab-Event-UUID": "shared by events that came of one another"}) is None
         )
+
+
+def test_a_merge_request_without_commits_starts_nothing() -> None:
+    """As one that was made from an issue has none yet."""
+    body = forges.GITLAB.body("merge_request_open")
+    body["object_attributes"]["last_commit"] = None
+    said = forges.GITLAB.said("merge_request_open", body)
+    assert isinstance(said, Ignored)
+    assert said.why == "merge request 12 has no commits"
+
+
+@pytest.mark.parametrize(
+    ("draft", "action"),
+    [
+        ({"previous": True, "current": False}, "ready_for_review"),
+        ({"previous": False, "current": True}, "edited"),
+        ({}, "edited"),
+        (None, "edited"),
+    ],
+)
+def test_a_draft_becomes_ready_for_review(draft: dict[str, bool] | None, action: str) -> None:
+    body = forges.GITLAB.body("merge_request_update_title")
+    body["changes"] = {"draft": draft}
+    assert read("merge_request_update_title", body).action == action
 
 
 class TestPush:

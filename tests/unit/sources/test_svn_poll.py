@@ -92,10 +92,10 @@ async def test_every_is_each_revision_and_latest_the_newest(
     assert [change.event.title for change in told.changes] == ["Two", "Three"]
 
 
-async def test_the_whole_repository_names_the_branch_that_was_changed(
+async def test_the_whole_repository_names_the_branches_that_were_changed(
     poll: SubversionPoll, repository: SvnRepository
 ) -> None:
-    """And none where it was not one."""
+    """A commit to two of them is a change of each, with its own files; the newest of each moves its head."""
     whole = SubversionSettings(mode="every")
     repository.commit("One", {"trunk/one": "1"})
     seen = (await _look(poll, repository.address, whole)).seen
@@ -107,10 +107,46 @@ async def test_the_whole_repository_names_the_branch_that_was_changed(
     assert _said(found) == [
         ("earlier", "Make branches/b", "branches/b"),
         ("earlier", "On b", "branches/b"),
-        ("own", "Both", None),
+        ("all", "Both", "branches/b"),
+        ("all", "Both", "trunk"),
         ("all", "Make tags/v1", "tags/v1"),
     ]
     assert found.changes[-1].event.kind is EventKind.TAG
+
+
+@pytest.mark.parametrize("mode", ["every", "latest"])
+async def test_branches_and_tags_that_are_removed_are_gone_and_start_nothing(
+    poll: SubversionPoll, repository: SvnRepository, mode: Any
+) -> None:
+    """Nor does what was committed to them before; one that came again is there."""
+    whole = SubversionSettings(mode=mode)
+    for name in ("branches/old", "branches/again", "tags/1.0"):
+        repository.copy("trunk", name)
+    seen = (await _look(poll, repository.address, whole)).seen
+    repository.commit("On old", {"branches/old/one": "1"})
+    for name in ("branches/old", "branches/again"):
+        repository.svn("remove", "-m", f"Remove {name}", f"{repository.url}/{name}")
+    repository.copy("trunk", "branches/again")
+    repository.svn("move", "-m", "Rename", f"{repository.url}/tags/1.0", f"{repository.url}/tags/1.1")
+    found = await _look(poll, repository.address, whole, seen)
+    assert _said(found) == [("all", "Make branches/again", "branches/again"), ("all", "Rename", "tags/1.1")]
+    assert found.gone == ("branches/old", "tags/1.0")
+    assert found.changes[-1].event.kind is EventKind.TAG
+
+
+async def test_latest_is_the_newest_commit_of_each_branch(
+    poll: SubversionPoll, repository: SvnRepository
+) -> None:
+    whole = SubversionSettings(mode="latest")
+    repository.copy("trunk", "branches/b")
+    seen = (await _look(poll, repository.address, whole)).seen
+    repository.commit("One", {"trunk/one": "1", "branches/b/one": "1"})
+    repository.commit("Two", {"trunk/one": "2"})
+    found = await _look(poll, repository.address, whole, seen)
+    assert _said(found) == [("all", "One", "branches/b"), ("all", "Two", "trunk")]
+    assert [change.event.changed for change in found.changes] == [("branches/b/one",), ("trunk/one",)]
+    branches = SubversionSettings(path="branches")
+    assert _said(await _look(poll, repository.address, branches, seen)) == [("all", "One", "branches/b")]
 
 
 async def test_a_project_may_lie_below_the_root(poll: SubversionPoll, repository: SvnRepository) -> None:
