@@ -70,8 +70,10 @@ USUAL = On(push=Filter(), tag=Filter(), pull_request=Filter())
 """What starts runs of a plan that says nothing of events."""
 
 
-def why_not(on: On | None, event: Event) -> str | None:
+def why_not(on: On | None, event: Event, *, of_trigger: bool = False) -> str | None:
     """Why `event` starts no run of a plan with this `on` (None: it has none), one sentence; None when it does start one.
+
+    `of_trigger`: these are the filters of a trigger, and the sentence says so.
 
     What has a trigger of its own, which said already what it is about, is never held back: a tick, a person, a change that is
     no revision of a repository.
@@ -85,8 +87,8 @@ def why_not(on: On | None, event: Event) -> str | None:
         return f"{event.ref} was deleted: there is nothing to run"
     what = filter_for(USUAL if on is None else on, event)
     if what is None:
-        return _not_named(kind, on)
-    return _why_filtered(kind, what, event)
+        return _not_named(kind, on, of_trigger)
+    return _why_filtered(kind, what, event, of_trigger)
 
 
 def lacks_paths(on: On | None, event: Event) -> bool:
@@ -139,11 +141,12 @@ def _kind(event: Event) -> EventKind:
     return event.kind
 
 
-def _not_named(kind: EventKind, on: On | None) -> str:
+def _not_named(kind: EventKind, on: On | None, of_trigger: bool) -> str:
     if on is None:
         return f'{_SHOWN[kind]}: a plan is started by it only where its "on" names {kind.value}'
     named = [word for word in On.model_fields if getattr(on, word)] or ["only people"]
-    return f'{_SHOWN[kind]}: the plan\'s "on" names {", ".join(named)} and not {kind.value}'
+    who = "the trigger's filters name" if of_trigger else 'the plan\'s "on" names'
+    return f"{_SHOWN[kind]}: {who} {', '.join(named)} and not {kind.value}"
 
 
 _SHOWN: Mapping[EventKind, str] = {
@@ -154,30 +157,32 @@ _SHOWN: Mapping[EventKind, str] = {
 }
 
 
-def _why_filtered(kind: EventKind, what: Filter, event: Event) -> str | None:
-    where = f'"on.{kind.value}'
+def _why_filtered(kind: EventKind, what: Filter, event: Event, of_trigger: bool) -> str | None:
+    where, whose = f'"on.{kind.value}', "of the plan"
+    if of_trigger:
+        where, whose = f'"{kind.value}', "of the trigger's filters"
     action = same_action(event.action or "")
     usual = {EventKind.PULL_REQUEST: PULL_REQUEST_ACTIONS, EventKind.WORKFLOW: WORKFLOW_ACTIONS}.get(kind, ())
     actions = what.actions or usual
     if actions and action not in actions:
-        said = f'{where}.actions" of the plan has' if what.actions else "runs start when it is"
+        said = f'{where}.actions" {whose} has' if what.actions else "runs start when it is"
         return f"{_SHOWN[kind]} that was {action or 'touched'}: {said} {_listed(actions)}"
     branch = event.base if kind is EventKind.PULL_REQUEST else event.branch
     if what.branches and not matches(what.branches, branch or ""):
         into = "into branch" if kind is EventKind.PULL_REQUEST else "branch"
-        return f'{into} {branch or "(not known)"}: {where}.branches" of the plan has {_listed(what.branches)}'
+        return f'{into} {branch or "(not known)"}: {where}.branches" {whose} has {_listed(what.branches)}'
     if what.tags and not matches(what.tags, event.branch or ""):
-        return f'tag {event.branch}: {where}.tags" of the plan has {_listed(what.tags)}'
+        return f'tag {event.branch}: {where}.tags" {whose} has {_listed(what.tags)}'
     if what.names and not matches(what.names, event.title or ""):
-        return f'workflow {event.title}: {where}.names" of the plan has {_listed(what.names)}'
+        return f'workflow {event.title}: {where}.names" {whose} has {_listed(what.names)}'
     concluded = event.values.get("WORKFLOW_CONCLUSION", "")
     if what.conclusions and not matches(what.conclusions, concluded):
         ended = f"concluded {concluded}" if concluded else "has no conclusion"
-        return f'workflow {event.title} {ended}: {where}.conclusions" of the plan has {_listed(what.conclusions)}'
+        return f'workflow {event.title} {ended}: {where}.conclusions" {whose} has {_listed(what.conclusions)}'
     changed = event.changed
     if what.paths and changed is not None and not any(matches_path(what.paths, path) for path in changed):
         touched = f"it touches {_listed(changed)}" if changed else "it touches no file"
-        return f'{touched}: {where}.paths" of the plan has {_listed(what.paths)}'
+        return f'{touched}: {where}.paths" {whose} has {_listed(what.paths)}'
     return None
 
 

@@ -19,6 +19,9 @@ from tailrace.sources.payload import first_line
 MOST_PATHS = 3000
 """Of a change; where it touched more, the event does not say which: filters of paths let it through."""
 
+MOST_DETAIL = 1000
+"""Characters of what is said about a look."""
+
 _BRANCHES, _TAGS = "refs/heads/", "refs/tags/"
 
 
@@ -44,11 +47,31 @@ class GitPoll:
         if seen is None:
             return Found({"refs": refs}, f"first look: {detail}", noted=refs)
         changes: list[Change] = []
-        for ref, revision in refs.items():
-            if seen.get(ref) != revision:
-                changes += await self._changes(wanted, settings, ref, seen.get(ref), revision)
         gone = tuple(ref for ref in seen if ref not in refs)
-        return Found({"refs": refs}, detail, tuple(changes), gone=gone)
+        remembered, odd = dict(refs), list[str]()
+        for ref, revision in refs.items():
+            before = seen.get(ref)
+            if before == revision:
+                continue
+            try:
+                changes += await self._changes(wanted, settings, ref, before, revision)
+            except RevisionNotFound:  # the others are told all the same
+                odd.append(await self._why_not(wanted.repository, ref, revision, before, remembered))
+        return Found({"refs": remembered}, "; ".join([detail, *odd])[:MOST_DETAIL], tuple(changes), gone=gone)
+
+    async def _why_not(
+        self, repository: str, ref: str, revision: str, before: str | None, remembered: dict[str, str]
+    ) -> str:
+        """Why a ref makes no run. Where its commit cannot be had yet, it is `remembered` where it was: it will be a change."""
+        kind = await self._mirrors.ask(repository, "cat-file", "-t", revision)
+        what = f"{'tag' if ref.startswith(_TAGS) else 'branch'} {short_name(ref)}"
+        if kind is not None:
+            return f"{what} names a {kind.decode().strip()} and no commit: it starts nothing"
+        if before is None:
+            del remembered[ref]
+        else:
+            remembered[ref] = before
+        return f"the commit {revision[:12]} of {what} cannot be had yet: it is looked for again"
 
     async def _changes(
         self, wanted: Wanted, settings: GitSettings, ref: str, before: str | None, revision: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ _MINE = ("connection:", "keep-alive:", "proxy-")
 @dataclass(frozen=True)
 class Way:
     """How a program goes to one repository. `proxy` is HOST:PORT on loopback, None where it goes by itself; `follows` says whether
-    it may follow redirects; `refused` says, afterwards, where it was not let through, and why."""
+    it may follow redirects; `refused` says, afterwards, where it was not let through or found nobody, and why."""
 
     proxy: str | None = None
     follows: bool = True
@@ -121,7 +122,10 @@ async def _serve(
         writer.write(_answer("403 Forbidden", str(error)))
         return
     except (TargetUnknown, OSError) as error:
-        writer.write(_answer("502 Bad Gateway", f"{request.host}: {error}"))
+        # Said by us, for git would only show the number of our answer.
+        why = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
+        refused.append(f"{request.host}:{request.port} cannot be reached: {why}")
+        writer.write(_answer("502 Bad Gateway", refused[-1]))
         return
     try:
         if request.tunnel:

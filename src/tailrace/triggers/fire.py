@@ -119,7 +119,7 @@ def _why_not_wanted(trigger: TriggerView, event: Event, started: dict[int, Trigg
         return f"it was disabled{whom}" + (f": {trigger.mode_why}" if trigger.mode_why else "")
     match trigger.settings:
         case WebhookSettings(filters=filters) if filters is not None:
-            reason = why_not(filters, event)
+            reason = why_not(filters, event, of_trigger=True)
         case GitSettings() as settings:
             reason = _why_not_polled(settings, event)
         case _:
@@ -132,7 +132,7 @@ def _why_not_wanted(trigger: TriggerView, event: Event, started: dict[int, Trigg
 def _why_not_told(trigger: TriggerView, event: Event) -> str | None:
     """Why what others learned of is not for this trigger."""
     match trigger.settings:
-        case SubversionSettings(path=path) if path not in ("", event.ref):
+        case SubversionSettings(path=path) if path and not f"{event.ref}/".startswith(f"{path}/"):
             return f"it looks at {path} by itself"
         case _:
             return None

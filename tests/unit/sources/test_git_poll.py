@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -180,3 +181,57 @@ async def test_an_empty_repository_has_nothing_to_look_at(poll: GitPoll, reposit
     first = await _look(poll, repository, EVERY, found.seen)
     assert _said(first) == [("all", "One", MAIN)]
     assert first.changes[0].event.changed == ("one",)
+
+
+@pytest.mark.parametrize("annotated", [False, True])
+async def test_a_tag_that_names_no_commit_keeps_nobody_else_from_being_told(
+    poll: GitPoll, repository: Repository, annotated: bool
+) -> None:
+    """As that of a public key in git's own repository; it is said which one, once."""
+    settings = GitSettings(branches=("*",), tags=("*",))
+    repository.commit("One", {"key": b"key"})
+    seen = (await _look(poll, repository, settings)).seen
+    repository.git("tag", *(["-a", "-m", "Key"] if annotated else []), "key", "HEAD:key")
+    repository.commit("Two")
+    found = await _look(poll, repository, settings, seen)
+    assert _said(found) == [("all", "Two", MAIN)]
+    assert found.detail == "2 branches and tags; tag key names a blob and no commit: it starts nothing"
+    again = await _look(poll, repository, settings, found.seen)
+    assert (again.changes, again.detail) == ((), "2 branches and tags")
+
+
+class AheadOfItself(Mirrors):
+    """What is said of a repository by a forge that shows a push before it gives its commit (a named stand-in for one)."""
+
+    def __init__(self, folder: Path, ahead: Mapping[str, str]) -> None:
+        super().__init__(folder, timeout=30)
+        self.ahead = dict(ahead)
+
+    async def refs(self, repository: str) -> list[tuple[str, str]]:
+        known = await super().refs(repository)
+        return [(self.ahead.get(ref, hash_), ref) for hash_, ref in known]
+
+
+@pytest.mark.parametrize("new", [False, True])
+async def test_a_commit_that_cannot_be_had_yet_is_a_change_when_it_can(
+    tmp_path: Path, repository: Repository, new: bool
+) -> None:
+    settings = GitSettings(branches=("*",))
+    repository.commit("One")
+    mirrors = AheadOfItself(tmp_path / "mirrors", {})
+    poll = GitPoll(mirrors)
+    if not new:
+        repository.git("branch", "next")
+    seen = (await _look(poll, repository, settings)).seen
+    if new:
+        repository.git("branch", "next")
+    mirrors.ahead["refs/heads/next"] = "d" * 40
+    repository.commit("Two")
+    found = await _look(poll, repository, settings, seen)
+    assert _said(found) == [("all", "Two", MAIN)]
+    assert found.detail.endswith(
+        "the commit dddddddddddd of branch next cannot be had yet: it is looked for again"
+    )
+    mirrors.ahead.clear()
+    repository.git("branch", "--force", "next")
+    assert _said(await _look(poll, repository, settings, found.seen)) == [("all", "Two", "refs/heads/next")]

@@ -174,8 +174,11 @@ async def test_what_is_no_request_to_a_proxy_gets_no_answer(request_line: str) -
 
 
 async def test_a_server_that_is_not_there_is_told(tmp_path: Path) -> None:
-    with pytest.raises(SourceUnreachable, match=r"127\.0\.0\.1"):
+    """By who did not answer, and not by the number of our proxy's answer."""
+    with pytest.raises(SourceUnreachable, match=r"127\.0\.0\.1:1 cannot be reached: Connection refused"):
         await Mirrors(tmp_path, ways=HERE).resolve("http://127.0.0.1:1/a")
+    with pytest.raises(SourceUnreachable, match=r"127\.0\.0\.1:1 cannot be reached: Connection refused"):
+        await Subversion(tmp_path / "svn", ways=HERE).resolve("svn+http://127.0.0.1:1/a")
 
 
 async def test_where_the_environment_names_a_proxy_git_goes_by_that(monkeypatch: pytest.MonkeyPatch) -> None:

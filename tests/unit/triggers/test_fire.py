@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import Connection
 
 from tailrace.domain.events import Event, EventKind
+from tailrace.domain.filters import Filter, On
 from tailrace.domain.triggers import (
     CronSettings,
     GitSettings,
@@ -104,6 +105,24 @@ def test_a_poll_says_which_branches_and_tags_it_looks_at(connection: Connection)
     assert len(_fire(connection, project, _push(branch="release/1")).runs) == 1
 
 
+def test_a_webhook_triggers_own_filters_say_that_it_is_they_who_do_not_want_it(
+    connection: Connection,
+) -> None:
+    """And not the plan, where nobody would find them."""
+    project = a_project(connection)
+    plan = a_plan(connection, project)
+    set_enabled(connection, _webhook_of(connection, plan), False, by="Ada", why=None)
+    filters = On(push=Filter(branches=("release/*",)))
+    _also(connection, plan, WebhookSettings(filters=filters), "releases")
+    assert _said(_fire(connection, project))["default/releases"] == (
+        'branch main: "push.branches" of the trigger\'s filters has release/*'
+    )
+    assert _said(_fire(connection, project, TAG))["default/releases"] == (
+        "a tag: the trigger's filters name push and not tag"
+    )
+    assert len(_fire(connection, project, _push(branch="release/1")).runs) == 1
+
+
 def test_a_pull_request_is_asked_of_webhooks_alone(connection: Connection) -> None:
     project = a_project(connection)
     _also(connection, a_plan(connection, project), GitSettings(), "poll")
@@ -169,12 +188,16 @@ def test_another_webhook_trigger_of_a_plan_starts_it_once(connection: Connection
 def test_a_poll_of_a_folder_of_subversion_is_not_asked_of_its_branch(connection: Connection) -> None:
     """It looks at the folder by itself; one of the whole branch is asked."""
     project = a_project(connection)
-    plans = [a_plan(connection, project, name) for name in ("folder", "branch", "whole")]
-    for plan, path in zip(plans, ("trunk/docs", "trunk", ""), strict=True):
+    plans = [a_plan(connection, project, name) for name in ("folder", "branch", "whole", "branches")]
+    for plan, path in zip(plans, ("trunk/docs", "trunk", "", "branches"), strict=True):
         add_trigger(connection, plan, "poll", SubversionSettings(path=path))
     push = _push(ref="trunk", branch="trunk", revision="7")
     fired = _fire(connection, project, push, kind="subversion")
     said = {made.plan: made.why_not for made in fired.outcomes if made.name == "poll"}
-    assert said == {plans[0]: "it looks at trunk/docs by itself", plans[1]: None, plans[2]: None}
+    away = {plans[0]: "it looks at trunk/docs by itself", plans[3]: "it looks at branches by itself"}
+    assert said == away | {plans[1]: None, plans[2]: None}
+    branch = _fire(connection, project, _push(ref="branches/b", branch="b", revision="8"), kind="subversion")
+    asked = {made.plan for made in branch.outcomes if made.name == "poll" and made.run is not None}
+    assert asked == {plans[2], plans[3]}
     (own,) = [made.trigger for made in fired.outcomes if made.plan == plans[0] and made.name == "poll"]
     assert len(_fire(connection, project, push, kind="subversion", trigger_id=own).runs) == 1
