@@ -6,10 +6,12 @@ import hashlib
 import hmac
 import json
 import shutil
+import socket
 import subprocess
 import uuid
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -186,6 +188,26 @@ def test_each_event_is_understood(home: House, payload: str, event: str, runs: i
     (delivery,) = home.get("/api/deliveries", project=project)["items"]
     assert delivery["state"] == ("accepted" if runs else "ignored")
     assert bool(delivery["detail"]) == (not runs)
+
+
+@pytest.mark.parametrize(
+    ("path", "header"),
+    [
+        ("github/nobody", "X-Hub-Signature-256: sha256=" + "0" * 64),
+        ("github/{project}", "X-GitHub-Event: push"),
+        ("gitlab/{project}", "X-Gitlab-Token: wrong"),
+        ("generic/{project}", "X-Hub-Signature-256: malformed"),
+    ],
+)
+def test_who_shows_no_proof_is_refused_before_the_body_has_come(home: House, path: str, header: str) -> None:
+    """What a stranger sends fills no memory; and the refusal is kept."""
+    project = home.project(secret=SECRET)
+    url = urlsplit(home.url)
+    head = f"POST /hooks/{path.format(project=project)} HTTP/1.1\r\nHost: x\r\nContent-Length: 25000000\r\n{header}\r\n\r\n"
+    with socket.create_connection((url.hostname or "", url.port or 0), timeout=30) as connection:
+        connection.sendall(head.encode() + b"{")
+        assert connection.recv(100).startswith(b"HTTP/1.1 401")
+    assert home.get("/api/refusals")["items"][0]["source"] == path.partition("/")[0]
 
 
 def test_a_body_that_is_too_large_is_refused(home: House) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import zlib
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple, NoReturn
 
 import structlog
 from fastapi import APIRouter, Request
@@ -13,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 
+from tailrace.api.bodies import Bodies, BodyRefused
 from tailrace.api.kept_headers import kept_headers
 from tailrace.api.problems import problem
 from tailrace.api.projects import webhook_secret_row
@@ -20,7 +22,7 @@ from tailrace.domain.errors import Invalid, Unauthorised
 from tailrace.domain.events import Event
 from tailrace.live.bus import Bus
 from tailrace.live.scopes import PLANNING, QUEUE, wake_run
-from tailrace.sources.base import Ignored, Source
+from tailrace.sources.base import BodyDiffers, Ignored, Source
 from tailrace.sources.registry import Sources
 from tailrace.store import Store
 from tailrace.store.deliveries import NewDelivery, add_refusal
@@ -28,7 +30,6 @@ from tailrace.store.projects import WebhookTarget, find_webhook_target
 from tailrace.store.sealing import SealingKey
 from tailrace.triggers.accept import Accepted, accept
 
-MAX_BODY_BYTES = 25 * 1024 * 1024
 LARGE_BYTES = 64 * 1024
 """Bodies above this are read beside the loop."""
 
@@ -48,6 +49,27 @@ class DeliveryAnswer(BaseModel):
     detail: str | None
 
 
+class Sender(NamedTuple):
+    """Who says that it sent a webhook, and for whom: `project` as the address names it, `target` None where there is none."""
+
+    project: str
+    target: WebhookTarget | None
+    source: Source
+    secret: str | None
+
+    def verify(self, headers: Mapping[str, str], body: bytes) -> None:
+        """Raise Unauthorised unless the sender knows the project's secret, BodyDiffers where only the body is wrong."""
+        if self.target is None:
+            raise Unauthorised(
+                f"there is no project {self.project!r}, or this webhook is not signed with its secret"
+            )
+        if self.secret is None:
+            raise Unauthorised(
+                f"project {self.project!r} has no webhook secret: set one in the project and at the sender"
+            )
+        self.source.verify(self.secret.encode(), headers, body)
+
+
 class Inbox:
     """Takes webhooks in: nothing is kept of a sender who does not know the secret but the headers."""
 
@@ -57,34 +79,40 @@ class Inbox:
         self._bus = bus
         self._key = key
 
-    async def verify(
-        self, name: str, project: str, headers: Mapping[str, str], body: bytes
-    ) -> tuple[WebhookTarget, Source]:
-        """The project that the webhook is for, and the source as it wants it; `name` is the source's.
+    async def find(self, name: str, project: str, headers: Mapping[str, str]) -> Sender:
+        """Whom a webhook is for and who says that it sent it; `name` is the source's, `project` a name or an id.
 
-        Raises Unauthorised, after keeping the headers of the refused.
+        Raises Unauthorised, after keeping the headers, for whoever shows no proof at all: nobody reads what they send.
+        """
+        target = await self._store.read(find_webhook_target, project)
+        hook, repository = (target.hook, target.repository) if target else (None, None)
+        source = self._sources.source(name, hook, repository)
+        secret = None if target is None else self._secret(target)
+        sender = Sender(project, target, source, secret)
+        try:
+            sender.verify(headers, b"")
+        except BodyDiffers:
+            pass  # it is still to come
+        except Unauthorised as error:
+            await self._refuse(sender, headers, error)
+        return sender
+
+    async def verify(self, sender: Sender, headers: Mapping[str, str], body: bytes) -> None:
+        """Raises Unauthorised, after keeping the headers of the refused.
 
         A stranger learns nothing of which projects there are: the cause is in the refusal, for who runs the server.
         """
-        target = await self._store.read(find_webhook_target, project)
-        source = self._sources.source(name, *((target.hook, target.repository) if target else (None,)))
-        secret = None if target is None else self._secret(target)
         try:
-            if target is None:
-                raise Unauthorised(
-                    f"there is no project {project!r}, or this webhook is not signed with its secret"
-                )
-            if secret is None:
-                raise Unauthorised(
-                    f"project {project!r} has no webhook secret: set one in the project and at the sender"
-                )
-            source.verify(secret.encode(), headers, body)
+            sender.verify(headers, body)
         except Unauthorised as error:
-            _log.warning("a webhook was refused", project=project, source=source.name, why=str(error))
-            kept = kept_headers(headers, source.secret_headers, secret)
-            await self._store.write(add_refusal, project[:200], source.name, str(error), kept)
-            raise Unauthorised(REFUSED) from None
-        return target, source
+            await self._refuse(sender, headers, error)
+
+    async def _refuse(self, sender: Sender, headers: Mapping[str, str], error: Unauthorised) -> NoReturn:
+        source = sender.source
+        _log.warning("a webhook was refused", project=sender.project, source=source.name, why=str(error))
+        kept = kept_headers(headers, source.secret_headers, sender.secret)
+        await self._store.write(add_refusal, sender.project[:200], source.name, str(error), kept)
+        raise Unauthorised(REFUSED) from None
 
     def _secret(self, target: WebhookTarget) -> str | None:
         if target.sealed is None:
@@ -95,10 +123,10 @@ class Inbox:
             _log.error("webhooks cannot be checked", project=target.id, why=str(error))
             raise HTTPException(503, "this server cannot check webhooks now: its log says why") from None
 
-    async def take(
-        self, source: Source, target: WebhookTarget, headers: Mapping[str, str], body: bytes
-    ) -> Accepted:
+    async def take(self, sender: Sender, headers: Mapping[str, str], body: bytes) -> Accepted:
         """Keep a verified webhook and start what it triggers."""
+        source, target = sender.source, sender.target
+        assert target is not None, "it was verified"
         packed = await asyncio.to_thread(zlib.compress, body, 6)
         event, state, detail = None, "accepted", None
         try:
@@ -114,7 +142,7 @@ class Inbox:
             source=source.name,
             key=source.delivery_key(headers),
             event=source.event_name(headers),
-            headers=kept_headers(headers, source.secret_headers, self._secret(target)),
+            headers=kept_headers(headers, source.secret_headers, sender.secret),
             body=packed,
             body_file=None,
             state=state,
@@ -132,11 +160,12 @@ class Inbox:
 def webhooks_router(inbox: Inbox, names: Sequence[str]) -> APIRouter:
     """One route for each source: `POST /hooks/{source}/{project}`, where the project is its name or id."""
     router = APIRouter(tags=["webhooks"])
+    bodies = Bodies()
 
     for name in names:
         router.add_api_route(
             f"/hooks/{name}/{{project}}",
-            _receiver(inbox, name),
+            _receiver(inbox, bodies, name),
             methods=["POST"],
             name=f"receive_{name}",
             status_code=202,
@@ -151,19 +180,18 @@ def webhooks_router(inbox: Inbox, names: Sequence[str]) -> APIRouter:
     return router
 
 
-def _receiver(inbox: Inbox, name: str):
+def _receiver(inbox: Inbox, bodies: Bodies, name: str):
     async def receive(project: str, request: Request) -> Response:
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        sender = await inbox.find(name, project, headers)
         try:
-            body = await read_body(request)
+            body = await bodies.read(request)
         except ClientDisconnect:
             return Response(status_code=400)  # nobody is there to read it
-        if body is None:
-            return problem(
-                413, f"the body is larger than {MAX_BODY_BYTES} bytes, the most that a webhook may have"
-            )
-        headers = {name.lower(): value for name, value in request.headers.items()}
-        target, source = await inbox.verify(name, project, headers, body)
-        accepted = await inbox.take(source, target, headers, body)
+        except BodyRefused as refused:
+            return refused.answer
+        await inbox.verify(sender, headers, body)
+        accepted = await inbox.take(sender, headers, body)
         if accepted.state == "invalid":
             return problem(400, f"{accepted.detail} (kept as delivery {accepted.delivery})")
         answer = DeliveryAnswer(
@@ -177,21 +205,6 @@ def _receiver(inbox: Inbox, name: str):
         return JSONResponse(answer.model_dump(), 202)
 
     return receive
-
-
-async def read_body(request: Request) -> bytes | None:
-    """The whole raw body, or None as soon as it is certain to be too large."""
-    declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared) > MAX_BODY_BYTES:
-        return None
-    pieces: list[bytes] = []
-    size = 0
-    async for piece in request.stream():
-        size += len(piece)
-        if size > MAX_BODY_BYTES:
-            return None
-        pieces.append(piece)
-    return b"".join(pieces)
 
 
 async def _read(source: Source, headers: Mapping[str, str], body: bytes) -> Event | Ignored:

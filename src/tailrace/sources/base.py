@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from tailrace.domain.errors import Unauthorised
 from tailrace.domain.events import Event
 
 _KEY = re.compile(r"[\x21-\x7e]{1,128}")
@@ -37,6 +38,10 @@ class Commit:
     message: str
 
 
+class BodyDiffers(Unauthorised):
+    """The proof is of the right form, and not of this body."""
+
+
 class Source(Protocol):
     """A forge, as far as its webhooks go.
 
@@ -55,7 +60,10 @@ class Source(Protocol):
         ...
 
     def verify(self, secret: bytes, headers: Mapping[str, str], body: bytes) -> None:
-        """Raise Unauthorised unless the sender of this raw body knows the secret; takes constant time."""
+        """Raise Unauthorised unless the sender of this raw body knows the secret; takes constant time.
+
+        BodyDiffers where another body might do: everything else can be told before there is one.
+        """
         ...
 
     def event_name(self, headers: Mapping[str, str]) -> str | None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from tailrace.domain.errors import Invalid, Unauthorised
 from tailrace.domain.events import Event, EventKind
-from tailrace.sources.base import Ignored, header, key_of
+from tailrace.sources.base import BodyDiffers, Ignored, header, key_of
 from tailrace.sources.fields import known, link, paths_of
 from tailrace.sources.forms import FORM, json_text, media_type
 from tailrace.sources.gitea_payloads import Deletion, PullRequestChange, Push
@@ -46,7 +46,7 @@ class Gitea:
             content_type = header(headers, "Content-Type")
             signed = json_text(content_type, body) if media_type(content_type) == FORM else body
         except Invalid as error:
-            raise Unauthorised(f"{name} cannot be checked: {error}") from None
+            raise BodyDiffers(f"{name} cannot be checked: {error}") from None
         verify_hmac(secret, given, signed, name)
 
     def event_name(self, headers: Mapping[str, str]) -> str | None:

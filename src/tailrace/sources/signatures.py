@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from tailrace.domain.errors import Unauthorised
-from tailrace.sources.base import header
+from tailrace.sources.base import BodyDiffers, header
 
 Digest = Literal["sha1", "sha256", "sha512"]
 Encoding = Literal["hex", "base64"]
@@ -57,7 +57,7 @@ def verify_hmac(
         what = f"{size * 2} hexadecimal digits" if encoding == "hex" else f"{size} bytes in base64"
         raise Unauthorised(f"{name} is malformed: expected {f'{prefix} and ' if prefix else ''}{what}")
     if not hmac.compare_digest(right, found):
-        raise Unauthorised(
+        raise BodyDiffers(
             f"{name} does not match this body: the sender's secret is not the project's,"
             " or the body was changed on its way"
         )
@@ -84,18 +84,18 @@ def verify_standard(secret: bytes, headers: Mapping[str, str], body: bytes, now:
         raise Unauthorised(
             "webhook-id or webhook-timestamp is malformed: expected an id, and seconds since 1970"
         )
-    right = hmac.digest(_key(secret), f"{id}.{time}.".encode() + body, "sha256")
-    versions = [signature.partition(",") for signature in signatures.split()[:16]]
-    found = [_decoded(value, "base64") for version, _, value in versions if version == "v1"]
-    if not any(hmac.compare_digest(right, one) for one in found if one is not None):
-        raise Unauthorised(
-            "webhook-signature does not match this body: the sender's signing secret is not the project's,"
-            " or the body was changed on its way"
-        )
     if abs(now - int(time)) > TOLERANCE_S:
         raise Unauthorised(
             f"webhook-timestamp is {abs(round(now - int(time)))} s {'ago' if now > int(time) else 'ahead'}, more than"
             f" {TOLERANCE_S} s: this was sent before, or a clock is wrong"
+        )
+    right = hmac.digest(_key(secret), f"{id}.{time}.".encode() + body, "sha256")
+    versions = [signature.partition(",") for signature in signatures.split()[:16]]
+    found = [_decoded(value, "base64") for version, _, value in versions if version == "v1"]
+    if not any(hmac.compare_digest(right, one) for one in found if one is not None):
+        raise BodyDiffers(
+            "webhook-signature does not match this body: the sender's signing secret is not the project's,"
+            " or the body was changed on its way"
         )
 
 
