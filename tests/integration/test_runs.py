@@ -148,6 +148,22 @@ def test_an_abort_ends_every_process_of_the_job(home: House, tmp_path: Path) -> 
         wait_for(lambda pid=pid: not Path(f"/proc/{pid}").exists(), f"process {pid} to be gone")
 
 
+def test_removing_a_project_ends_what_it_has_under_way(home: House) -> None:
+    """And lets nothing of it begin; restored, it shows how its runs ended."""
+    project = home.project()
+    running = home.run(home.script_plan("sleep 1000", project=project))
+    home.wait_state(running, "running")
+    waiting = home.run(home.script_plan("true", name="other", project=project, labels=["nowhere"]))
+    assert home.client.delete(f"/api/projects/{project}").status_code == 204
+    home.post(f"/api/projects/{project}/restore")
+    for run in (running, waiting):
+        ended = home.wait_state(run, "aborted")
+        assert (ended["reason"], ended["detail"].partition(": ")[2]) == (
+            "aborted_by",
+            "aborted by admin, who removed the project",
+        )
+
+
 def test_a_timeout_ends_the_job_with_its_reason(home: House) -> None:
     """`timeout` is a reason of its own."""
     shown = home.wait_state(home.run(home.script_plan("echo on; sleep 600", timeout=1)), "failed")

@@ -134,7 +134,7 @@ def create_app(parts: Parts, lifespan: Lifespan) -> App:
     replays = Replays(desk.store, desk.bus, find_source, parts.deliveries)
     for router in (
         sessions_router(desk.store, parts.url),
-        projects_router(desk.store, parts.key),
+        projects_router(desk.store, desk.bus, parts.key),
         plan_checks_router(desk.store, desk.lease_ms),
         plans_router(desk.store),
         plan_versions_router(desk.store),

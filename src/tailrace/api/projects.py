@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
+from tailrace.api.ending import end_runs
 from tailrace.api.lists import Cursor, Limit, Page, page
 from tailrace.api.numbers import RowId
 from tailrace.domain.address import check_address, keep_password
 from tailrace.domain.model import Project
 from tailrace.domain.text import Text
+from tailrace.live.bus import Bus
 from tailrace.store import Store
 from tailrace.store.projects import (
     change_project,
@@ -22,6 +24,7 @@ from tailrace.store.projects import (
     restore_project,
     set_webhook_secret,
 )
+from tailrace.store.runs import runs_under_way
 from tailrace.store.sealing import SealingKey
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
@@ -52,7 +55,7 @@ def webhook_secret_row(project_id: int) -> str:
     return f"project/{project_id}/webhook_secret"
 
 
-def projects_router(store: Store, key: SealingKey) -> APIRouter:
+def projects_router(store: Store, bus: Bus, key: SealingKey) -> APIRouter:
     """Routes for projects; secrets go in and never come out."""
     router = APIRouter(tags=["projects"])
 
@@ -88,8 +91,11 @@ def projects_router(store: Store, key: SealingKey) -> APIRouter:
         return await keep_secret(id, wish.webhook_secret)
 
     @router.delete("/api/projects/{id}", status_code=204)
-    async def remove(id: RowId) -> None:
+    async def remove(id: RowId, request: Request) -> None:
+        """It can be restored. What it had under way ends: nothing of it begins any more."""
         await store.write(remove_project, id)
+        by = f"{request.state.name}, who removed the project"
+        await end_runs(store, bus, await store.read(runs_under_way, id), by)
 
     @router.post("/api/projects/{id}/restore")
     async def restore(id: RowId) -> Project:

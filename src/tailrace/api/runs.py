@@ -4,30 +4,29 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from typing import Annotated, Literal, NamedTuple
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from sqlalchemy import Connection
 
+from tailrace.api.ending import end_run, end_runs
 from tailrace.api.lists import Cursor, Limit, Page, page
 from tailrace.api.numbers import RowId
 from tailrace.api.parameters import Parameters, seal_parameters
 from tailrace.dispatch.why import explain, what_holds
-from tailrace.domain.errors import Invalid, MoveRefused
+from tailrace.domain.errors import Invalid
 from tailrace.domain.model import JobView, RunSummary, RunView
 from tailrace.domain.states import AttemptState, JobState, LogState, RunState
 from tailrace.live.bus import Bus
-from tailrace.live.scopes import PLANNING, QUEUE, agent_scope, wake_run
+from tailrace.live.scopes import PLANNING, QUEUE, wake_run
 from tailrace.logs.base import LogReader, end_of
 from tailrace.store import Store
-from tailrace.store.aborts import abort_run
 from tailrace.store.agents import list_agents
 from tailrace.store.job_views import get_job
 from tailrace.store.projects import get_project
 from tailrace.store.reopening import retry_failed, retry_job
-from tailrace.store.runs import RunFilter, get_run, list_runs, runs_of_branch
+from tailrace.store.runs import RunFilter, get_run, list_runs, runs_under_way
 from tailrace.store.sealing import SealingKey
 from tailrace.triggers.manual import start_again, start_manual
 
@@ -159,24 +158,14 @@ class Runs:
 
     async def abort(self, id: int, by: str) -> RunView:
         """End a run before its time. Raises NotFound, or MoveRefused when it has ended."""
-        await self._abort(id, by)
+        await end_run(self._store, self._bus, id, by)
         return await self.show(id)
 
     async def abort_branch(self, wish: AbortWish, by: str) -> Aborted:
         """End all runs of a branch, each by itself. Raises NotFound for the project."""
         await self._store.read(get_project, wish.project)
-        aborted: list[int] = []
-        for id in await self._store.read(runs_of_branch, wish.project, wish.branch):
-            with suppress(MoveRefused):  # it ended by itself meanwhile
-                await self._abort(id, by)
-                aborted.append(id)
-        return Aborted(runs=aborted)
-
-    async def _abort(self, id: int, by: str) -> None:
-        for agent in await self._store.write(abort_run, id, by):
-            self._bus.publish(agent_scope(agent))
-        self._bus.publish(QUEUE)  # others may have got its turn
-        wake_run(self._bus, id)
+        under_way = await self._store.read(runs_under_way, wish.project, wish.branch)
+        return Aborted(runs=await end_runs(self._store, self._bus, under_way, by))
 
     async def _begun(self, id: int) -> RunView:
         self._bus.publish(QUEUE)

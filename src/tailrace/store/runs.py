@@ -155,13 +155,14 @@ def plan_text_of(connection: Connection, id: int) -> str | None:
     return connection.execute(found.where(runs.c.id == id)).scalar()
 
 
-def runs_of_branch(connection: Connection, project: int, branch: str) -> list[int]:
-    """The runs of this branch that have not ended, oldest first; of a pull request or tag where its ref is given."""
+def runs_under_way(connection: Connection, project: int, branch: str | None = None) -> list[int]:
+    """The runs of a project that have not ended, oldest first: all, or those of a branch, or of a pull request's or tag's ref."""
     rows = connection.execute(_UNDER_WAY)  # few, whatever the history
     return sorted(
         row.id
         for row in rows
-        if row.project_id == project and track_of(row.ref, row.branch, row.from_fork) == branch
+        if row.project_id == project
+        and (branch is None or track_of(row.ref, row.branch, row.from_fork) == branch)
     )
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from tailrace.domain.events import Event, EventKind
 from tailrace.domain.filters import matches, same_action, why_not
-from tailrace.domain.plan import Plan, PlanInvalid
+from tailrace.domain.plan import PlanInvalid
 from tailrace.domain.triggers import (
     GitSettings,
     Outcome,
@@ -19,6 +19,7 @@ from tailrace.domain.triggers import (
     TriggerView,
     WebhookSettings,
 )
+from tailrace.store.in_force import definition_in_force
 from tailrace.store.plans import PlanSource, plan_source, webhook_plans
 from tailrace.store.runs import NewRun, create_run
 from tailrace.store.triggers import get_trigger, listening_triggers
@@ -159,7 +160,7 @@ def _start(
     """The run, or why there is none: a plan that is kept here is asked now, one of the repository when it is read."""
     source = plan_source(connection, trigger.plan)
     try:
-        reason = _why_not_by_plan(source, event)
+        reason = _why_not_by_plan(connection, source, event)
         planned = planned_at_once(source, event.revision, event) if reason is None else None
     except PlanInvalid as error:
         return None, f"its plan cannot be read: {error}"
@@ -180,14 +181,14 @@ def _start(
     return create_run(connection, new), None
 
 
-def _why_not_by_plan(source: PlanSource, event: Event) -> str | None:
-    if source.definition is None:
+def _why_not_by_plan(connection: Connection, source: PlanSource, event: Event) -> str | None:
+    definition = source.definition
+    if definition is None and event.kind is EventKind.WORKFLOW:
+        # Forges tell of every step of each, and few plans want any: the text in force decides, and there is no run to be skipped.
+        definition = definition_in_force(connection, source.plan_id)
+    if definition is None:
         return None
-    return _why_not_on(read_plan(source.definition, f"plan {source.plan_id}"), event)
-
-
-def _why_not_on(plan: Plan, event: Event) -> str | None:
-    return why_not(plan.on, event)
+    return why_not(read_plan(definition, f"plan {source.plan_id}").on, event)
 
 
 def _why_none(outcomes: Sequence[Outcome]) -> str:

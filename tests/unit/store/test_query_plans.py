@@ -41,7 +41,7 @@ from tailrace.store.migrate import migrate
 from tailrace.store.planning import Resolved, claim_planning, end_planning, plan_run
 from tailrace.store.plans import Seen, add_version, webhook_plans
 from tailrace.store.retention import remove_log
-from tailrace.store.runs import RunFilter, create_run, get_run, list_runs, runs_of_branch, summaries
+from tailrace.store.runs import RunFilter, create_run, get_run, list_runs, runs_under_way, summaries
 from tailrace.store.secrets import sealed_secrets, set_secret
 from tailrace.store.segments import (
     SegmentRow,
@@ -438,7 +438,7 @@ PER_PAGE: dict[str, Callable[[World], Callable[[Connection], Any]]] = {
     "list_approvals open": lambda w: lambda c: list_approvals(c, ApprovalFilter(ApprovalState.OPEN)),
     "list_approvals of a run": lambda w: lambda c: list_approvals(c, ApprovalFilter(run=17)),
     "open_approvals": lambda w: lambda c: open_approvals(c, 17),
-    "runs_of_branch": lambda w: lambda c: runs_of_branch(c, w.project, "branch-3"),
+    "runs_under_way": lambda w: lambda c: runs_under_way(c, w.project, "branch-3"),
     "get_run": lambda w: lambda c: get_run(c, 17),
     "summaries": lambda w: lambda c: summaries(c, [3, 17, 5]),
     "jobs_of_run": lambda w: lambda c: jobs_of_run(c, 17),

@@ -17,7 +17,7 @@ from tailrace.store.runs import (
     get_run,
     list_runs,
     run_again,
-    runs_of_branch,
+    runs_under_way,
     summaries,
 )
 from tests.unit.store.world import (
@@ -161,5 +161,5 @@ def test_the_runs_of_a_branch_are_not_those_of_pull_requests_of_its_name(connect
     change = Event(kind=EventKind.PULL_REQUEST, ref="refs/pull/7/head", branch="main", from_fork=True)
     main, strange = a_run(connection, plan_id=plan), a_planning_run(connection, plan_id=plan, event=change)
     project = get_run(connection, main).project
-    assert runs_of_branch(connection, project, "main") == [main]
-    assert runs_of_branch(connection, project, "refs/pull/7/head") == [strange]
+    assert runs_under_way(connection, project, "main") == [main]
+    assert runs_under_way(connection, project, "refs/pull/7/head") == [strange]

@@ -18,7 +18,8 @@ from tailrace.domain.triggers import (
     UrlSettings,
     WebhookSettings,
 )
-from tailrace.store.plans import create_plan
+from tailrace.store.in_force import put_in_force
+from tailrace.store.plans import Seen, add_version, create_plan
 from tailrace.store.runs import get_run
 from tailrace.store.triggers import add_trigger, list_triggers, set_enabled
 from tailrace.triggers.fire import Fired, fire
@@ -167,6 +168,30 @@ def test_a_plan_of_the_repository_is_asked_when_it_is_read(connection: Connectio
     project = a_project(connection)
     create_plan(connection, project, "default", path=".tailrace.yml")
     assert len(_fire(connection, project).runs) == 1
+
+
+@pytest.mark.parametrize(
+    ("on", "why"),
+    [
+        ("push", 'a workflow: the plan\'s "on" names push and not workflow'),
+        ("{workflow: {names: test}}", 'workflow deploy: "on.workflow.names" of the plan has test'),
+        ("{workflow: {names: deploy}}", None),
+    ],
+)
+def test_a_workflow_is_asked_of_the_text_in_force(connection: Connection, on: str, why: str | None) -> None:
+    """GitHub tells of each step of each workflow: what no plan wants makes no run that is skipped then."""
+    project = a_project(connection)
+    plan = create_plan(connection, project, "default", path=".tailrace.yml").id
+    ended = Event(
+        kind=EventKind.WORKFLOW, branch="main", revision="a" * 40, title="deploy", action="completed"
+    )
+    (first,) = _fire(connection, project, ended).runs
+    assert get_run(connection, first).state == "planning", "nobody knows its text yet"
+    seen = Seen("refs/heads/main", "a" * 40, False, "Ada")
+    add_version(connection, plan, f"on: {on}\njobs: {{a: {{steps: [{{run: x}}]}}}}\n", seen)
+    put_in_force(connection, plan, 1)
+    fired = _fire(connection, project, ended)
+    assert (len(fired.runs), fired.why) == (0 if why else 1, why)
 
 
 def test_triggers_with_different_reasons_are_summed_up(connection: Connection) -> None:
