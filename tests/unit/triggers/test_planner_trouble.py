@@ -48,7 +48,9 @@ async def planning(store: Store, tmp_path: Path, **options: Any) -> AsyncGenerat
     """While a planner is at work."""
     bus = MemoryBus()
     await bus.start()
-    planner = Planner(store, bus, Repositories(tmp_path / "mirrors"), KEY, **options)
+    # Of its own: of a planner that was here before, a fetch may go on, which ends with its process where it has one.
+    mirrors = tmp_path / "mirrors" / secrets.token_hex(4)
+    planner = Planner(store, bus, Repositories(mirrors), KEY, **options)
     working = asyncio.create_task(planner.run())
     try:
         yield bus
