@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated, Any
 
 from fastapi import APIRouter
@@ -48,7 +49,7 @@ def plan_checks_router(store: Store, lease_ms: int) -> APIRouter:
     @router.post("/api/plans/check")
     async def check(wish: PlanText) -> PlanChecked:
         """Every fault, and warnings: jobs that are never executed, labels that no agent has."""
-        checked = check_plan(wish.definition, wish.file)
+        checked = await asyncio.to_thread(check_plan, wish.definition, wish.file)
         agents = [agent.labels for agent in await store.read(list_agents, lease_ms)]
         warnings = checked.warnings + warnings_of_labels(checked, wish.file, agents)
         return PlanChecked(

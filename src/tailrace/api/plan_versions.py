@@ -64,7 +64,8 @@ def plan_versions_router(store: Store) -> APIRouter:
     @router.post("/api/plans/{id}/versions/{number}/restore")
     async def restore(id: RowId, number: InPath, request: Request) -> PlanView:
         """The text of that version is in force again, as a new version."""
-        plan = parse_plan((await store.read(get_version, id, number)).definition, f"version {number}")
+        definition = (await store.read(get_version, id, number)).definition
+        plan = await asyncio.to_thread(parse_plan, definition, f"version {number}")
         return await store.write(_restore, id, number, plan, request.state.name)
 
     return router

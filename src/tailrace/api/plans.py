@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -66,7 +67,11 @@ def plans_router(store: Store) -> APIRouter:
 
     @router.post("/api/plans", status_code=201)
     async def create(wish: PlanWish, request: Request) -> PlanView:
-        plan = None if wish.definition is None else parse_plan(wish.definition, wish.file)
+        plan = (
+            None
+            if wish.definition is None
+            else await asyncio.to_thread(parse_plan, wish.definition, wish.file)
+        )
         return await store.write(_create, wish, plan, request.state.name)
 
     @router.get("/api/plans/{id}")
@@ -75,7 +80,11 @@ def plans_router(store: Store) -> APIRouter:
 
     @router.put("/api/plans/{id}")
     async def change(id: RowId, wish: PlanChange, request: Request) -> PlanView:
-        plan = None if wish.definition is None else parse_plan(wish.definition, wish.file)
+        plan = (
+            None
+            if wish.definition is None
+            else await asyncio.to_thread(parse_plan, wish.definition, wish.file)
+        )
         return await store.write(_change, id, wish, plan, request.state.name)
 
     @router.delete("/api/plans/{id}", status_code=204)

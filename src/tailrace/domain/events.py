@@ -8,6 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from tailrace.domain.text import Text
 
+MOST_PATHS = 3000
+"""Of an event; of one that touched more, none are named, as if its sender had not said them: filters of paths let it through."""
+
 
 class EventKind(StrEnum):
     PUSH = "push"

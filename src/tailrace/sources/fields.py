@@ -9,6 +9,7 @@ from typing import Annotated, Protocol, TypeVar
 from annotated_types import MaxLen
 from pydantic import AfterValidator, BeforeValidator, FailFast
 
+from tailrace.domain.events import MOST_PATHS
 from tailrace.sources.names import is_hash, is_null, is_ref_name
 
 T = TypeVar("T")
@@ -23,8 +24,6 @@ A_NUMBER = "a positive number"
 A_BOOLEAN = "true or false"
 MAX_COMMITS = 10_000
 """Of a push: forges list far fewer, and each that is read takes memory."""
-MAX_PATHS = 10_000
-"""Of an event: of a push that touched more, none are named, as if its sender had not said them."""
 COMMITS = f"a list of at most {MAX_COMMITS} commits"
 PATHS = "a list of paths, or null"
 
@@ -104,7 +103,7 @@ class Touched(Protocol):
 
 
 def paths_of(commits: Iterable[Touched]) -> tuple[str, ...] | None:
-    """Every path that these commits touched, each once, sorted; at most MAX_PATHS.
+    """Every path that these commits touched, each once, sorted; at most MOST_PATHS.
 
     None when there are more, when there is no commit, or when one does not say.
     """
@@ -117,7 +116,7 @@ def paths_of(commits: Iterable[Touched]) -> tuple[str, ...] | None:
         said = True
         for paths in lists:
             found.update(paths or ())
-    return tuple(sorted(found)) if said and len(found) <= MAX_PATHS else None
+    return tuple(sorted(found)) if said and len(found) <= MOST_PATHS else None
 
 
 def known(revision: str | None) -> str | None:

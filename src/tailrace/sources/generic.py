@@ -10,12 +10,12 @@ from typing import cast
 from pydantic import ConfigDict
 
 from tailrace.domain.errors import Invalid, Unauthorised
-from tailrace.domain.events import Event, EventKind
+from tailrace.domain.events import MOST_PATHS, Event, EventKind
 from tailrace.domain.hooks import GenericHook, HmacProof, Picks, TokenProof
 from tailrace.domain.picking import Work, parse_path
 from tailrace.domain.trust import is_strangers
 from tailrace.sources.base import Ignored, header, key_of
-from tailrace.sources.fields import A_HASH, A_REF, MAX_PATHS, link
+from tailrace.sources.fields import A_HASH, A_REF, link
 from tailrace.sources.forms import FORM, JSON, form_fields, media_type
 from tailrace.sources.names import is_hash, is_null, is_ref_name, short_name
 from tailrace.sources.payload import Payload, first_line, read_payload, shown
@@ -212,7 +212,7 @@ def _changed(value: object) -> tuple[str, ...] | None:
     if wrong is not None or None in paths:
         raise Invalid(f"changed: expected a list of paths, found {shown(wrong)} in it")
     found = {path for path in paths if isinstance(path, str)}
-    return tuple(sorted(found)) if len(found) <= MAX_PATHS else None
+    return tuple(sorted(found)) if len(found) <= MOST_PATHS else None
 
 
 def _values(hook: GenericHook, payload: dict[str, object], work: Work) -> dict[str, str]:

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from tailrace.domain.errors import RevisionNotFound
-from tailrace.domain.events import Event, EventKind
+from tailrace.domain.events import MOST_PATHS, Event, EventKind
 from tailrace.domain.filters import matches
 from tailrace.domain.polls import MOST_EARLIER, Change, Found, Wanted, Whom
 from tailrace.domain.triggers import GitSettings
@@ -15,9 +15,6 @@ from tailrace.sources.mirror import Mirrors
 from tailrace.sources.names import is_hash, short_name
 from tailrace.sources.patience import within
 from tailrace.sources.payload import first_line
-
-MOST_PATHS = 3000
-"""Of a change; where it touched more, the event does not say which: filters of paths let it through."""
 
 MOST_DETAIL = 1000
 """Characters of what is said about a look."""

@@ -27,6 +27,8 @@ from tailrace.store.tables import project as projects
 from tailrace.store.tables import run as runs
 from tailrace.store.tables import run_planning
 
+MOST_DETAIL = 4000
+"""Characters of why a run ended, or waits."""
 LOOKED_AT = 100
 """Runs of which those that find room are chosen at a time."""
 
@@ -170,7 +172,7 @@ def postpone(connection: Connection, work: PlanningWork, why: str, wait_ms: int,
             claimed_by=None,
             tries=runs.c.tries + 1,
             troubled_at=func.coalesce(runs.c.troubled_at, now),
-            detail=f"{storable(why)}; tried again at {again:%H:%M:%S} UTC",
+            detail=f"{storable(_cut(why))}; tried again at {again:%H:%M:%S} UTC",
         )
     )
     return list(connection.execute(waiting.returning(runs.c.id)).scalars())
@@ -242,6 +244,13 @@ def plan_run(
     return True
 
 
+def _cut(detail: str) -> str:
+    """As much of it as every list of runs can carry."""
+    return (
+        detail if len(detail) <= MOST_DETAIL else f"{detail[:MOST_DETAIL]}… ({len(detail)} characters in all)"
+    )
+
+
 def end_planning(
     connection: Connection, run_id: int, verb: str, reason: str, detail: str, by: str | None = None
 ) -> bool:
@@ -249,7 +258,7 @@ def end_planning(
     if not _holds(connection, run_id, by):
         return False
     keep_only(connection, run_id, ())
-    cause = {"reason": reason, "detail": storable(detail), "finished_at": now_ms()}
+    cause = {"reason": reason, "detail": storable(_cut(detail)), "finished_at": now_ms()}
     move(connection, runs, RUN, run_id, verb, event=None, **cause)
     free_behind(connection, run_id)
     if verb != "skip":  # no plan wanted it: nothing happened that anybody has to hear of

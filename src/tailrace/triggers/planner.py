@@ -12,7 +12,7 @@ import structlog
 
 from tailrace.domain.address import without_password
 from tailrace.domain.errors import Invalid, RevisionNotFound, SourceUnreachable
-from tailrace.domain.events import Event, EventKind
+from tailrace.domain.events import MOST_PATHS, Event, EventKind
 from tailrace.domain.filters import On, lacks_paths, why_not
 from tailrace.domain.outcome import Reason
 from tailrace.domain.parameters import Values, check_names, defaults, resolve
@@ -192,11 +192,11 @@ class Planner:
                 await self._end(work, "skip", Reason.PLAN_MISSING, detail)
                 return
             definition, file = body.decode(errors="replace"), work.path
-        plan = read_plan(definition, file)
+        plan = await asyncio.to_thread(read_plan, definition, file)  # a stranger's may take its time
         await self._follow_schedule(work, look, plan.on, commit)
         if work.event is not None:
             event = await self._with_paths(look, plan.on, work.event, commit.revision)
-            why = why_not(plan.on, event)
+            why = await asyncio.to_thread(why_not, plan.on, event)
             if why is not None:
                 await self._end(work, "skip", Reason.FILTERED, why)
                 return
@@ -252,11 +252,13 @@ class Planner:
         return resolve(plan.parameters, {**work.variables, **given}, asked=True)
 
     async def _with_paths(self, look: Look, on: On | None, event: Event, revision: str) -> Event:
-        """The event with the paths that it touched, where the plan asks for them, the sender did not say, and git knows."""
+        """The event with the paths that it touched, where the plan asks for them, the sender did not say, and git knows; of more
+        than MOST_PATHS none, as those of a poll."""
         if not lacks_paths(on, event):
             return event
         changed = await look.changed(revision, event.before, event.base)
-        return event.model_copy(update={"changed": changed})
+        known = changed is not None and len(changed) <= MOST_PATHS
+        return event.model_copy(update={"changed": changed if known else None})
 
     async def _end(self, work: PlanningWork, verb: str, reason: Reason, detail: str) -> None:
         await self._store.write(end_planning, work.run_id, verb, reason.value, detail, work.by)

@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tailrace.domain.errors import Invalid, Unauthorised
-from tailrace.domain.events import Event
+from tailrace.domain.events import MOST_PATHS, Event
 from tailrace.domain.hooks import GenericHook
 from tailrace.sources.base import Ignored, Source
-from tailrace.sources.fields import MAX_COMMITS, MAX_PATHS
+from tailrace.sources.fields import MAX_COMMITS
 from tailrace.sources.generic import MAX_BODY_BYTES, Generic
 from tailrace.sources.gitea import Gitea
 from tailrace.sources.github import GitHub
@@ -207,19 +207,19 @@ class TestMany:
 
     def test_more_paths_than_anybody_filters_are_not_named(self, source: str) -> None:
         """The event stays small; a filter by paths lets through what is not known."""
-        for count in (MAX_PATHS, MAX_PATHS + 1):
+        for count in (MOST_PATHS, MOST_PATHS + 1):
             commit = {"id": H1, "message": "m", "added": [f"file-{number}" for number in range(count)]}
             body = PUSH | {"commits": [commit], "total_commits": 1, "total_commits_count": 1}
             event = SOURCES[source].read(headers("push"), json.dumps(body).encode())
             assert isinstance(event, Event)
-            assert event.changed is None if count > MAX_PATHS else len(event.changed or ()) == count
+            assert event.changed is None if count > MOST_PATHS else len(event.changed or ()) == count
 
 
 def test_a_generic_webhook_has_a_most() -> None:
     """All that is in it is kept in memory, not only what is known."""
     with pytest.raises(Invalid, match=f"a generic webhook may have {MAX_BODY_BYTES}"):
         read("generic", "", b" " * (MAX_BODY_BYTES + 1))
-    paths = json.dumps({"changed": [f"file-{number}" for number in range(MAX_PATHS + 1)]}).encode()
+    paths = json.dumps({"changed": [f"file-{number}" for number in range(MOST_PATHS + 1)]}).encode()
     assert json.loads(read("generic", "", paths))["changed"] is None
 
 

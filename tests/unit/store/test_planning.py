@@ -17,6 +17,7 @@ from tailrace.store import Store
 from tailrace.store.aborts import abort_run
 from tailrace.store.planning import (
     LOOKED_AT,
+    MOST_DETAIL,
     PlanningWork,
     Resolved,
     claim_planning,
@@ -64,6 +65,18 @@ def test_planning_runs_are_claimed_oldest_first_and_once(connection: Connection)
     assert [work.run_id for work in claim(connection, limit=2)] == runs[:2]
     assert [work.run_id for work in claim(connection)] == runs[2:]
     assert claim(connection) == []
+
+
+def test_why_a_run_ended_is_no_longer_than_lists_can_carry(connection: Connection) -> None:
+    """A plan with thousands of faults says the first."""
+    runs = [a_planning_run(connection) for _ in range(2)]
+    claimed = claim(connection)
+    end_planning(connection, runs[0], "fail", "plan_invalid", "x" * 1_000_000, "here")
+    postpone(connection, claimed[1], "y" * 1_000_000, 60_000, away=False)
+    for run, said in zip(runs, ("x", "y"), strict=True):
+        detail = get_run(connection, run).detail or ""
+        assert detail.startswith(f"{said * MOST_DETAIL}… (1000000 characters in all)")
+        assert len(detail) < MOST_DETAIL + 100
 
 
 def test_a_claim_that_ran_out_can_be_claimed_again(connection: Connection) -> None:

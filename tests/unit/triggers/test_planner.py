@@ -10,14 +10,14 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from tailrace.domain.events import Event, EventKind
+from tailrace.domain.events import MOST_PATHS, Event, EventKind
 from tailrace.domain.model import RunView
 from tailrace.sources.repositories import Repositories
 from tailrace.store import Store
 from tailrace.store.heads import move_head
 from tailrace.store.plans import create_plan, get_plan
 from tailrace.store.projects import create_project
-from tailrace.store.runs import NewRun, create_run
+from tailrace.store.runs import NewRun, create_run, get_run
 from tailrace.store.schedules import scheduled
 from tailrace.triggers.in_force import follow_default_branch
 from tailrace.triggers.manual import start_again, start_manual
@@ -73,6 +73,46 @@ async def test_what_is_not_known_is_let_through(
     docs = repository.commit("docs", {".tailrace.yml": PLAN, "README.md": b"x"})
     for before in (None, "0" * 40, "e" * 40):
         assert (await planned(await a_run(store, repository, pushed(before, docs)))).state == "pending"
+
+
+async def test_of_a_change_that_touches_too_many_paths_none_is_known(
+    store: Store, planned: Planned, repository: Repository
+) -> None:
+    """No filter holds it back, and none is asked of them all."""
+    first = repository.commit("plan", {".tailrace.yml": PLAN})
+    most = repository.commit("much", {f"docs/{number}": b"" for number in range(MOST_PATHS)})
+    more = repository.commit(
+        "more", {f"docs/{number}": b"x" for number in range(MOST_PATHS)} | {"docs/x": b""}
+    )
+    assert (await planned(await a_run(store, repository, pushed(first, most)))).state == "skipped"
+    assert (await planned(await a_run(store, repository, pushed(most, more)))).state == "pending"
+
+
+async def test_runs_of_a_group_are_planned_in_the_order_in_which_they_came(
+    store: Store, planned: Planned, repository: Repository
+) -> None:
+    """Also where the commit of the older one comes to its repository later."""
+    tip = repository.commit(
+        "plan", {".tailrace.yml": b"concurrency: one\njobs: {job: {steps: [{run: x}]}}\n"}
+    )
+    repository.git("switch", "--quiet", "--detach")
+    late = repository.commit("late")
+    repository.git("switch", "--quiet", "main")
+
+    def both(connection: Connection) -> tuple[int, int]:
+        project = create_project(connection, secrets.token_hex(8), repository.address).id
+        plan = create_plan(connection, project, "default", path=".tailrace.yml").id
+        older, newer = (NewRun(plan, project, pushed(None, revision), "webhook") for revision in (late, tip))
+        return create_run(connection, older), create_run(connection, newer)
+
+    older, newer = await store.write(both)
+    soon = asyncio.create_task(planned(newer))
+    async with asyncio.timeout(60):
+        while "came before it" not in ((await store.read(get_run, newer)).detail or ""):
+            await asyncio.sleep(0.01)
+    repository.git("branch", "late", late)
+    shown = await soon, await planned(older)
+    assert [one.jobs[0].state for one in shown] == ["waiting", "pending"]
 
 
 async def test_a_pull_request_touches_what_it_adds_to_its_base(
