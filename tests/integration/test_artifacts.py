@@ -158,7 +158,13 @@ def test_commands_list_and_get_artifacts(
     assert (tmp_path / "got" / "dist" / "deep" / "data.bin").read_text() == "deep"
     assert (tmp_path / "got" / "dist" / "tool").stat().st_mode & 0o111
     assert not (tmp_path / "got" / "dist" / "big.txt").exists()
+    told = tailrace(home, "artifacts", "get", run, "dist/app.whl", "--to", str(tmp_path / "got"), "--json")
+    (whl,) = json.loads(told.stdout)
+    assert (whl["path"], whl["file"]) == ("dist/app.whl", str(tmp_path / "got/dist/app.whl"))
     assert tailrace(home, "artifacts", "get", run, "--zip", str(tmp_path / "all.zip")).returncode == 0
+    zipped = tailrace(home, "artifacts", "get", run, "--zip", str(tmp_path / "all.zip"), "--json")
+    assert json.loads(zipped.stdout) == [{"file": str(tmp_path / "all.zip")}]
+    assert tailrace(home, "artifacts", "get", run, "--zip", "-", "--json").returncode == 2
     with zipfile.ZipFile(tmp_path / "all.zip") as whole:
         assert len(whole.namelist()) == 6
     outside = tmp_path / "outside"

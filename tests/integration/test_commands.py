@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -258,3 +259,37 @@ def test_faults_of_a_file_begin_with_their_place_in_it(home: House, tmp_path: Pa
         assert lines[1].startswith(f"{bad}:3:")
     body = {"project": project, "name": "x", "definition": "jobs: 1", "file": "ci.yml"}
     assert home.client.post("/api/plans", json=body).json()["detail"].startswith("ci.yml:1:")
+
+
+def test_what_changes_something_says_what_as_json(home: House) -> None:
+    """Agents, labels, pauses, secrets and sign-in links: an object each, as lists have them; nothing without --json."""
+
+    def said(*arguments: str, given: str | None = None) -> Any:
+        done = tailrace(home, *arguments, "--json", given=given)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    project = said("project", "add", "json-shop", "/srv/shop.git")["id"]
+    token = said("agent-token")["token"]
+    agent: dict[str, Any] = {"token": token, "name": "json-box", "labels": [], "capacity": 1, "version": "0"}
+    id = str(home.post("/api/agents/register", agent)["id"])
+    assert said("agents", "pause", id, "--why", "moving")["mode_why"] == "moving"
+    assert said("agents", "drain", id)["mode"] == "draining"
+    assert said("agents", "resume", id)["mode"] == "active"
+    assert said("agents", "rename", id, "json-case")["name"] == "json-case"
+    assert said("agents", "relabel", id, "gpu")["labels"] == ["gpu"]
+    assert said("agents", "allow", id, "json-shop")["projects"] == [project]
+    assert said("agents", "remove", id) == {"id": int(id)}
+    assert said("labels", "protect", "json-gpu", "json-shop", "--why", "dear")["why"] == "dear"
+    assert said("labels", "unprotect", "json-gpu") == {"name": "json-gpu"}
+    paused = said("queue", "pause", "--project", "json-shop", "--why", "moving")
+    assert (paused["scope"], paused["why"], paused["by"]) == (f"project/{project}", "moving", "admin")
+    assert said("queue", "resume", "--project", "json-shop") == {"scope": f"project/{project}"}
+    secret = said("secret", "set", "JSON_ONE", given="a-long-value")["id"]
+    assert said("secret", "remove", "JSON_ONE") == {"id": secret}
+    link = said("login-link", "--page", "/agents")
+    assert link["code"] in link["url"]
+    assert tailrace(home, "queue", "resume", "--project", "json-shop").stdout == ""
+    both = tailrace(home, "run", "json-shop/none", "--follow", "--json")
+    assert (both.returncode, both.stdout) == (2, "")
+    assert "give one of them" in both.stderr

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, cast
 
 from tailrace.cli.agent import split_labels
-from tailrace.cli.client import CallFailed, Client, connect, show
+from tailrace.cli.client import CallFailed, Client, connect, show, tell
 from tailrace.cli.flags import NO_CLIENT_FLAGS, ClientFlags
 from tailrace.cli.projects import find_projects
 from tailrace.cli.texts import print_fields, print_json
@@ -37,33 +37,49 @@ def show_agent(agent: str, *, json: bool = False, flags: ClientFlags = NO_CLIENT
     return 0
 
 
-def pause_agent(agent: str, *, why: str | None = None, flags: ClientFlags = NO_CLIENT_FLAGS) -> int:
+def pause_agent(
+    agent: str, *, why: str | None = None, json: bool = False, flags: ClientFlags = NO_CLIENT_FLAGS
+) -> int:
     """Give an agent no more work for a while; what it does goes on."""
-    return _change(flags, agent, mode="paused", why=why)
+    return _change(flags, json, agent, mode="paused", why=why)
 
 
-def drain_agent(agent: str, *, why: str | None = None, flags: ClientFlags = NO_CLIENT_FLAGS) -> int:
+def drain_agent(
+    agent: str, *, why: str | None = None, json: bool = False, flags: ClientFlags = NO_CLIENT_FLAGS
+) -> int:
     """Give an agent no more work, because it is to go: it is drained when BUSY is 0."""
-    return _change(flags, agent, mode="draining", why=why)
+    return _change(flags, json, agent, mode="draining", why=why)
 
 
-def resume_agent(agent: str, *, why: str | None = None, flags: ClientFlags = NO_CLIENT_FLAGS) -> int:
+def resume_agent(
+    agent: str, *, why: str | None = None, json: bool = False, flags: ClientFlags = NO_CLIENT_FLAGS
+) -> int:
     """Give an agent work again."""
-    return _change(flags, agent, mode="active", why=why)
+    return _change(flags, json, agent, mode="active", why=why)
 
 
 def rename_agent(
-    agent: str, name: str, *, why: str | None = None, flags: ClientFlags = NO_CLIENT_FLAGS
+    agent: str,
+    name: str,
+    *,
+    why: str | None = None,
+    json: bool = False,
+    flags: ClientFlags = NO_CLIENT_FLAGS,
 ) -> int:
     """Call an agent something else."""
-    return _change(flags, agent, name=name, why=why)
+    return _change(flags, json, agent, name=name, why=why)
 
 
 def relabel_agent(
-    agent: str, labels: str, *, why: str | None = None, flags: ClientFlags = NO_CLIENT_FLAGS
+    agent: str,
+    labels: str,
+    *,
+    why: str | None = None,
+    json: bool = False,
+    flags: ClientFlags = NO_CLIENT_FLAGS,
 ) -> int:
     """Give an agent these labels, separated by commas, in place of those that it was given; its machine's own stay."""
-    return _change(flags, agent, labels=split_labels(labels), why=why)
+    return _change(flags, json, agent, labels=split_labels(labels), why=why)
 
 
 def allow_agent(
@@ -72,6 +88,7 @@ def allow_agent(
     *,
     all: bool = False,
     why: str | None = None,
+    json: bool = False,
     flags: ClientFlags = NO_CLIENT_FLAGS,
 ) -> int:
     """Say whose work an agent may take; what it does goes on. One that names projects itself takes what both lists have.
@@ -91,15 +108,18 @@ def allow_agent(
     body: dict[str, object] = {"projects": None if projects is None else find_projects(client, projects)}
     if why is not None:
         body["why"] = why
-    client.call("PATCH", f"/api/agents/{find_agent(client, agent)['id']}", body=body)
+    tell(client.call("PATCH", f"/api/agents/{find_agent(client, agent)['id']}", body=body), as_json=json)
     return 0
 
 
-def remove_agent(agent: str, *, why: str | None = None, flags: ClientFlags = NO_CLIENT_FLAGS) -> int:
+def remove_agent(
+    agent: str, *, why: str | None = None, json: bool = False, flags: ClientFlags = NO_CLIENT_FLAGS
+) -> int:
     """Revoke an agent's credential: it loses what it does, and must register again to come back."""
     client = connect(flags)
-    query = {} if why is None else {"why": why}
-    client.call("DELETE", f"/api/agents/{find_agent(client, agent)['id']}", query=query)
+    id = find_agent(client, agent)["id"]
+    client.call("DELETE", f"/api/agents/{id}", query={} if why is None else {"why": why})
+    tell({"id": id}, as_json=json)
     return 0
 
 
@@ -143,8 +163,8 @@ def _in_words(value: Any) -> str:
             return str(value)
 
 
-def _change(flags: ClientFlags, agent: str, **wish: object) -> int:
+def _change(flags: ClientFlags, as_json: bool, agent: str, **wish: object) -> int:
     client = connect(flags)
     body = {name: value for name, value in wish.items() if value is not None}
-    client.call("PATCH", f"/api/agents/{find_agent(client, agent)['id']}", body=body)
+    tell(client.call("PATCH", f"/api/agents/{find_agent(client, agent)['id']}", body=body), as_json=as_json)
     return 0

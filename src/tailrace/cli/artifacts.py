@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tailrace.cli.client import CallFailed, Client, connect, show
+from tailrace.cli.client import CallFailed, Client, connect, show, tell
 from tailrace.cli.flags import NO_CLIENT_FLAGS, ClientFlags
 from tailrace.cli.log_targets import find_target
 from tailrace.cli.texts import say
@@ -45,6 +45,7 @@ def get_artifacts(
     *patterns: str,
     to: Path = Path(),
     zip: Path | None = None,
+    json: bool = False,
     flags: ClientFlags = NO_CLIENT_FLAGS,
 ) -> int:
     """Download the files that a run's jobs kept, each under its path and checked; those of each job's newest attempt.
@@ -61,6 +62,8 @@ def get_artifacts(
         The folder to put them into; the current one if not given. Nothing is written outside it.
     zip:
         Write one zip instead; `-` is standard output.
+    json:
+        Print what was written as JSON: the artifacts as `tailrace artifacts list` has them, each with its `file`.
     """
     from tailrace.steps.artifacts import Selection
 
@@ -68,7 +71,12 @@ def get_artifacts(
     if zip is not None:
         if patterns:
             raise CallFailed("--zip has all files: leave the patterns out, or leave --zip out")
-        return _get_zip(client, what, zip)
+        if json and str(zip) == "-":
+            raise CallFailed("--zip - writes the zip to standard output: leave --json out, or name a file")
+        _get_zip(client, what, zip)
+        if str(zip) != "-":
+            tell([{"file": str(zip)}], as_json=json, plain=zip)
+        return 0
     found = _newest(_found(client, what))
     selection = Selection(patterns) if patterns else None
     files = [one for one in found if selection is None or selection.takes(one["path"])]
@@ -76,10 +84,15 @@ def get_artifacts(
         raise CallFailed(f"{what} has no artifact{' that matches' if found else ''}")
     several = len({one["job"] for one in found}) > 1
     to.mkdir(parents=True, exist_ok=True)
+    written: list[dict[str, Any]] = []
     for one in files:
         path = f"{one['job_name']}/{one['path']}" if several else one["path"]
         _get(client, one, to, path)
-        say(str(to / path))
+        written.append({**one, "file": str(to / path)})
+        if not json:
+            say(str(to / path))
+    if json:
+        tell(written, as_json=True)
     return 0
 
 
@@ -125,7 +138,7 @@ def _get(client: Client, one: dict[str, Any], folder: Path, path: str) -> None:
         raise CallFailed(f"{folder / path} cannot be written: {error.strerror or error}") from None
 
 
-def _get_zip(client: Client, what: str, zip: Path) -> int:
+def _get_zip(client: Client, what: str, zip: Path) -> None:
     target = find_target(client, what)
     if target.run is None or target.attempt is not None:
         raise CallFailed(
@@ -135,12 +148,10 @@ def _get_zip(client: Client, what: str, zip: Path) -> int:
     if str(zip) == "-":
         for block in blocks:
             sys.stdout.buffer.write(block)
-        return 0
+        return
     try:
         with writing(zip.parent, zip.name) as file, open(file, "wb", closefd=False) as out:
             for block in blocks:
                 out.write(block)
     except OSError as error:
         raise CallFailed(f"{zip} cannot be written: {error.strerror or error}") from None
-    print(zip)
-    return 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from tailrace.cli.client import connect, show
+from tailrace.cli.client import connect, show, tell
 from tailrace.cli.flags import NO_CLIENT_FLAGS, ClientFlags
 from tailrace.cli.projects import find_projects
 
@@ -17,7 +17,12 @@ def list_labels(*, json: bool = False, flags: ClientFlags = NO_CLIENT_FLAGS) -> 
 
 
 def protect_label(
-    label: str, projects: str, *, why: str | None = None, flags: ClientFlags = NO_CLIENT_FLAGS
+    label: str,
+    projects: str,
+    *,
+    why: str | None = None,
+    json: bool = False,
+    flags: ClientFlags = NO_CLIENT_FLAGS,
 ) -> int:
     """Let only some projects use a label, and no run from a fork; agents that have it take nothing else.
 
@@ -32,11 +37,12 @@ def protect_label(
     body: dict[str, object] = {"projects": find_projects(client, projects)}
     if why is not None:
         body["why"] = why
-    client.call("PUT", f"/api/protected-labels/{quote(label)}", body=body)
+    tell(client.call("PUT", f"/api/protected-labels/{quote(label)}", body=body), as_json=json)
     return 0
 
 
-def unprotect_label(label: str, *, flags: ClientFlags = NO_CLIENT_FLAGS) -> int:
+def unprotect_label(label: str, *, json: bool = False, flags: ClientFlags = NO_CLIENT_FLAGS) -> int:
     """Let any project use a label."""
     connect(flags).call("DELETE", f"/api/protected-labels/{quote(label)}")
+    tell({"name": label}, as_json=json)
     return 0

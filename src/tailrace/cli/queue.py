@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tailrace.cli.client import connect, show
+from tailrace.cli.client import Client, connect, show, tell
 from tailrace.cli.flags import NO_CLIENT_FLAGS, ClientFlags
 from tailrace.cli.projects import find_project
 
@@ -20,7 +20,11 @@ def list_pauses(*, json: bool = False, flags: ClientFlags = NO_CLIENT_FLAGS) -> 
 
 
 def pause_queue(
-    *, project: str | None = None, why: str | None = None, flags: ClientFlags = NO_CLIENT_FLAGS
+    *,
+    project: str | None = None,
+    why: str | None = None,
+    json: bool = False,
+    flags: ClientFlags = NO_CLIENT_FLAGS,
 ) -> int:
     """Give agents no more work, of any project or of one; what they do goes on.
 
@@ -31,17 +35,25 @@ def pause_queue(
     why:
         What people are told who look at a waiting job.
     """
-    return _change(flags, "pause", project, why)
-
-
-def resume_queue(*, project: str | None = None, flags: ClientFlags = NO_CLIENT_FLAGS) -> int:
-    """Give agents work again."""
-    return _change(flags, "resume", project, None)
-
-
-def _change(flags: ClientFlags, what: str, project: str | None, why: str | None) -> int:
     client = connect(flags)
+    scope = _change(client, "pause", project, why)
+    if json:
+        found = client.get("/api/queue/pauses")["items"]
+        tell(next((one for one in found if one["scope"] == scope), {"scope": scope}), as_json=True)
+    return 0
+
+
+def resume_queue(
+    *, project: str | None = None, json: bool = False, flags: ClientFlags = NO_CLIENT_FLAGS
+) -> int:
+    """Give agents work again."""
+    tell({"scope": _change(connect(flags), "resume", project, None)}, as_json=json)
+    return 0
+
+
+def _change(client: Client, what: str, project: str | None, why: str | None) -> str:
+    """The scope that was paused or resumed, as the list of pauses names it."""
     id = None if project is None else find_project(client, project)["id"]
     body = {"project": id, "why": why}
     client.post(f"/api/queue/{what}", {name: value for name, value in body.items() if value is not None})
-    return 0
+    return "queue" if id is None else f"project/{id}"

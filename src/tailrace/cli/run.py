@@ -46,6 +46,7 @@ def run(
     follow:
         Show the output live.
     """
+    _one_output(follow=follow, json=json)
     client = connect(flags)
     body: dict[str, object] = {
         "plan": find_plan(client, plan)["id"],
@@ -168,6 +169,7 @@ def rerun(
     """
     if failed and follow:
         raise CallFailed(f"--follow begins with the first attempts: follow with `tailrace logs {run} -f`")
+    _one_output(follow=follow, json=json)
     client = connect(flags)
     wish = {"jobs": "failed" if failed else "all", "plan": plan, "revision": revision}
     begun = client.post(f"/api/runs/{run}/rerun", wish)
@@ -192,6 +194,13 @@ def retry(job: str, *, json: bool = False, flags: ClientFlags = NO_CLIENT_FLAGS)
     tried = client.post(f"/api/jobs/{found['id']}/retry")
     tell(tried, as_json=json, plain=tried["id"])
     return 0
+
+
+def _one_output(*, follow: bool, json: bool) -> None:
+    if follow and json:
+        raise CallFailed(
+            "--follow shows the jobs' output, and --json the run: give one of them; `tailrace logs RUN -f --json` has both"
+        )
 
 
 def _begun(client: Client, run: dict[str, Any], *, follow: bool, json: bool) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import sys
 
-from tailrace.cli.client import CallFailed, Client, connect, show
+from tailrace.cli.client import CallFailed, Client, connect, show, tell
 from tailrace.cli.flags import NO_CLIENT_FLAGS, ClientFlags
 from tailrace.cli.projects import find_project
 from tailrace.cli.texts import print_json
@@ -63,7 +63,9 @@ def list_secrets(
     return 0
 
 
-def remove_secret(name: str, *, project: str | None = None, flags: ClientFlags = NO_CLIENT_FLAGS) -> int:
+def remove_secret(
+    name: str, *, project: str | None = None, json: bool = False, flags: ClientFlags = NO_CLIENT_FLAGS
+) -> int:
     """Remove a secret for good: jobs that want it end as setup_failed from now on.
 
     Parameters
@@ -76,6 +78,7 @@ def remove_secret(name: str, *, project: str | None = None, flags: ClientFlags =
     for secret in _found(client, owner):
         if secret["name"] == name and secret["project"] == owner:
             client.call("DELETE", f"/api/secrets/{secret['id']}")
+            tell({"id": secret["id"]}, as_json=json)
             return 0
     whose = f"project {project!r}" if project else "all projects"
     raise CallFailed(f"there is no secret {name!r} of {whose}: `tailrace secret list` shows them")
