@@ -103,6 +103,11 @@ def test_what_started_nothing_starts_a_run_when_it_is_replayed_later(home: House
     assert (shown["delivery"]["runs"], shown["delivery"]["replays"]) == ([run], 1)
     (replayed,) = shown["replayed"]
     assert (replayed["by"], replayed["outcomes"][0]["run"]) == ("admin", run)
+    number, name = home.show(run)["number"], home.get(f"/api/projects/{project}")["name"]
+    assert (done["project_name"], done["run_numbers"]) == (name, [number])
+    assert (shown["delivery"]["project_name"], shown["delivery"]["run_numbers"]) == (name, [number])
+    assert replayed["outcomes"][0]["run_number"] == number
+    assert shown["delivery"]["outcomes"][0]["run_number"] is None, "there was no run at first"
 
 
 def test_many_are_replayed_at_once(home: House) -> None:
@@ -133,6 +138,7 @@ def test_a_delivery_that_retention_took_cannot_be_replayed_and_still_tells_dupli
     house.change("UPDATE delivery SET received_at = received_at - ?", 2 * 24 * 3600 * 1000)
     dry = house.post("/api/retention", {"dry_run": True})
     assert [one["delivery"] for one in dry["deliveries"]] == [first["delivery"]]
+    assert f"  {house.get(f'/api/projects/{project}')['name']}  " in tailrace(house, "retention", "--dry-run")
     assert "1 delivery and 0 notifications removed" in tailrace(house, "retention")
     shown = house.get(f"/api/deliveries/{first['delivery']}")
     assert (shown["headers"], shown["body"], shown["delivery"]["runs"]) == ({}, None, first["runs"])
@@ -150,11 +156,17 @@ def test_the_commands_do_what_the_api_does(home: House) -> None:
         tailrace(home, "delivery", "list", "--project", "commands-of-deliveries", "--json")
     )
     assert listed["id"] == id
+    (first,) = listed["run_numbers"]
+    table = tailrace(home, "delivery", "list", "--project", "commands-of-deliveries")
+    assert f"commands-of-deliveries#{first}" in table
     assert tailrace(home, "delivery", "show", str(id), "--body").encode() == PUSH
-    assert "default/webhook: run " in tailrace(home, "delivery", "show", str(id))
+    assert f"default/webhook: run commands-of-deliveries#{first}\n" in tailrace(
+        home, "delivery", "show", str(id)
+    )
     dry = tailrace(home, "delivery", "replay", "--project", "commands-of-deliveries", "--dry-run")
     assert dry == f"{id}\n"
-    assert f"delivery {id}: runs " in tailrace(home, "delivery", "replay", str(id))
+    again = tailrace(home, "delivery", "replay", str(id))
+    assert again == f"delivery {id}: runs commands-of-deliveries#{first + 1}\n"
     assert json.loads(tailrace(home, "delivery", "show", str(id), "--json"))["delivery"]["replays"] == 1
     assert "say which deliveries" in tailrace(home, "delivery", "replay", status=2)
 

@@ -230,10 +230,13 @@ def test_retention_forgets_what_was_sent_long_ago(house: House) -> None:
     house.change("UPDATE outbox SET ended_at = ended_at - 4 * 24 * 3600 * 1000")
     why = "it was kept for 3 days"
     said = house.post("/api/retention", {"dry_run": True})["notifications"]
-    assert said == [{"notification": sent["id"], "run": run, "why": why}]
+    name, number = house.get(f"/api/projects/{project}")["name"], house.show(run)["number"]
+    named = {"project_name": name, "run_number": number}
+    assert said == [{"notification": sent["id"], "run": run, **named, "why": why}]
     assert house.get(f"/api/notifications/{sent['id']}")["state"] == "sent"
     done = tailrace(house, "retention").stdout
     assert why in done
+    assert f"{name}#{number}  " in done
     assert "1 notification removed" in done
     assert house.client.get(f"/api/notifications/{sent['id']}").status_code == 404
     assert "0 notifications removed" in tailrace(house, "retention").stdout

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Literal
+from typing import Any, Literal
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict
@@ -17,6 +17,9 @@ from tailrace.logs.retention import Retention
 from tailrace.logs.sealer import Sealer
 from tailrace.notify.outbox_retention import OutboxRetention
 from tailrace.store import Store
+from tailrace.store.artifact_retention import ExpiredArtifact
+from tailrace.store.outbox_retention import ExpiredNotification
+from tailrace.store.retention import Expired
 from tailrace.store.segments import count_waiting
 from tailrace.triggers.inbox_retention import InboxRetention
 
@@ -37,23 +40,28 @@ class RetentionWish(BaseModel):
     dry_run: bool
 
 
-class RemovedLog(BaseModel):
-    """`bytes` of the archive, `why` the rule that takes it."""
+class RemovedOfRun(BaseModel):
+    """Something of a run that a rule takes: `why` says which. People call the run PROJECT#NUMBER."""
+
+    run: int
+    project_name: str
+    run_number: int
+    why: str
+
+
+class RemovedLog(RemovedOfRun):
+    """`bytes` of the archive."""
 
     log: int
-    run: int
     bytes: int
-    why: str
 
 
-class RemovedArtifact(BaseModel):
-    """`bytes` of the archive, `why` the rule that takes it."""
+class RemovedArtifact(RemovedOfRun):
+    """`bytes` of the archive."""
 
     artifact: int
-    run: int
     path: str
     bytes: int
-    why: str
 
 
 class RemovedDelivery(BaseModel):
@@ -61,15 +69,14 @@ class RemovedDelivery(BaseModel):
 
     delivery: int
     project: int
+    project_name: str
     why: str
 
 
-class RemovedNotification(BaseModel):
-    """Of a message that was sent, or never will be; `why` is the rule that takes it."""
+class RemovedNotification(RemovedOfRun):
+    """Of a message that was sent, or never will be."""
 
     notification: int
-    run: int
-    why: str
 
 
 class RetentionView(BaseModel):
@@ -139,19 +146,18 @@ def archive_router(
         messages = await (outbox_retention.look() if wish.dry_run else outbox_retention.apply())
         return RetentionView(
             dry_run=wish.dry_run,
-            removed=[
-                RemovedLog(log=one.log_id, run=one.run_id, bytes=one.bytes, why=one.why) for one in taken
-            ],
+            removed=[RemovedLog(log=one.log_id, bytes=one.bytes, **_of_run(one)) for one in taken],
             artifacts=[
-                RemovedArtifact(artifact=one.id, run=one.run_id, path=one.path, bytes=one.bytes, why=one.why)
+                RemovedArtifact(artifact=one.id, path=one.path, bytes=one.bytes, **_of_run(one))
                 for one in files
             ],
             deliveries=[
-                RemovedDelivery(delivery=one.id, project=one.project_id, why=one.why) for one in webhooks
+                RemovedDelivery(
+                    delivery=one.id, project=one.project_id, project_name=one.project_name, why=one.why
+                )
+                for one in webhooks
             ],
-            notifications=[
-                RemovedNotification(notification=one.id, run=one.run_id, why=one.why) for one in messages
-            ],
+            notifications=[RemovedNotification(notification=one.id, **_of_run(one)) for one in messages],
             bytes=sum(one.bytes for one in (*taken, *files)),
         )
 
@@ -163,3 +169,12 @@ def archive_router(
         return ProofView.model_validate(proof._asdict() | {"segments": segments})
 
     return router
+
+
+def _of_run(one: Expired | ExpiredArtifact | ExpiredNotification) -> dict[str, Any]:
+    return {
+        "run": one.run_id,
+        "project_name": one.project_name,
+        "run_number": one.run_number,
+        "why": one.why,
+    }

@@ -28,11 +28,13 @@ _Moment = Annotated[str | None, Query(description="ISO 8601, or ms since 1970.")
 
 
 class ReplayAnswer(BaseModel):
-    """What came of a delivery this time: the ids of the runs, or in `detail` why there are none."""
+    """What came of a delivery this time: the ids of the runs and their numbers, or in `detail` why there are none."""
 
     delivery: int
+    project_name: str
     replay: int
     runs: list[int]
+    run_numbers: list[int]
     state: str
     detail: str | None
 
@@ -157,5 +159,11 @@ def deliveries_router(store: Store, replays: Replays) -> APIRouter:
 
 def _answer(id: int, done: Replayed) -> ReplayAnswer:
     return ReplayAnswer(
-        delivery=id, replay=done.replay, runs=list(done.runs), state=done.state, detail=done.detail
+        delivery=id,
+        project_name=done.project_name,
+        replay=done.replay,
+        runs=list(done.runs),
+        run_numbers=list(done.run_numbers),
+        state=done.state,
+        detail=done.detail,
     )

@@ -49,12 +49,11 @@ def list_deliveries(
     wanted = _filters(client, project, state, source, event, since, until)
     found = client.items("/api/deliveries", limit, **wanted)
     if not json:
-        names = {one["id"]: one["name"] for removed in (True, False) for one in _projects(client, removed)}
-        found = [{**one, "project": names.get(one["project"], one["project"])} for one in found]
+        found = [{**one, "runs": _runs(one)} for one in found]
     columns = {
         "ID": "id",
         "RECEIVED": "received_at",
-        "PROJECT": "project",
+        "PROJECT": "project_name",
         "SOURCE": "source",
         "EVENT": "event",
         "STATE": "state",
@@ -87,12 +86,14 @@ def show_delivery(
         print_json(found)
         return 0
     delivery = found["delivery"]
-    names = ("id", "received_at", "project", "source", "event", "key", "state", "detail", "removed_at")
-    print_fields({**{name: delivery[name] for name in names}, "size": found["size"]})
-    _show_outcomes(delivery["outcomes"])
+    names = ("source", "event", "key", "state", "detail", "removed_at")
+    first = {"id": id, "received_at": delivery["received_at"], "project": delivery["project_name"]}
+    runs = ", ".join(_runs(delivery)) or None
+    print_fields({**first, **{name: delivery[name] for name in names}, "runs": runs, "size": found["size"]})
+    _show_outcomes(delivery["project_name"], delivery["outcomes"])
     for one in found["replayed"]:
         say(tame(f"replayed by {one['by']} at {one['at']}: {one['detail'] or one['state']}"))
-        _show_outcomes(one["outcomes"])
+        _show_outcomes(delivery["project_name"], one["outcomes"])
     for name, value in found["headers"].items():
         say(tame(f"{name}: {value}"))
     return 0
@@ -144,15 +145,15 @@ def replay_deliveries(
             print(id)
     else:
         for one in done["replayed"]:
-            runs = ", ".join(map(str, one["runs"]))
+            runs = ", ".join(_runs(one))
             say(tame(f"delivery {one['delivery']}: {f'runs {runs}' if runs else one['detail']}"))
     for one in done["failed"]:
         say(f"tailrace: delivery {one['delivery']}: {one['detail']}", to=sys.stderr)
     return 1 if done["failed"] else 0
 
 
-def _projects(client: Client, removed: bool) -> list[dict[str, Any]]:
-    return client.items("/api/projects", removed=removed)
+def _runs(delivery: dict[str, Any]) -> list[str]:
+    return [f"{delivery['project_name']}#{number}" for number in delivery["run_numbers"]]
 
 
 def _filters(
@@ -176,7 +177,7 @@ def _filters(
     return {name: value for name, value in wanted.items() if value is not None}
 
 
-def _show_outcomes(outcomes: list[dict[str, Any]] | None) -> None:
+def _show_outcomes(project: str, outcomes: list[dict[str, Any]] | None) -> None:
     for one in outcomes or ():
-        came = f"run {one['run']}" if one["run"] is not None else one["why_not"]
+        came = f"run {project}#{one['run_number']}" if one["run"] is not None else one["why_not"]
         say(tame(f"  {one['plan_name']}/{one['name']}: {came}"))

@@ -9,25 +9,35 @@ from pydantic import Field
 from tailrace.domain.model import Model, Time
 from tailrace.domain.triggers import Outcome
 
+
+class OutcomeView(Outcome):
+    """What one trigger made of an event, with the number of its run in the project."""
+
+    run_number: int | None = None
+
+
 Outcomes = Annotated[
-    tuple[Outcome, ...] | None, Field(description="Null: no trigger was asked, and `detail` says why.")
+    tuple[OutcomeView, ...] | None, Field(description="Null: no trigger was asked, and `detail` says why.")
 ]
 
 
 class DeliveryView(Model):
-    """A webhook as it arrived, and what came of it; `runs` are also those of its `replays`, which are counted.
+    """A webhook as it arrived, and what came of it; `runs` (ids) are also those of its `replays`, which are counted.
 
+    `run_numbers` are those of the same runs, in the same order: people call them PROJECT#NUMBER.
     `removed_at` is when retention took its headers and body: then it cannot be replayed.
     """
 
     id: int
     project: int
+    project_name: str
     source: str
     event: str | None
     key: str | None
     state: str
     detail: str | None
     runs: tuple[int, ...]
+    run_numbers: tuple[int, ...]
     outcomes: Outcomes
     replays: int
     received_at: Time

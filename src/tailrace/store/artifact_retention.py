@@ -12,6 +12,7 @@ from tailrace.domain.states import RUN_ENDED
 from tailrace.store.clock import read_clock
 from tailrace.store.tables import artifact as artifacts
 from tailrace.store.tables import artifact_kept
+from tailrace.store.tables import project as projects
 from tailrace.store.tables import run as runs
 
 _DAY_MS = 24 * 3600 * 1000
@@ -32,6 +33,8 @@ class ExpiredArtifact(NamedTuple):
     path: str
     bytes: int
     why: str
+    project_name: str
+    run_number: int
 
 
 class _Kept(NamedTuple):
@@ -40,11 +43,22 @@ class _Kept(NamedTuple):
     path: str
     bytes: int
     finished_at: int
+    project_name: str
+    run_number: int
 
 
 _KEPT = (
-    select(artifacts.c.id, artifacts.c.run_id, artifacts.c.path, artifacts.c.size, runs.c.finished_at)
+    select(
+        artifacts.c.id,
+        artifacts.c.run_id,
+        artifacts.c.path,
+        artifacts.c.size,
+        runs.c.finished_at,
+        projects.c.name,
+        runs.c.number,
+    )
     .join(runs, runs.c.id == artifacts.c.run_id)
+    .join(projects, projects.c.id == runs.c.project_id)
     .where(artifact_kept, runs.c.state.in_([state.value for state in RUN_ENDED]))
     .order_by(runs.c.finished_at, artifacts.c.id)
 )
@@ -70,7 +84,10 @@ def find_expired_artifacts(connection: Connection, rules: ArtifactRules) -> list
                 found[one] = f"at most {size_words(rules.bytes)} of artifacts are kept"
                 held -= one.bytes
     order = sorted(found, key=lambda one: (one.finished_at, one.id))
-    return [ExpiredArtifact(one.id, one.run_id, one.path, one.bytes, found[one]) for one in order]
+    return [
+        ExpiredArtifact(one.id, one.run_id, one.path, one.bytes, found[one], one.project_name, one.run_number)
+        for one in order
+    ]
 
 
 def _kept(connection: Connection, wanted: ColumnElement[bool]) -> Iterator[_Kept]:

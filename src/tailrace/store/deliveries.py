@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, insert, select, true, update
 
-from tailrace.domain.deliveries import DeliveryView, ReplayView
+from tailrace.domain.deliveries import DeliveryView, OutcomeView, ReplayView
 from tailrace.domain.errors import NotFound
 from tailrace.domain.model import RefusalView
 from tailrace.domain.triggers import Outcome
@@ -16,6 +16,7 @@ from tailrace.store.clock import now_ms, read_clock
 from tailrace.store.tables import delivery as deliveries
 from tailrace.store.tables import delivery_body as bodies
 from tailrace.store.tables import delivery_kept
+from tailrace.store.tables import project as projects
 from tailrace.store.tables import refusal as refusals
 from tailrace.store.tables import replay as replays
 from tailrace.store.tables import run as runs
@@ -88,6 +89,7 @@ class ExpiredDelivery(NamedTuple):
 
     id: int
     project_id: int
+    project_name: str
     body_file: str | None
     why: str
 
@@ -146,6 +148,7 @@ def get_stored(connection: Connection, id: int) -> StoredDelivery:
 def list_replays(connection: Connection, id: int) -> list[ReplayView]:
     """How often the delivery was acted on again, the oldest first."""
     query = select(replays).where(replays.c.delivery_id == id).order_by(replays.c.id)
+    numbers = dict(_started(connection, [id]).get(id, ()))
     return [
         ReplayView(
             id=row.id,
@@ -153,7 +156,7 @@ def list_replays(connection: Connection, id: int) -> list[ReplayView]:
             at=row.at,
             state=row.state,
             detail=row.detail,
-            outcomes=_outcomes(row.outcomes),
+            outcomes=_outcomes(row.outcomes, numbers),
         )
         for row in connection.execute(query)
     ]
@@ -176,12 +179,13 @@ def find_expired_deliveries(connection: Connection, days: int) -> list[ExpiredDe
         return []
     before = read_clock(connection) - days * _DAY_MS
     rows = connection.execute(
-        select(deliveries.c.id, deliveries.c.project_id, deliveries.c.body_file)
+        select(deliveries.c.id, deliveries.c.project_id, projects.c.name, deliveries.c.body_file)
+        .join(projects, projects.c.id == deliveries.c.project_id)
         .where(delivery_kept, deliveries.c.received_at <= before)
         .order_by(deliveries.c.received_at)
     )
     why = f"it was kept for {days} days"
-    return [ExpiredDelivery(row.id, row.project_id, row.body_file, why) for row in rows]
+    return [ExpiredDelivery(row.id, row.project_id, row.name, row.body_file, why) for row in rows]
 
 
 def remove_bodies(connection: Connection, ids: Sequence[int]) -> list[int]:
@@ -254,6 +258,7 @@ def _views(connection: Connection, wanted: ColumnElement[bool], limit: int = 1) 
     newest = select(
         deliveries.c.id,
         deliveries.c.project_id,
+        projects.c.name.label("project_name"),
         deliveries.c.source,
         deliveries.c.event,
         deliveries.c.key,
@@ -262,27 +267,25 @@ def _views(connection: Connection, wanted: ColumnElement[bool], limit: int = 1) 
         deliveries.c.outcomes,
         deliveries.c.received_at,
         deliveries.c.removed_at,
-    )
+    ).join(projects, projects.c.id == deliveries.c.project_id)
     rows = connection.execute(newest.where(wanted).order_by(deliveries.c.id.desc()).limit(limit)).all()
     ids = [row.id for row in rows]
-    started: dict[int, list[int]] = {}
-    for run_id, delivery_id in connection.execute(
-        select(runs.c.id, runs.c.delivery_id).where(runs.c.delivery_id.in_(ids)).order_by(runs.c.id)
-    ):
-        started.setdefault(delivery_id, []).append(run_id)
+    started = _started(connection, ids)
     counted = select(replays.c.delivery_id, func.count()).where(replays.c.delivery_id.in_(ids))
     again = {row[0]: row[1] for row in connection.execute(counted.group_by(replays.c.delivery_id))}
     return [
         DeliveryView(
             id=row.id,
             project=row.project_id,
+            project_name=row.project_name,
             source=row.source,
             event=row.event,
             key=row.key,
             state=row.state,
             detail=row.detail,
-            runs=tuple(started.get(row.id, ())),
-            outcomes=_outcomes(row.outcomes),
+            runs=tuple(id for id, _ in started.get(row.id, ())),
+            run_numbers=tuple(number for _, number in started.get(row.id, ())),
+            outcomes=_outcomes(row.outcomes, dict(started.get(row.id, ()))),
             replays=again.get(row.id, 0),
             received_at=row.received_at,
             removed_at=row.removed_at,
@@ -291,9 +294,22 @@ def _views(connection: Connection, wanted: ColumnElement[bool], limit: int = 1) 
     ]
 
 
+def _started(connection: Connection, ids: Sequence[int]) -> dict[int, list[tuple[int, int]]]:
+    """The runs that these deliveries made: id and number, the oldest first."""
+    query = select(runs.c.delivery_id, runs.c.id, runs.c.number).where(runs.c.delivery_id.in_(ids))
+    started: dict[int, list[tuple[int, int]]] = {}
+    for delivery, run, number in connection.execute(query.order_by(runs.c.id)):
+        started.setdefault(delivery, []).append((run, number))
+    return started
+
+
 def _stored(outcomes: Iterable[Outcome]) -> list[dict[str, Any]] | None:
     return [one.model_dump() for one in outcomes] or None
 
 
-def _outcomes(stored: list[dict[str, Any]] | None) -> tuple[Outcome, ...] | None:
-    return None if stored is None else tuple(Outcome.model_validate(one) for one in stored)
+def _outcomes(
+    stored: list[dict[str, Any]] | None, numbers: Mapping[int, int]
+) -> tuple[OutcomeView, ...] | None:
+    if stored is None:
+        return None
+    return tuple(OutcomeView(**one, run_number=numbers.get(one.get("run"))) for one in stored)

@@ -14,6 +14,7 @@ from tailrace.store.moves import move_all
 from tailrace.store.segments import forget_segments
 from tailrace.store.tables import attempt as attempts
 from tailrace.store.tables import log as logs
+from tailrace.store.tables import project as projects
 from tailrace.store.tables import run as runs
 from tailrace.store.tables import segment as segments
 
@@ -35,6 +36,8 @@ class Expired(NamedTuple):
     run_id: int
     bytes: int
     why: str
+    project_name: str
+    run_number: int
 
 
 _ENDED = runs.c.state.in_([state.value for state in RUN_ENDED])
@@ -43,9 +46,10 @@ _ARCHIVED = func.coalesce(
     select(func.sum(segments.c.size)).where(segments.c.log_id == logs.c.id).scalar_subquery(), 0
 )
 _LOGS = (
-    select(logs.c.id, attempts.c.run_id, _ARCHIVED, runs.c.finished_at)
+    select(logs.c.id, attempts.c.run_id, _ARCHIVED, runs.c.finished_at, projects.c.name, runs.c.number)
     .join(attempts, attempts.c.log_id == logs.c.id)
     .join(runs, runs.c.id == attempts.c.run_id)
+    .join(projects, projects.c.id == runs.c.project_id)
     .where(_REMOVABLE)
     .order_by(runs.c.finished_at, runs.c.id, logs.c.id)
 )
@@ -56,6 +60,8 @@ class _Kept(NamedTuple):
     run_id: int
     bytes: int
     finished_at: int
+    project_name: str
+    run_number: int
 
 
 def find_expired(connection: Connection, rules: Rules) -> list[Expired]:
@@ -81,12 +87,15 @@ def find_expired(connection: Connection, rules: Rules) -> list[Expired]:
                 found[log] = f"the archive keeps at most {size_words(rules.bytes)}"
                 held -= log.bytes
     order = sorted(found, key=lambda log: (log.finished_at, log.run_id, log.log_id))
-    return [Expired(log.log_id, log.run_id, log.bytes, found[log]) for log in order]
+    return [
+        Expired(log.log_id, log.run_id, log.bytes, found[log], log.project_name, log.run_number)
+        for log in order
+    ]
 
 
 def _kept(connection: Connection, wanted: ColumnElement[bool]) -> Iterator[_Kept]:
-    for log, run, size, finished_at in connection.execute(_LOGS.where(wanted)):
-        yield _Kept(log, run, int(size), finished_at)
+    for log, run, size, *others in connection.execute(_LOGS.where(wanted)):
+        yield _Kept(log, run, int(size), *others)
 
 
 def remove_log(connection: Connection, log_id: int, why: str) -> bool:

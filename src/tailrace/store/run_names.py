@@ -16,6 +16,12 @@ _NAMES = (
 )
 
 
+def run_numbers(connection: Connection, ids: Sequence[int]) -> list[int]:
+    """The numbers of these runs in their projects, in their order; all must be known."""
+    numbers = {row.id: row.number for row in connection.execute(_NAMES, {"ids": list(ids)})}
+    return [numbers[id] for id in ids]
+
+
 def run_names(connection: Connection, ids: Sequence[int]) -> list[str]:
     """The names of these runs, in their order; all must be known."""
     names = {row.id: f"{row.name}#{row.number}" for row in connection.execute(_NAMES, {"ids": list(ids)})}

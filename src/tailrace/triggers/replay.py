@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from tailrace.domain.events import Event
 from tailrace.store.deliveries import add_replay, get_stored
 from tailrace.store.projects import get_project
+from tailrace.store.run_names import run_numbers
 from tailrace.triggers.fire import Fired, fire
 
 
@@ -16,7 +17,9 @@ class Replayed(NamedTuple):
     """What came of a delivery this time."""
 
     replay: int
+    project_name: str
     runs: tuple[int, ...]
+    run_numbers: tuple[int, ...]
     state: str
     detail: str | None
 
@@ -34,4 +37,5 @@ def replay(
         fired = fire(connection, project.id, event, kind="webhook", by=by, delivery_id=delivery_id)
         state, detail = fired.state, fired.why
     made = add_replay(connection, delivery_id, by, state, detail, fired.outcomes)
-    return Replayed(made, fired.runs, state, detail)
+    numbers = tuple(run_numbers(connection, fired.runs))
+    return Replayed(made, project.name, fired.runs, numbers, state, detail)

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, insert, select, update
 from tailrace.domain.states import LogState
 from tailrace.store.clock import read_clock
 from tailrace.store.retention import Expired, Rules, find_expired, remove_log
+from tailrace.store.runs import get_run
 from tailrace.store.segments import find_orphans, find_sealed
 from tailrace.store.tables import attempt, job, log, run, segment
 from tests.unit.store.world import a_job, a_plan, a_run, an_agent, lease
@@ -88,8 +89,9 @@ def test_a_run_that_goes_on_and_a_log_that_is_not_archived_are_kept(connection: 
 @pytest.mark.parametrize("state", ["sealed", "truncated"])
 def test_a_removed_log_keeps_its_row_and_says_why(connection: Connection, state: str) -> None:
     id, old = an_old_run(connection, 31, state=state)
+    name, number = get_run(connection, id).project_name, get_run(connection, id).number
     assert find_expired(connection, Rules(days=30)) == [
-        Expired(old, id, 1000, "its run ended more than 30 days ago")
+        Expired(old, id, 1000, "its run ended more than 30 days ago", name, number)
     ]
     assert remove_log(connection, old, "why not")
     part = find_sealed(connection, old)

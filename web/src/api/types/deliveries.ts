@@ -7,6 +7,8 @@ export interface Outcome {
   plan: number;
   plan_name: string;
   run: number | null;
+  /** In its project. */
+  run_number: number | null;
   why_not: string | null;
 }
 
@@ -14,12 +16,15 @@ export interface Outcome {
 export interface Delivery {
   id: number;
   project: number;
+  project_name: string;
   source: string;
   event: string | null;
   key: string | null;
   state: DeliveryState;
   detail: string | null;
   runs: number[];
+  /** Of the same runs, in the same order. */
+  run_numbers: number[];
   /** Null: no trigger was asked. */
   outcomes: Outcome[] | null;
   replays: number;
@@ -50,8 +55,10 @@ export interface DeliveryDetail {
 
 export interface ReplayAnswer {
   delivery: number;
+  project_name: string;
   replay: number;
   runs: number[];
+  run_numbers: number[];
   state: DeliveryState;
   detail: string | null;
 }

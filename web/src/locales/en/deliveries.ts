@@ -3,7 +3,6 @@ const deliveries = {
     title: "Deliveries",
     inbox: "Inbox",
     one: "Delivery {id}",
-    run: "run {run}",
     moreRuns: "and {count} more",
     event: "Event",
     came: "What came of it",

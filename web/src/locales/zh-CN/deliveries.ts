@@ -5,7 +5,6 @@ const deliveries: typeof en = {
     title: "投递",
     inbox: "收件箱",
     one: "投递 {id}",
-    run: "运行 {run}",
     moreRuns: "另有 {count} 次",
     event: "事件",
     came: "结果",
