@@ -11,8 +11,9 @@ from tailrace.api.auth import FAREWELL, OPEN_BODY_BYTES, bearer, hash_of, new_se
 from tailrace.api.labels import Label
 from tailrace.api.lists import Cursor, Limit, Page, page
 from tailrace.api.numbers import RowId
+from tailrace.domain.agent_changes import AgentChangeView
 from tailrace.domain.errors import NotFound, Unauthorised
-from tailrace.domain.model import AgentChangeView, AgentView, Time
+from tailrace.domain.model import AgentView, Time
 from tailrace.domain.states import AgentMode
 from tailrace.domain.text import Text
 from tailrace.live.bus import Bus

@@ -254,16 +254,6 @@ class AgentView(Model):
     last_seen_at: Time
 
 
-class AgentChangeView(Model):
-    """What somebody wanted of an agent, in words; `why` is null where nobody said."""
-
-    id: int
-    what: str
-    by: str
-    why: str | None
-    at: Time
-
-
 class ProtectedLabelView(Model):
     """A label that only runs of these projects may use (ids), and none from a fork; with who said so, why and when."""
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, insert, select
+from collections.abc import Sequence
 
+from sqlalchemy import Connection, Row, insert, select
+
+from tailrace.domain.agent_changes import AgentChangeView, ChangePart, in_words, read_parts
 from tailrace.domain.errors import NotFound
-from tailrace.domain.model import AgentChangeView
 from tailrace.store.clock import now_ms
 from tailrace.store.tables import agent as agents
 from tailrace.store.tables import agent_change as changes
@@ -13,9 +15,12 @@ from tailrace.store.tables import agent_change as changes
 _NOTE = insert(changes).values(at=now_ms())
 
 
-def note_change(connection: Connection, agent_id: int, what: str, by: str, why: str | None) -> None:
+def note_change(
+    connection: Connection, agent_id: int, parts: Sequence[ChangePart], by: str, why: str | None
+) -> None:
     """Write a change down."""
-    connection.execute(_NOTE, {"agent_id": agent_id, "what": what, "by": by, "why": why})
+    kept = [part.model_dump(mode="json") for part in parts]
+    connection.execute(_NOTE, {"agent_id": agent_id, "what": "", "parts": kept, "by": by, "why": why})
 
 
 def list_changes(
@@ -28,4 +33,10 @@ def list_changes(
     if before is not None:
         wanted = wanted.where(changes.c.id < before)
     rows = connection.execute(wanted.order_by(changes.c.id.desc()).limit(limit))
-    return [AgentChangeView(id=row.id, what=row.what, by=row.by, why=row.why, at=row.at) for row in rows]
+    return [_view(row) for row in rows]
+
+
+def _view(row: Row[*tuple[object, ...]]) -> AgentChangeView:
+    parts = None if row.parts is None else read_parts(row.parts)
+    what = row.what if parts is None else in_words(parts)
+    return AgentChangeView(id=row.id, what=what, parts=parts, by=row.by, why=row.why, at=row.at)

@@ -7,6 +7,15 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, Row, bindparam, func, insert, not_, or_, select, update
 
+from tailrace.domain.agent_changes import (
+    Allowed,
+    ChangePart,
+    NamedProject,
+    Relabelled,
+    Removed,
+    Renamed,
+    Switched,
+)
 from tailrace.domain.errors import NotFound, Unauthorised
 from tailrace.domain.model import AgentView
 from tailrace.domain.report import MachineReport
@@ -19,6 +28,7 @@ from tailrace.store.tables import agent as agents
 from tailrace.store.tables import agent_token as tokens
 from tailrace.store.tables import attempt as attempts
 from tailrace.store.tables import attempt_held
+from tailrace.store.tables import project as projects
 
 
 class Standing(NamedTuple):
@@ -52,7 +62,11 @@ _STANDING = select(
 ).where(agents.c.id.in_(bindparam("ids", expanding=True)), agents.c.removed_at.is_(None))
 
 
-_MODES = {AgentMode.ACTIVE: "resumed", AgentMode.PAUSED: "paused", AgentMode.DRAINING: "told to drain"}
+_NAMES = (
+    select(projects.c.id, projects.c.name)
+    .where(projects.c.id.in_(bindparam("ids", expanding=True)))
+    .order_by(projects.c.id)
+)
 _BEFORE = select(agents.c.granted_labels, agents.c.version, agents.c.refused).where(
     agents.c.id == bindparam("id")
 )
@@ -246,25 +260,23 @@ def change_agent(connection: Connection, id: int, change: AgentChange, by: str) 
         values["projects"] = require_projects(connection, change.projects)
     if values:
         connection.execute(update(agents).where(agents.c.id == id).values(values))
-        note_change(connection, id, _in_words(row.name, change), by, change.why)
+        note_change(connection, id, _parts(connection, row.name, change), by, change.why)
 
 
-def _in_words(name: str, change: AgentChange) -> str:
-    said: list[str] = []
+def _parts(connection: Connection, name: str, change: AgentChange) -> list[ChangePart]:
+    parts: list[ChangePart] = []
     if change.name is not None:
-        said.append(f"renamed from {name} to {change.name}")
+        parts.append(Renamed(before=name, after=change.name))
     if change.labels is not None:
-        said.append(
-            f"given the labels {', '.join(sorted(change.labels))}" if change.labels else "given no labels"
-        )
+        parts.append(Relabelled(labels=tuple(sorted(change.labels))))
     if change.mode is not None:
-        said.append(_MODES[change.mode])
+        parts.append(Switched(mode=change.mode))
     if change.any_project:
-        said.append("allowed all projects")
+        parts.append(Allowed(projects=None))
     elif change.projects is not None:
-        ids = ", ".join(map(str, sorted(change.projects)))
-        said.append(f"allowed the projects {ids}" if ids else "allowed no projects")
-    return "; ".join(said)
+        known = connection.execute(_NAMES, {"ids": list(change.projects)})
+        parts.append(Allowed(projects=tuple(NamedProject(id=row.id, name=row.name) for row in known)))
+    return parts
 
 
 def remove_agent(connection: Connection, id: int, by: str, why: str | None = None) -> None:
@@ -278,7 +290,7 @@ def remove_agent(connection: Connection, id: int, by: str, why: str | None = Non
     ).first()
     if removed is None:
         raise NotFound("agent", id)
-    note_change(connection, id, "removed", by, why)
+    note_change(connection, id, [Removed()], by, why)
     connection.execute(
         update(attempts).where(attempts.c.agent_id == id, attempt_held).values(lease_until=now - 1)
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, insert
 
 from tailrace.domain.errors import NotFound, Unauthorised
 from tailrace.domain.report import Load, MachineReport
@@ -28,6 +28,8 @@ from tailrace.store.agents import (
     remove_agent,
 )
 from tailrace.store.leases import end_lapsed, find_lapsed, renew_leases
+from tailrace.store.projects import get_project
+from tailrace.store.tables import agent_change
 from tests.unit.store.world import LEASE_MS, a_job, a_project, a_run, an_agent, finish, lease, start
 
 
@@ -67,15 +69,25 @@ def test_every_change_of_an_agent_says_who_and_why(connection: Connection) -> No
         ("resumed", "kim", "why 1"),
         (f"renamed from {name} to other", "kim", "why 2"),
         ("given the labels gpu, prod", "kim", "why 3"),
-        (f"allowed the projects {project}", "kim", "why 4"),
+        (f"allowed the projects {get_project(connection, project).name}", "kim", "why 4"),
         ("told to drain; allowed all projects", "kim", "why 5"),
         ("resumed", "kim", "well again"),
         ("removed", "lee", "too old"),
     ]
+    allowed = list_changes(connection, id)[2].model_dump()["parts"]
+    assert allowed == ({"kind": "mode", "mode": "draining"}, {"kind": "projects", "projects": None})
     newest, before = list_changes(connection, id, limit=2)
     assert [one.id for one in list_changes(connection, id, before=newest.id, limit=1)] == [before.id]
     with pytest.raises(NotFound):
         list_changes(connection, id + 1)
+
+
+def test_a_change_that_an_older_version_kept_in_words_stays_readable(connection: Connection) -> None:
+    id = an_agent(connection)
+    old = {"agent_id": id, "what": "given the labels a; b", "by": "kim", "why": None, "at": 1}
+    connection.execute(insert(agent_change).values(old))
+    (change,) = list_changes(connection, id)
+    assert (change.what, change.parts) == ("given the labels a; b", None)
 
 
 def test_trouble_has_a_time_and_an_end(connection: Connection) -> None:

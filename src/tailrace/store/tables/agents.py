@@ -58,6 +58,7 @@ agent_change = Table(
     row_id(),
     reference("agent_id", "agent", nullable=False),
     Column("what", Text, nullable=False, comment="in words"),
+    Column("parts", JSON(none_as_null=True), comment="what changed, as values; null: it is in words alone"),
     Column("by", Text, nullable=False),
     Column("why", Text),
     Column("at", Ms, nullable=False),

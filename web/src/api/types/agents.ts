@@ -47,10 +47,19 @@ export interface Load {
   disk_free: number;
 }
 
-/** What somebody wanted of an agent, in words. */
+/** One thing that was changed of an agent. Names of projects are those of that time; null: all. */
+export type ChangePart =
+  | { kind: "name"; before: string; after: string }
+  | { kind: "labels"; labels: string[] }
+  | { kind: "mode"; mode: AgentMode }
+  | { kind: "projects"; projects: { id: number; name: string }[] | null }
+  | { kind: "removed" };
+
+/** What somebody wanted of an agent: as values, null where only the (English) words were kept. */
 export interface AgentChange {
   id: number;
   what: string;
+  parts: ChangePart[] | null;
   by: string;
   why: string | null;
   at: string;
