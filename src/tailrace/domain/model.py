@@ -177,6 +177,10 @@ class JobView(Model):
 
     `retry_at` is when its next attempt is queued, where that is later. With `allow_failure` its run passes although it failed.
     `environment` is where it deploys to, `approval` the id of the approval that it waits for.
+
+    `concurrency` is the group in which it takes turns with jobs of its project; until it could begin as the plan has it, with
+    `${…}` for values of the run. Of one of a matrix, `matrix` is the entry of the plan, `max_parallel` how many of its jobs are
+    under way at once (null: all), and with `fail_fast` one that fails ends the others.
     """
 
     id: int
@@ -190,6 +194,10 @@ class JobView(Model):
     allow_failure: bool = False
     environment: str | None = None
     approval: int | None = None
+    concurrency: str | None = None
+    matrix: str | None = None
+    max_parallel: int | None = None
+    fail_fast: bool = False
     needs: tuple[str, ...]
     labels: tuple[str, ...]
     agent: str | None

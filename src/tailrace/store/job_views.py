@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, func, select
 
 from tailrace.domain.errors import NotFound
 from tailrace.domain.model import AttemptView, JobView, StepView
+from tailrace.store.job_turns import group_within
 from tailrace.store.tables import agent as agents
 from tailrace.store.tables import artifact as artifacts
 from tailrace.store.tables import artifact_kept
@@ -99,6 +100,10 @@ def _jobs(connection: Connection, showing: _Showing, id: int) -> tuple[JobView, 
                 retry_at=row.retry_at,
                 allow_failure=row.spec.get("allow_failure", False),
                 environment=row.spec.get("environment"),
+                concurrency=_group(row),
+                matrix=row.spec.get("matrix_of") or None,
+                max_parallel=row.spec.get("max_parallel"),
+                fail_fast=row.spec.get("fail_fast", False),
                 needs=tuple(row.spec["needs"]),
                 labels=tuple(row.spec["labels"]),
                 agent=own[-1].agent if own else None,
@@ -110,6 +115,13 @@ def _jobs(connection: Connection, showing: _Showing, id: int) -> tuple[JobView, 
             )
         )
     return tuple(views)
+
+
+def _group(row: Row[*tuple[object, ...]]) -> str | None:
+    if row.concurrency is not None:
+        return group_within(row.concurrency)
+    wanted: dict[str, str] | None = row.spec.get("concurrency")
+    return None if wanted is None else wanted["group"]
 
 
 def _attempts(connection: Connection, showing: _Showing, id: int) -> dict[int, list[AttemptView]]:

@@ -63,6 +63,20 @@ def leased(connection: Connection, agent: int) -> dict[tuple[int, str], int]:
     return {(one.run, one.job.name): one.attempt for one in lease(connection, agent, free=9)}
 
 
+def test_a_job_shows_its_group_and_the_terms_of_its_matrix(connection: Connection) -> None:
+    """The group with its placeholders until the job is in line, then as it is; by the plan's name for it."""
+    plan, agent = a_plan(connection), an_agent(connection)
+    run = run_of(connection, plan, BUILD, deploys(needs=("build",)))
+    assert jobs_by_name(connection, run)["deploy"].concurrency == "deploy-${branch}"
+    assert jobs_by_name(connection, run)["build"].concurrency is None
+    finish(connection, agent, leased(connection, agent)[run, "build"])
+    assert jobs_by_name(connection, run)["deploy"].concurrency == "deploy-main"
+    shown = get_run(connection, matrix_run(connection, "max_parallel: 2, fail_fast: true")).jobs
+    assert {(job.matrix, job.max_parallel, job.fail_fast) for job in shown} == {("test", 2, True)}
+    (plain,) = get_run(connection, run_of(connection, plan, BUILD)).jobs
+    assert (plain.matrix, plain.max_parallel, plain.fail_fast) == (None, None, False)
+
+
 def test_a_job_waits_for_that_of_a_run_before_it(connection: Connection) -> None:
     """Only this job: what else its run has goes on. Who comes first is who could begin first, and it is told whom one waits for."""
     plan, agent = a_plan(connection), an_agent(connection)

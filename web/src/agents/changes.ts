@@ -4,11 +4,11 @@ type Say = (key: string, values?: Record<string, unknown>) => string;
 
 /** What was changed of an agent, in the reader's language; as it was kept where an older server kept words alone. */
 export function changeWords({ what, parts }: AgentChange, t: Say): string {
-  return parts === null ? what : parts.map((part) => partWords(part, t)).join(t("agents.changes.and"));
+  return parts === null ? what : parts.map((part) => partWords(part, t)).join(t("app.semicolon"));
 }
 
 function partWords(part: ChangePart, t: Say): string {
-  const list = (names: string[]): string => names.join(t("agents.changes.comma"));
+  const list = (names: string[]): string => names.join(t("app.comma"));
   switch (part.kind) {
     case "name":
       return t("agents.changes.name", { before: part.before, after: part.after });

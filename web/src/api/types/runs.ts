@@ -69,6 +69,12 @@ export interface Job {
   allow_failure?: boolean;
   /** How many files it kept; not told by older servers. */
   artifacts?: number;
+  /** The group in which it takes turns with other jobs of its project; not told by older servers, nor the next. */
+  concurrency?: string | null;
+  /** The entry of the plan, where it is one of a matrix: how many of these are under way at once, and what one that fails does. */
+  matrix?: string | null;
+  max_parallel?: number | null;
+  fail_fast?: boolean;
 }
 
 /** A file that a job kept. */

@@ -43,8 +43,6 @@ const agents = {
       allProjects: "allowed all projects",
       noProjects: "allowed no projects",
       removed: "removed",
-      and: "; ",
-      comma: ", ",
     },
     empty: "No agents yet",
     emptyHint: "An agent connects out to this server and executes jobs. `tailrace up` brings one along.",

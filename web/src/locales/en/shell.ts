@@ -24,6 +24,8 @@ const shell = {
     retry: "Try again",
     copy: "Copy",
     copied: "Copied",
+    comma: ", ",
+    semicolon: "; ",
     loading: "Loading…",
     unreachable: "The server cannot be reached. Check that it is running, then try again.",
     reconnecting: "Reconnecting… What you see may be out of date.",

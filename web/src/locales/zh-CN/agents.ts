@@ -45,8 +45,6 @@ const agents: typeof en = {
       allProjects: "允许所有项目",
       noProjects: "不允许任何项目",
       removed: "已移除",
-      and: "；",
-      comma: "、",
     },
     empty: "还没有代理",
     emptyHint: "代理主动连接到此服务器并执行任务。`tailrace up` 会自带一个。",

@@ -26,6 +26,8 @@ const shell: typeof en = {
     retry: "重试",
     copy: "复制",
     copied: "已复制",
+    comma: "、",
+    semicolon: "；",
     loading: "加载中…",
     unreachable: "无法连接服务器。请确认它正在运行，然后重试。",
     reconnecting: "正在重新连接… 当前内容可能不是最新的。",
