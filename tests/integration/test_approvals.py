@@ -6,9 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+from websockets.sync.client import connect
+
 from tests.integration.test_commands import tailrace
 from tests.integration.test_webhooks import PAYLOADS, SECRET, deliver
-from tests.support.house import House
+from tests.support.house import ADMIN_TOKEN, House
 from tests.support.waiting import wait_for
 
 DEPLOY = """
@@ -49,6 +51,39 @@ def test_a_job_waits_for_a_person_and_says_so(home: House) -> None:
     assert "was approved by admin" in again.stderr
     shown = home.get(f"/api/approvals/{asked['id']}")
     assert (shown["state"], shown["by"], shown["why"]) == ("approved", "admin", "go")
+
+
+def test_what_waits_is_told_live(house: House) -> None:
+    """When it is asked, when it is decided, and when its project is removed and restored; nothing else of runs is told."""
+    house.up()
+    project = house.project("told")
+    house.post("/api/environments", {"project": project, "name": "production", "approval": True})
+    url = house.url.replace("http", "ws") + "/api/live"
+    headers = {"Authorization": f"Bearer {ADMIN_TOKEN}"}
+    with connect(url, additional_headers=headers, compression=None, proxy=None) as socket:
+
+        def heard() -> tuple[int, list[int]]:
+            while "topic" not in (frame := json.loads(socket.recv(timeout=60))):
+                pass  # a beat
+            return frame["open"], [one["run"] for one in frame["items"]]
+
+        socket.send(json.dumps({"op": "watch", "topic": "approvals"}))
+        assert heard() == (0, [])
+        house.wait_state(house.run(house.script_plan("true", project=project, name="other")), "passed")
+        first, second = (house.run(house.plan(DEPLOY, project, f"deploy-{number}")) for number in (1, 2))
+        told = [heard()]
+        while told[-1][0] < 2:
+            told.append(heard())
+        assert sorted(told[-1][1], reverse=True) == sorted((first, second), reverse=True)
+        assert all(open == len(runs) > 0 for open, runs in told)
+        house.post(f"/api/approvals/{_asked(house, first)['id']}", {"approve": False})
+        assert heard() == (1, [second])
+        assert house.client.delete(f"/api/projects/{project}").status_code == 204
+        assert heard() == (0, [])
+        house.post(f"/api/projects/{project}/restore")
+        assert heard() == (1, [second])
+        house.post(f"/api/runs/{second}/abort")
+        assert heard() == (0, [])
 
 
 def test_nobody_is_named_who_could_not_decide(home: House) -> None:

@@ -14,6 +14,7 @@ from tailrace.domain.address import check_address, keep_password
 from tailrace.domain.model import Project
 from tailrace.domain.text import Text
 from tailrace.live.bus import Bus
+from tailrace.live.scopes import RUNS
 from tailrace.store import Store
 from tailrace.store.projects import (
     change_project,
@@ -94,13 +95,16 @@ def projects_router(store: Store, bus: Bus, key: SealingKey) -> APIRouter:
     async def remove(id: RowId, request: Request) -> None:
         """It can be restored. What it had under way ends: nothing of it begins any more."""
         await store.write(remove_project, id)
+        bus.publish(RUNS)
         by = f"{request.state.name}, who removed the project"
         await end_runs(store, bus, await store.read(runs_under_way, id), by)
 
     @router.post("/api/projects/{id}/restore")
     async def restore(id: RowId) -> Project:
         """A removed project, with its plans, is back; 409 when it is not removed or its name is taken."""
-        return await store.write(restore_project, id)
+        restored = await store.write(restore_project, id)
+        bus.publish(RUNS)
+        return restored
 
     async def keep_secret(project_id: int, secret: str | None) -> Project:
         sealed = None if secret is None else key.seal(secret, webhook_secret_row(project_id))

@@ -5,13 +5,17 @@ from __future__ import annotations
 from itertools import islice
 
 import orjson
+from sqlalchemy import Connection
 
 from tailrace.api.runs import Runs
+from tailrace.domain.approvals import ApprovalState
 from tailrace.domain.errors import NotFound
 from tailrace.domain.model import RunView
-from tailrace.live.scopes import AGENTS, RUNS
+from tailrace.live.scopes import AGENTS, APPROVALS, RUNS
+from tailrace.live.topics import Follows
 from tailrace.store import Store
 from tailrace.store.agents import list_agents
+from tailrace.store.approvals import ApprovalFilter, count_open, list_approvals
 from tailrace.store.runs import RunFilter, list_runs, summaries
 
 NEWEST = 50
@@ -19,9 +23,12 @@ MOST_OUTPUTS = 20
 MOST_CHARACTERS = 200
 """Of a job's outputs, how many the page gets, and how much of each: they may be 256 KiB, and come again with each change."""
 
+FOLLOWS = {APPROVALS: Follows(RUNS, rest_s=0.5)}
+"""Runs change far more often than what people are asked."""
+
 
 class Topics:
-    """The loader behind the topics `runs`, `run/ID` and `agents`."""
+    """The loader behind the topics `runs`, `run/ID`, `agents` and `approvals`."""
 
     def __init__(self, store: Store, runs: Runs, lease_ms: int) -> None:
         self._store = store
@@ -40,6 +47,8 @@ class Topics:
         if topic == AGENTS:
             agents = await self._store.read(list_agents, self._lease_ms)
             return _frame(topic, "items", [agent.model_dump(mode="json") for agent in agents])
+        if topic == APPROVALS:
+            return await self._store.read(_waiting)
         kind, _, id = topic.partition("/")
         if kind != "run" or not id.isdecimal():
             return None
@@ -48,6 +57,14 @@ class Topics:
         except NotFound:
             return None
         return _frame(topic, "run", _brief(run).model_dump(mode="json"))
+
+
+def _waiting(connection: Connection) -> bytes:
+    """What people are asked: how much in all, and the newest of it."""
+    found = list_approvals(connection, ApprovalFilter(state=ApprovalState.OPEN, limit=NEWEST))
+    items = [one.model_dump(mode="json") for one in found]
+    count = count_open(connection) if len(found) == NEWEST else len(found)
+    return orjson.dumps({"topic": APPROVALS, "items": items, "open": count})
 
 
 def _brief(run: RunView) -> RunView:

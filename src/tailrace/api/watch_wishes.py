@@ -16,7 +16,7 @@ from tailrace.domain.errors import Invalid
 MOST_BYTES = 4096
 MOST_LINES = 1_000_000
 
-_TOPIC = re.compile(r"(?:runs|agents|run/[1-9][0-9]{0,17}|log/[1-9][0-9]{0,17})\Z", re.ASCII)
+_TOPIC = re.compile(r"(?:runs|agents|approvals|run/[1-9][0-9]{0,17}|log/[1-9][0-9]{0,17})\Z", re.ASCII)
 _KEYS = {"op", "topic", "from", "tail", "at", "whole"}
 
 
@@ -60,7 +60,9 @@ def read_wish(text: str | bytes) -> WatchLog | WatchTopic | Unwatch:
     if op not in ("watch", "unwatch"):
         raise Invalid(f"op: {_shown(op)} is unknown; allowed are watch and unwatch")
     if not isinstance(topic, str) or not _TOPIC.match(topic):
-        raise Invalid(f"topic: {_shown(topic)} is unknown; allowed are runs, agents, run/ID and log/ID")
+        raise Invalid(
+            f"topic: {_shown(topic)} is unknown; allowed are runs, agents, approvals, run/ID and log/ID"
+        )
     if unknown := message.keys() - _KEYS:
         raise Invalid(f"{min(unknown)[:40]}: unknown; allowed are {', '.join(sorted(_KEYS))}")
     if op == "unwatch":

@@ -17,11 +17,13 @@ SEALING = "sealing"
 """Some log has ended: it can be sealed."""
 
 RUNS = "runs"
-"""Some run changed; the note is its id."""
+"""Some run changed; the note is its id. Without a note: many, because their project was removed or restored."""
 
 AGENTS = "agents"
 """Some agent came, left or changed."""
 
+APPROVALS = "approvals"
+"""What waits for a person, as a topic. Nobody wakes it: what asks, decides or withdraws changes a run, and wakes RUNS."""
 
 LAPSED = "lapsed"
 """Leases have run out before their time."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import NamedTuple
 
 import structlog
@@ -30,6 +30,14 @@ RETRY_S = 1.0
 _log = structlog.get_logger("topics")
 
 
+class Follows(NamedTuple):
+    """A topic that other wakes than its own may change: those of `scope`, whatever their notes. It rests for at least `rest_s`
+    after each load."""
+
+    scope: str
+    rest_s: float
+
+
 class Missing(NamedTuple):
     """There is no such topic, or no more."""
 
@@ -44,16 +52,18 @@ class _Frame(NamedTuple):
 class TopicHub:
     """Topics by the name of their scope on the bus; lives in one event loop, whose thread makes every call."""
 
-    def __init__(self, bus: Bus, load: Load) -> None:
+    def __init__(self, bus: Bus, load: Load, follows: Mapping[str, Follows] | None = None) -> None:
+        """`follows`: topics that are not woken by their own names."""
         self._bus = bus
         self._load = load
+        self._follows = follows or {}
         self._topics: dict[str, _Topic] = {}
 
     def watch(self, topic: str, wake: Callable[[], None]) -> TopicCursor:
         """Follow a topic, its whole state first; end it with `leave`. `wake` is called when there may be something to take."""
         found = self._topics.get(topic)
         if found is None:
-            found = self._topics[topic] = _Topic(topic, self._bus, self._load)
+            found = self._topics[topic] = _Topic(topic, self._bus, self._load, self._follows.get(topic))
         cursor = TopicCursor(found, wake)
         found.join(cursor)
         return cursor
@@ -75,8 +85,9 @@ class TopicHub:
 class _Topic:
     """One topic with its watchers. One load at a time, so frames are in the order of what they tell."""
 
-    def __init__(self, name: str, bus: Bus, load: Load) -> None:
+    def __init__(self, name: str, bus: Bus, load: Load, follows: Follows | None) -> None:
         self.name = name
+        self._follows = follows
         self.number = 0  # of the newest frame
         self.frames: deque[_Frame] = deque(maxlen=KEPT_FRAMES)
         self._load = load
@@ -88,7 +99,7 @@ class _Topic:
         self._timer: asyncio.Handle | None = None
         self._due = 0.0  # when the timer ends; uvloop's own knows no time where that is past already
         self._loading: asyncio.Task[None] | None = None
-        self._unsubscribe = bus.subscribe(name, self._woken)
+        self._unsubscribe = bus.subscribe(name if follows is None else follows.scope, self._woken)
 
     def join(self, cursor: TopicCursor) -> None:
         self._watchers.add(cursor)
@@ -109,12 +120,12 @@ class _Topic:
 
     def want(self, cursor: TopicCursor) -> None:
         """Owe this watcher the whole state."""
-        cursor.number = None
+        cursor.number = cursor.told = None
         self._wanting.add(cursor)
         self._schedule(0)
 
     def _woken(self, note: int | None) -> None:
-        if note is None:
+        if note is None or self._follows is not None:
             self._all_changed = True
         else:
             self._changed.add(note)
@@ -156,6 +167,8 @@ class _Topic:
             failed = True
         self._loading = None
         rest = RETRY_S if failed else min((time.monotonic() - began) * REST, MAX_REST_S)
+        if self._follows is not None:
+            rest = max(rest, self._follows.rest_s)
         self._rest_until = asyncio.get_running_loop().time() + rest
         if self._wanting and not failed:
             self._schedule(0)
@@ -172,21 +185,26 @@ class _Topic:
         data = None if frame is None else text_frame(frame)
         for cursor in tuple(to & self._watchers):
             cursor.number = self.number
-            cursor.whole = Missing(self.name) if data is None else data
             self._wanting.discard(cursor)
-            cursor.wake()
+            if data is None or cursor.told != data:
+                cursor.told = data
+                cursor.whole = Missing(self.name) if data is None else data
+                cursor.wake()
 
 
 class TopicCursor:
     """Where one watcher stands in a topic: which frame it was given last."""
 
-    __slots__ = ("number", "topic", "wake", "whole")
+    __slots__ = ("number", "told", "topic", "wake", "whole")
 
     def __init__(self, topic: _Topic, wake: Callable[[], None]) -> None:
         self.topic = topic
         self.wake = wake
         self.number: int | None = None  # None while it waits for the whole state
         self.whole: bytes | Missing | None = None
+        self.told: bytes | None = (
+            None  # the whole state that it has, or is to take: the same is not sent twice
+        )
 
     def take(self) -> bytes | Missing | None:
         """What comes next, as a WebSocket frame, if it can be had now; it then counts as sent."""
@@ -201,5 +219,5 @@ class TopicCursor:
             topic.want(self)
             return None
         frame = topic.frames[self.number + 1 - oldest]
-        self.number = frame.number
+        self.number, self.told = frame.number, None
         return frame.data

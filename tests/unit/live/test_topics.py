@@ -11,7 +11,7 @@ import pytest
 
 from tailrace.live.bus_memory import MemoryBus
 from tailrace.live.signal import Signal
-from tailrace.live.topics import KEPT_FRAMES, Missing, TopicHub
+from tailrace.live.topics import KEPT_FRAMES, Follows, Missing, TopicHub
 from tailrace.live.websocket import payload_of
 from tests.support.live_house import in_time
 
@@ -125,6 +125,43 @@ async def test_a_wake_without_a_note_reloads_the_whole(hub: TopicHub, bus: Memor
     bus.publish("runs")
     assert await one.next() == await two.next() == {"3": "three"}
     assert rows.loads == [("runs", None), ("runs", None)]
+
+
+async def test_the_same_state_is_not_sent_twice(hub: TopicHub, bus: MemoryBus, rows: Rows) -> None:
+    """Unless something else was sent in between: who was told of a change is told when that is taken back."""
+    watcher = Watcher(hub)
+    before = await watcher.next()
+    bus.publish("runs")
+    late = Watcher(hub)
+    assert await late.next() == before
+    assert watcher.cursor.take() is None
+    rows.rows = {1: "changed", 2: "two"}
+    bus.publish("runs", 1)
+    assert await watcher.next() == {"1": "changed"}
+    rows.rows = {1: "one", 2: "two"}
+    bus.publish("runs")
+    assert await watcher.next() == before
+
+
+async def test_a_topic_can_follow_the_wakes_of_others(bus: MemoryBus, rows: Rows) -> None:
+    """Whatever their notes, it is loaded whole; only what makes a difference is sent."""
+    hub = TopicHub(bus, rows.load, {"runs": Follows("jobs", rest_s=0.01)})
+    watcher = Watcher(hub)
+    before = await watcher.next()
+    bus.publish("runs")
+    bus.publish("jobs", 7)
+    await in_time(_loaded(rows, 2))
+    assert watcher.cursor.take() is None
+    rows.rows = {3: "three"}
+    bus.publish("jobs", 8)
+    assert await watcher.next() == {"3": "three"} != before
+    assert {changed for _, changed in rows.loads} == {None}
+    await hub.close()
+
+
+async def _loaded(rows: Rows, times: int) -> None:
+    while len(rows.loads) < times:
+        await asyncio.sleep(0)
 
 
 async def test_a_change_before_the_first_frame_is_in_it_or_after_it(

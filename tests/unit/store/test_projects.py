@@ -98,10 +98,10 @@ def test_a_webhook_finds_its_project_by_name_or_id_and_a_name_wins(connection: C
     second = create_project(connection, str(first.id), "r")
     set_webhook_secret(connection, second.id, b"sealed")
     assert get_project(connection, second.id).has_webhook_secret
-    assert find_webhook_target(connection, "a") == (first.id, None, None)
-    assert find_webhook_target(connection, str(first.id)) == (second.id, b"sealed", None)
-    assert find_webhook_target(connection, str(second.id)) == (second.id, b"sealed", None)
+    assert find_webhook_target(connection, "a") == (first.id, "r", None, None)
+    assert find_webhook_target(connection, str(first.id)) == (second.id, "r", b"sealed", None)
+    assert find_webhook_target(connection, str(second.id)) == (second.id, "r", b"sealed", None)
     remove_project(connection, second.id)
-    assert find_webhook_target(connection, str(first.id)) == (first.id, None, None)
+    assert find_webhook_target(connection, str(first.id)) == (first.id, "r", None, None)
     for unknown in ("nobody", "", "999999", "9" * 40, "-1", "²"):
         assert find_webhook_target(connection, unknown) is None

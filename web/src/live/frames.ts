@@ -1,7 +1,7 @@
-import type { Agent, LogState, Run, RunSummary, StreamName } from "../api/types";
+import type { Agent, Approval, LogState, Run, RunSummary, StreamName } from "../api/types";
 
 /** What a page can watch. */
-export type Topic = "runs" | "agents" | `run/${number}` | `log/${number}`;
+export type Topic = "runs" | "agents" | "approvals" | `run/${number}` | `log/${number}`;
 
 export type ClientFrame =
   | { op: "watch"; topic: Topic; from?: number; tail?: number; at?: number }
@@ -59,6 +59,13 @@ export interface RunFrame {
 export interface AgentsFrame {
   topic: string;
   items: Agent[];
+}
+
+/** What waits for a person: the newest of it, and how much in all. */
+export interface ApprovalsFrame {
+  topic: string;
+  items: Approval[];
+  open: number;
 }
 
 /** Any frame that names a topic; who watches the topic knows its shape. */

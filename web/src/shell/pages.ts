@@ -27,7 +27,7 @@ export type Words<W> = { [K in keyof W]: string };
 export function usePages<T, W extends Record<string, Ref<string>>>(
   words: W,
   load: (filter: Words<W>, cursor: Cursor | null) => Promise<Page<T>>,
-  ms?: number,
+  ms?: number | null,
 ): Pages<T> {
   const { busy, problem, attempt } = useAttempt();
   const shown = ref<T[] | null>(null) as Ref<T[] | null>;

@@ -8,8 +8,8 @@ export interface Refreshing {
   refresh(): Promise<void>;
 }
 
-/** Load now, and again every `ms` while the window is seen: for what has no topic of its own. */
-export function useRefresh(load: () => Promise<unknown>, ms = 5000): Refreshing {
+/** Load now, and again every `ms` while the window is seen: for what has no topic of its own; null for what has one. */
+export function useRefresh(load: () => Promise<unknown>, ms: number | null = 5000): Refreshing {
   const { t } = useI18n();
   const lost = ref("");
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -32,9 +32,9 @@ export function useRefresh(load: () => Promise<unknown>, ms = 5000): Refreshing 
   }
   async function turn(): Promise<void> {
     try {
-      if (document.visibilityState === "visible") await refresh();
+      if (ms === null || document.visibilityState === "visible") await refresh();
     } finally {
-      if (!over) timer = setTimeout(() => void turn(), ms);
+      if (!over && ms !== null) timer = setTimeout(() => void turn(), ms);
     }
   }
   onMounted(() => void turn());

@@ -1,10 +1,11 @@
 // @vitest-environment happy-dom
 import { enableAutoUnmount, flushPromises } from "@vue/test-utils";
-import { afterEach, expect, it } from "vitest";
+import { afterEach, expect, it, vi } from "vitest";
 import { Problem } from "../../src/api/problem";
 import type { ApprovalFilter } from "../../src/api/client";
 import type { Approval, ApprovalState } from "../../src/api/types";
 import ApprovalsPage from "../../src/approvals/ApprovalsPage.vue";
+import { useOpenApprovals } from "../../src/approvals/open";
 import { open } from "../support/page";
 
 enableAutoUnmount(afterEach);
@@ -87,6 +88,19 @@ it("decided ones say by whom, when and why, and have no buttons", async () => {
   expect(world.asked).toEqual([{ project: "1", state: "" }]);
   expect(page.find("[data-testid=approval-decision]").text()).toMatch(/by Bob.*“not today”/);
   expect(page.find("form").exists()).toBe(false);
+});
+
+it("is asked for anew when something was asked or decided elsewhere, and by no clock", async () => {
+  vi.useFakeTimers();
+  const { page, world } = await show([approval({})]);
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(world.asked).toHaveLength(1);
+  world.items = [...world.items, approval({ id: 2, run_number: 8 })];
+  useOpenApprovals().told(2);
+  await flushPromises();
+  expect(world.asked).toHaveLength(2);
+  expect(page.findAll("[data-testid=approval-row]")).toHaveLength(2);
+  vi.useRealTimers();
 });
 
 it("all of it is said in Chinese too", async () => {

@@ -8,6 +8,7 @@ const approvals = {
     asked: "asked",
     fork: "from a fork",
     approvers: "May decide: {names}",
+    waiting: "waits | wait",
     decided: "{run}: {state}",
   },
 };

@@ -10,6 +10,7 @@ const approvals: typeof en = {
     asked: "请求于",
     fork: "来自复刻仓库",
     approvers: "由以下人员决定：{names}",
+    waiting: "项待审批",
     decided: "{run}：{state}",
   },
 };
