@@ -20,7 +20,6 @@ const secrets = {
     by: "by {author}",
     warnings: "{name} was saved, but:",
     saved: "{name} was saved.",
-    remove: "Remove {name}?",
     removeHint: "Jobs that name it will fail when they are set up. This cannot be taken back: the value is gone.",
     removed: "{name} was removed.",
   },

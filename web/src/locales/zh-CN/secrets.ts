@@ -21,7 +21,6 @@ const secrets: typeof en = {
     by: "由 {author}",
     warnings: "已保存 {name}，但请注意：",
     saved: "已保存 {name}。",
-    remove: "移除 {name}？",
     removeHint: "列出该机密的任务将在准备阶段失败。此操作无法撤销，值将被删除。",
     removed: "已移除 {name}。",
   },
