@@ -1,4 +1,4 @@
-import { now } from "./fake-world.mjs";
+import { now } from "./fake-time.mjs";
 
 const COLOURS = [31, 32, 33, 34, 35, 36];
 

@@ -7,6 +7,7 @@
  * Besides the API it answers POST /fake/…:
  *   /fake/restart?away=1500   cut every connection and refuse new ones for so many ms
  *   /fake/run?kind=KIND       start a run: steady, burst, failing, progress, pull, large, stalled, dropped, removed, quiet, retried
+ *   /fake/ask                 ask for one more approval
  *   /fake/archive?state=away  the archive cannot be reached, or can again (ok)
  *   /fake/gap?log=7           pretend that the watchers of a log were too slow: skip ahead and tell the gap
  */
@@ -72,6 +73,10 @@ export async function startFakeServer({ port = 0, lines = 100_000, seed = true }
       return json(response, 200, {});
     }
     if (url.pathname === "/fake/run") return json(response, 201, world.start({ kind: url.searchParams.get("kind") ?? "steady" }));
+    if (url.pathname === "/fake/ask") {
+      world.people.ask("deploy", "production", 0);
+      return json(response, 201, {});
+    }
     if (url.pathname === "/fake/archive") {
       const away = url.searchParams.get("state") === "away";
       Object.assign(world.archive, { state: away ? "away" : "ok", detail: away ? "s3://logs: connection refused" : null });
@@ -188,6 +193,7 @@ class Client {
     if (at !== undefined && start > 0) this.send({ topic, gap: { from: 0, to: start } });
     if (kind === "runs") this.send({ topic, items: this.world.summaries().slice(0, 50) });
     else if (kind === "agents") this.send({ topic, items: this.world.agents });
+    else if (kind === "approvals") this.send(this.world.people.waiting());
     else if (kind === "run") {
       const run = this.world.runs.get(Number(id));
       this.send(run ? { topic, run: this.world.whole(run) } : { topic, error: { status: 404, detail: `There is no run ${id}.` } });
@@ -211,6 +217,7 @@ class Client {
       if (kind === "runs:run") this.send({ topic: "runs", items: [this.world.summary(this.world.runs.get(Number(id)))] });
       else if (kind === "run") this.send({ topic, run: this.world.whole(this.world.runs.get(Number(id))) });
       else if (kind === "agents") this.send({ topic, items: this.world.agents });
+      else if (kind === "approvals") this.send(this.world.people.waiting());
       else if (kind === "log") this.log(topic, Number(id));
     }
   }

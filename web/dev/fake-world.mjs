@@ -1,6 +1,8 @@
 import { createHash } from "node:crypto";
 import { FakeLog } from "./fake-log.mjs";
+import { FakePeople } from "./fake-people.mjs";
 import { SCRIPTS } from "./fake-scripts.mjs";
+import { ago, now } from "./fake-time.mjs";
 
 const TITLES = [
   "Encode each chunk once and share it between watchers",
@@ -53,6 +55,7 @@ export class FakeWorld {
       { id: 2, name: "quay-2", state: "online", labels: ["linux", "arm64"], capacity: 2, busy: 0, version: "0.1.0", ...machine("quay-2.example.org", 4, 16), mode: "paused", mode_by: "Ada Weber", mode_why: "a new disk", mode_at: ago(3e6), last_seen_at: ago(3000) },
       { id: 3, name: "macmini", state: "offline", labels: ["macos"], capacity: 1, busy: 0, version: "0.0.9", ...machine("macmini.local", 8, 16), trouble: "agent 0.0.9 speaks protocol 1, server 0.1.0 speaks 2 to 2: upgrade the agent", last_seen_at: ago(7.3e6) },
     ];
+    this.people = new FakePeople(this);
   }
 
   seed() {
@@ -62,6 +65,7 @@ export class FakeWorld {
     waiting.jobs.push(this.job("bench", { state: "pending", why: "No agent has the label gpu; the 2 online agents have linux, x86_64, docker, arm64." }));
     const planning = this.create(this.plans[0], { state: "planning" });
     planning.revision = null;
+    this.people.seed();
     this.start({ kind: "removed" });
     this.start({ kind: "dropped" });
     this.start({ kind: "stalled" });
@@ -248,10 +252,6 @@ export class FakeWorld {
         return { status: 200, body: { version: 1, items: [] } };
       case "GET projects/:id":
         return { status: 200, body: this.projects.find((project) => project.id === id) };
-      case "GET approvals":
-      case "GET environments":
-      case "GET agents/:id/changes":
-        return { status: 200, body: { items: [], next: null } };
       case "GET secrets": {
         const own = search.get("project");
         return { status: 200, body: { items: this.secrets.filter((item) => !own || item.project === Number(own)), next: null } };
@@ -293,7 +293,7 @@ export class FakeWorld {
         this.later(400, () => this.end(run, "aborted", "aborted_by", "aborted by admin"));
         return { status: 200, body: this.whole(run) };
       default:
-        return { status: 404, detail: `The fake server has no ${route}.` };
+        return this.people.rest(route, id, body, search) ?? { status: 404, detail: `The fake server has no ${route}.` };
     }
   }
 
@@ -393,11 +393,3 @@ export class FakeWorld {
 }
 
 const once = true;
-
-export function now() {
-  return new Date().toISOString();
-}
-
-function ago(ms) {
-  return new Date(Date.now() - ms).toISOString();
-}

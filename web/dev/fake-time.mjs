@@ -1,0 +1,7 @@
+export function now() {
+  return new Date().toISOString();
+}
+
+export function ago(ms) {
+  return new Date(Date.now() - ms).toISOString();
+}
