@@ -24,7 +24,7 @@ from tailrace.api.app import ArtifactParts, Parts, create_app
 from tailrace.api.auth import hash_of, new_secret
 from tailrace.api.detach import DetachableHttp, DetachableWebSocket
 from tailrace.api.runs import Runs
-from tailrace.api.topics import FOLLOWS, Topics
+from tailrace.api.topics import Topics
 from tailrace.artifacts.keeping import Keeper
 from tailrace.artifacts.reading import Reader
 from tailrace.artifacts.retention import ArtifactRetention
@@ -239,7 +239,7 @@ async def _compose(
     hub = LogHub(logs, describe, Connections(BEAT_S, most, settings.max_watchers_per_client), bus)
     stalls = Stalls(store, bus)
     runs = Runs(store, logs, bus, lease_ms, stalls.shown, key)
-    topics = TopicHub(bus, Topics(store, runs, lease_ms).load, FOLLOWS)
+    topics = TopicHub(bus, Topics(store, runs, lease_ms).load, Topics.FOLLOWS)
     dispatcher = Dispatcher(store, bus, lease_ms)
     terms = Terms(settings.log_limit, settings.abort_grace_s)
     desk = Desk(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import islice
+from typing import ClassVar
 
 import orjson
 from sqlalchemy import Connection
@@ -23,12 +24,12 @@ MOST_OUTPUTS = 20
 MOST_CHARACTERS = 200
 """Of a job's outputs, how many the page gets, and how much of each: they may be 256 KiB, and come again with each change."""
 
-FOLLOWS = {APPROVALS: Follows(RUNS, rest_s=0.5)}
-"""Runs change far more often than what people are asked."""
-
 
 class Topics:
     """The loader behind the topics `runs`, `run/ID`, `agents` and `approvals`."""
+
+    FOLLOWS: ClassVar = {APPROVALS: Follows(RUNS, rest_s=0.5)}
+    """Runs change far more often than what people are asked."""
 
     def __init__(self, store: Store, runs: Runs, lease_ms: int) -> None:
         self._store = store

@@ -22,11 +22,11 @@ RUNS = "runs"
 AGENTS = "agents"
 """Some agent came, left or changed."""
 
-APPROVALS = "approvals"
-"""What waits for a person, as a topic. Nobody wakes it: what asks, decides or withdraws changes a run, and wakes RUNS."""
-
 LAPSED = "lapsed"
 """Leases have run out before their time."""
+
+APPROVALS = "approvals"
+"""What waits for a person, as a topic. Nobody wakes it: what asks, decides or withdraws changes a run, and wakes RUNS."""
 
 
 def run_scope(run_id: int) -> str:

@@ -105,7 +105,7 @@ def take_job_turns(connection: Connection, run_id: int, wanting: Mapping[int, Co
         name, place = row.concurrency, row.place
         if place is None:
             again = name is not None  # people want it, whatever came after it
-            name = _name(about.project_id, resolve_group(group.group, about.values))
+            name = f"jobs of project {about.project_id}: {resolve_group(group.group, about.values)}"
             if group.cancel_superseded and not again and (by := _younger(connection, run_id, about, name)):
                 superseded.append(Superseded(run_id, (job_id,), by))
                 connection.execute(_TAKE, {"job": job_id, "group": name, "at": None})
@@ -143,12 +143,8 @@ def job_turns(connection: Connection, run_id: int) -> dict[int, JobTurn]:
 
 
 def group_within(name: str) -> str:
-    """What its project's plans call the group of this name."""
+    """What its project's plans call the group of jobs that has this name."""
     return name.partition(": ")[2]
-
-
-def _name(project_id: int, group: str) -> str:
-    return f"jobs of project {project_id}: {group}"
 
 
 def full_matrices(connection: Connection, run_id: int) -> dict[int, FullMatrix]:

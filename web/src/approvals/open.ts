@@ -1,19 +1,19 @@
 import { defineStore } from "pinia";
-import { ref } from "vue";
+import { computed, ref } from "vue";
+import { useSession } from "../session/store";
 
 /** How much waits for a person, as the server tells it; the header listens, once for all who want to know. */
 export const useOpenApprovals = defineStore("approvals", () => {
-  /** Null until it was told. */
-  const count = ref<number | null>(null);
+  const session = useSession();
+  const last = ref<{ of: string; open: number } | null>(null);
+  /** Null until whoever is signed in was told. */
+  const count = computed(() => (last.value?.of === session.user?.name ? (last.value?.open ?? null) : null));
   /** Grows whenever something was asked, decided or withdrawn. */
   const changes = ref(0);
 
   function told(open: number): void {
-    count.value = open;
+    last.value = { of: session.user?.name ?? "", open };
     changes.value += 1;
   }
-  function forget(): void {
-    count.value = null;
-  }
-  return { count, changes, told, forget };
+  return { count, changes, told };
 });

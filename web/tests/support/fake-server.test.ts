@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
+// @ts-expect-error The fake server is plain JavaScript.
 import { startFakeServer } from "../../dev/fake-server.mjs";
 
 interface Fake {
