@@ -312,4 +312,8 @@ def _outcomes(
 ) -> tuple[OutcomeView, ...] | None:
     if stored is None:
         return None
-    return tuple(OutcomeView(**one, run_number=numbers.get(one.get("run"))) for one in stored)
+    made = [OutcomeView.model_validate(one) for one in stored]
+    return tuple(
+        one if one.run is None else one.model_copy(update={"run_number": numbers.get(one.run)})
+        for one in made
+    )
