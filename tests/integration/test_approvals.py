@@ -54,7 +54,7 @@ def test_a_job_waits_for_a_person_and_says_so(home: House) -> None:
 
 
 def test_what_waits_is_told_live(house: House) -> None:
-    """When it is asked, when it is decided, and when its project is removed and restored; nothing else of runs is told."""
+    """When it is asked, when it is decided, and when its project is removed; nothing else of runs is told."""
     house.up()
     project = house.project("told")
     house.post("/api/environments", {"project": project, "name": "production", "approval": True})
@@ -81,8 +81,9 @@ def test_what_waits_is_told_live(house: House) -> None:
         assert house.client.delete(f"/api/projects/{project}").status_code == 204
         assert heard() == (0, [])
         house.post(f"/api/projects/{project}/restore")
-        assert heard() == (1, [second])
-        house.post(f"/api/runs/{second}/abort")
+        third = house.run(house.plan(DEPLOY, project, "deploy-3"))
+        assert heard() == (1, [third])
+        house.post(f"/api/runs/{third}/abort")
         assert heard() == (0, [])
 
 
