@@ -24,6 +24,8 @@ from tailrace.api.app import ArtifactParts, Parts, create_app
 from tailrace.api.auth import hash_of, new_secret
 from tailrace.api.detach import DetachableHttp, DetachableWebSocket
 from tailrace.api.runs import Runs
+from tailrace.api.tokens_gone import TokensGone
+from tailrace.api.tokens_used import TokensUsed
 from tailrace.api.topics import Topics
 from tailrace.artifacts.keeping import Keeper
 from tailrace.artifacts.reading import Reader
@@ -64,7 +66,7 @@ from tailrace.sources.ways import Ways
 from tailrace.store import Store, open_store
 from tailrace.store.agents import add_agent_token
 from tailrace.store.artifact_retention import ArtifactRules
-from tailrace.store.identity import add_login_code, set_token
+from tailrace.store.identity import ADMIN, add_login_code, set_token
 from tailrace.store.logs import find_log, find_logs
 from tailrace.store.retention import Rules
 from tailrace.store.sealing import SealingKey
@@ -98,7 +100,7 @@ class RunningServer:
     async def make_login_link(self, page: str) -> str:
         """A sign-in link for the admin: a one-time code in the URL's fragment, good for ten minutes."""
         code = new_secret()
-        await self.store.write(add_login_code, hash_of(code), "admin", UP_TOKEN_LIFE_MS)
+        await self.store.write(add_login_code, hash_of(code), ADMIN, UP_TOKEN_LIFE_MS)
         return f"{self.url}/login#code={code}&next={page}"
 
 
@@ -163,7 +165,7 @@ async def serve(
         store = await open_store(settings.database_url or f"sqlite:///{data / 'tailrace.db'}")
         stack.push_async_callback(store.close)
         admin_token = _kept_secret(data / ADMIN_TOKEN_FILE, settings.admin_token, new_secret)
-        await store.write(set_token, "admin", hash_of(admin_token))
+        await store.write(set_token, ADMIN, hash_of(admin_token))
         parts, background = await _compose(settings, store, url, stack)
         running = RunningServer(url, local_url, store, admin_token)
 
@@ -236,7 +238,8 @@ async def _compose(
         return {row.id: LogView(row.state, ends[row.id] if row.size is None else row.size) for row in rows}
 
     most = make_room(settings.max_watchers, asked="max_watchers" in settings.model_fields_set)
-    hub = LogHub(logs, describe, Connections(BEAT_S, most, settings.max_watchers_per_client), bus)
+    connections = Connections(BEAT_S, most, settings.max_watchers_per_client)
+    hub = LogHub(logs, describe, connections, bus)
     stalls = Stalls(store, bus)
     runs = Runs(store, logs, bus, lease_ms, stalls.shown, key)
     topics = TopicHub(bus, Topics(store, runs, lease_ms).load, Topics.FOLLOWS)
@@ -279,6 +282,7 @@ async def _compose(
     sender = Sender(store, bus, logs, key, Post(http, mailer), url)
     search = LogSearch(logs)
     stack.callback(search.close)
+    tokens_used = TokensUsed(store)
     parts = Parts(
         desk,
         topics,
@@ -296,6 +300,7 @@ async def _compose(
         sender,
         inbox_retention,
         outbox_retention,
+        tokens_used,
     )
     return parts, [
         dispatcher.run,
@@ -310,6 +315,8 @@ async def _compose(
         inbox_retention.run,
         outbox_retention.run,
         Resync(hub, describe_all).run,
+        tokens_used.run,
+        TokensGone(store, bus, connections).run,
     ]
 
 

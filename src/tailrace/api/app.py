@@ -42,6 +42,8 @@ from tailrace.api.runs import Runs, runs_router
 from tailrace.api.search import search_router
 from tailrace.api.secrets import secrets_router
 from tailrace.api.sessions import sessions_router
+from tailrace.api.tokens import tokens_router
+from tailrace.api.tokens_used import TokensUsed
 from tailrace.api.triggers import triggers_router
 from tailrace.api.variables import variables_router
 from tailrace.api.watch_live import live_router
@@ -100,6 +102,7 @@ class Parts:
     sender: Sender
     inbox_retention: InboxRetention
     outbox_retention: OutboxRetention
+    tokens_used: TokensUsed
 
 
 class _Described(FastAPI):
@@ -134,6 +137,7 @@ def create_app(parts: Parts, lifespan: Lifespan) -> App:
     replays = Replays(desk.store, desk.bus, find_source, parts.deliveries)
     for router in (
         sessions_router(desk.store, parts.url),
+        tokens_router(desk.store, desk.bus),
         projects_router(desk.store, desk.bus, parts.key),
         plan_checks_router(desk.store, desk.lease_ms),
         plans_router(desk.store),
@@ -176,7 +180,7 @@ def create_app(parts: Parts, lifespan: Lifespan) -> App:
     ):
         app.include_router(router)
     app.router.routes.extend(page_routes())
-    return Gate(app, desk.store)
+    return Gate(app, desk.store, parts.tokens_used)
 
 
 def _health_router(desk: Desk, sealer: Sealer) -> APIRouter:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-import sys
 from collections.abc import Awaitable, Callable, MutableMapping
+from functools import lru_cache
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,9 +17,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.datastructures import Headers
 from starlette.responses import Response
 
+from tailrace.api.access import Rules
 from tailrace.api.failures import failure
 from tailrace.api.problems import problem, refuse_socket
+from tailrace.api.tokens_used import TokensUsed
+from tailrace.domain.access import Caller, Role, refusal
 from tailrace.domain.errors import Unauthorised
+from tailrace.live.connections import Client
 from tailrace.store import Store
 from tailrace.store.identity import find_session, find_token
 
@@ -70,11 +74,16 @@ def bearer(headers: Headers) -> str | None:
 
 
 class Gate:
-    """Lets a request to /api through when it says who it is; `scope["state"]["name"]` is then who."""
+    """Lets a request to /api through when it says who it is and may do what it asks for.
 
-    def __init__(self, app: App, store: Store) -> None:
+    `scope["state"]["caller"]` is then the Caller, `scope["state"]["name"]` its name.
+    """
+
+    def __init__(self, app: App, store: Store, used: TokensUsed) -> None:
         self._app = app
         self._store = store
+        self._used = used
+        self._rules = Rules()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] in ("http", "websocket") and _holds_nul(scope):
@@ -84,7 +93,7 @@ class Gate:
             await self._app(scope, receive, send)
             return
         try:
-            name = await self._who(scope)
+            caller = await self._who(scope)
         except Unauthorised as error:
             answer = problem(401, str(error), headers={"WWW-Authenticate": "Bearer"})
             await _refuse(scope, receive, send, answer)
@@ -93,7 +102,13 @@ class Gate:
             answer = failure(scope.get("method", "GET"), scope["path"], error)
             await _refuse(scope, receive, send, answer)
             return
-        scope.setdefault("state", {})["name"] = name
+        self._used.note(caller.token)
+        refused = self._refused(scope, caller)
+        if refused is not None:
+            await _refuse(scope, receive, send, refused)
+            return
+        state = scope.setdefault("state", {})
+        state["caller"], state["name"] = caller, caller.name
         await self._app(scope, receive, send)
 
     def _guarded(self, scope: Scope) -> bool:
@@ -104,23 +119,37 @@ class Gate:
             return False
         return path.startswith("/api/") or path in ("/api", "/metrics")
 
-    async def _who(self, scope: Scope) -> str:
+    def _refused(self, scope: Scope, caller: Caller) -> Response | None:
+        """The answer to one who may not; None for one who may."""
+        if caller.role is Role.ADMIN:
+            return None
+        method, path = scope.get("method", "GET"), scope["path"]
+        needed = self._rules.needed(method, path)
+        if needed is None:
+            return problem(404, f"there is no {method} {path}: the API is described at /openapi.json")
+        return (
+            None if caller.role.covers(needed) else problem(403, refusal(caller, needed, f"{method} {path}"))
+        )
+
+    async def _who(self, scope: Scope) -> Caller:
         headers = Headers(scope=scope)
         token = bearer(headers)
         if token is not None:
-            name = await self._store.read(find_token, hash_of(token))
-            if name is None:
-                raise Unauthorised(f"this token is not known here: {_SIGN_IN}")
-            return name
+            caller = await self._store.read(find_token, hash_of(token))
+            if caller is None:
+                raise Unauthorised(
+                    f"this token is not known here, or it was removed or has expired: {_SIGN_IN}"
+                )
+            return caller
         session = session_of(headers)
         if session is None:
             raise Unauthorised(f"no token and no session: {_SIGN_IN}")
         if scope["type"] == "websocket" or scope["method"] not in _SAFE:
             check_origin(headers)
-        name = await self._store.read(find_session, hash_of(session))
-        if name is None:
+        caller = await self._store.read(find_session, hash_of(session))
+        if caller is None:
             raise Unauthorised(f"this session has ended: {_SIGN_IN}")
-        return name
+        return caller
 
 
 def _holds_nul(scope: Scope) -> bool:
@@ -128,12 +157,21 @@ def _holds_nul(scope: Scope) -> bool:
     return "\0" in scope["path"] or b"%00" in scope.get("query_string", b"")
 
 
-def client_of(scope: Scope) -> str:
-    """Whose connection this is: who they are and where they call from, for limits and for people to read."""
+def client_of(scope: Scope) -> Client:
+    """Whose connection this is: who they are and where they call from."""
     address = scope.get("client")
-    name = scope.get("state", {}).get("name", "someone")
-    # The same text for all connections of a client: each of them keeps it.
-    return sys.intern(f"{name} at {address[0] if address else 'an unknown address'}")
+    caller: Caller | None = scope.get("state", {}).get("caller")
+    return _client(
+        caller.token if caller else 0,
+        caller.name if caller else "someone",
+        address[0] if address else "an unknown address",
+    )
+
+
+@lru_cache(maxsize=4096)
+def _client(token: int, name: str, address: str) -> Client:
+    """The same object for all connections of a client: each of them keeps it."""
+    return Client(token, name, address)
 
 
 def session_of(headers: Headers) -> str | None:

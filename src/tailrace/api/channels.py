@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from tailrace.api.lists import Cursor, Limit, Page, page
 from tailrace.api.numbers import RowId
+from tailrace.domain.access import Caller, Role
 from tailrace.domain.address import refuse_login
 from tailrace.domain.channels import (
     ChannelSettings,
@@ -90,8 +91,11 @@ def channels_router(store: Store, key: SealingKey, sender: Sender) -> APIRouter:
         return await store.read(get_channel, id)
 
     @router.patch("/api/channels/{id}")
-    async def change(id: RowId, wish: ChannelChange) -> ChannelView:
+    async def change(id: RowId, wish: ChannelChange, request: Request) -> ChannelView:
         """Settings that name another host, address or port want the secrets again: they would be sent there."""
+        if wish.secrets is not None:
+            caller: Caller = request.state.caller
+            caller.check(Role.ADMIN, f"the secrets of channel {id}")
         if wish.settings is not None:
             _check_address(wish.settings)
         if wish.secrets is not None:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from tailrace.api.lists import Page
 from tailrace.api.numbers import RowId
+from tailrace.domain.access import Role
 from tailrace.domain.approvals import EnvironmentView
 from tailrace.domain.errors import Invalid
 from tailrace.domain.plan.environment import ENVIRONMENT
@@ -79,13 +80,13 @@ def environments_router(store: Store) -> APIRouter:
             return
         if not wish.approval:
             raise Invalid("approvers: with approval: false nobody is asked: leave them out")
-        known = await store.read(known_names)
+        known = await store.read(known_names, Role.MEMBER)
         unknown = [name for name in wish.approvers if name not in known]
         if unknown or not wish.approvers:
             found = ", ".join(map(repr, unknown)) or "nobody"
             raise Invalid(
                 f"approvers: found {found}; allowed are {', '.join(sorted(known))},"
-                " the names that this server knows, or null: anybody who may call it"
+                " the tokens here that are admin or member, or null: any of these"
             )
         if len(set(wish.approvers)) < len(wish.approvers):
             raise Invalid("approvers: each name once")

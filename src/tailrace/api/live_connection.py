@@ -12,7 +12,7 @@ import structlog
 
 from tailrace.api.watch_wishes import Unwatch, WatchLog, WatchTopic, read_wish
 from tailrace.domain.errors import Invalid, LogRemoved, NotFound
-from tailrace.live.connections import retry_ms
+from tailrace.live.connections import Client, retry_ms
 from tailrace.live.hub import LogHub
 from tailrace.live.pieces import Piece
 from tailrace.live.tail import Cursor, End, Gap
@@ -39,7 +39,7 @@ class LiveConnection(Watcher):
 
     __slots__ = ("_behind", "_cursors", "_fetching", "_logs", "_ready", "_topics", "_words")
 
-    def __init__(self, logs: LogHub, topics: TopicHub, client: str) -> None:
+    def __init__(self, logs: LogHub, topics: TopicHub, client: Client) -> None:
         super().__init__(client)
         self._logs = logs
         self._topics = topics

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from tailrace.api.live_connection import LiveConnection
+from tailrace.live.connections import Client
 from tailrace.live.hub import LogHub
 from tailrace.live.topics import TopicHub
 from tailrace.live.watcher import Outlet
@@ -27,7 +28,7 @@ class LiveSocket(LiveConnection):
 
     __slots__ = ("_answered", "_deaf", "_obeying", "_reader")
 
-    def __init__(self, logs: LogHub, topics: TopicHub, client: str) -> None:
+    def __init__(self, logs: LogHub, topics: TopicHub, client: Client) -> None:
         super().__init__(logs, topics, client)
         self._reader = FrameReader()
         self._obeying: asyncio.Task[None] | None = None

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from tailrace.api.ending import end_runs
 from tailrace.api.lists import Cursor, Limit, Page, page
 from tailrace.api.numbers import RowId
+from tailrace.domain.access import Caller, Role
 from tailrace.domain.address import check_address, keep_password
 from tailrace.domain.model import Project
 from tailrace.domain.text import Text
@@ -71,7 +72,9 @@ def projects_router(store: Store, bus: Bus, key: SealingKey) -> APIRouter:
         return page(found, limit, [project.id for project in found])
 
     @router.post("/api/projects", status_code=201)
-    async def create(wish: ProjectWish) -> Project:
+    async def create(wish: ProjectWish, request: Request) -> Project:
+        if wish.webhook_secret is not None:
+            check_secret(request)
         check_address(keep_password(wish.repository, ""))
         project = await store.write(create_project, wish.name, wish.repository)
         if wish.webhook_secret is None:
@@ -83,7 +86,9 @@ def projects_router(store: Store, bus: Bus, key: SealingKey) -> APIRouter:
         return await store.read(get_project, id)
 
     @router.patch("/api/projects/{id}")
-    async def change(id: RowId, wish: ProjectChange) -> Project:
+    async def change(id: RowId, wish: ProjectChange, request: Request) -> Project:
+        if "webhook_secret" in wish.model_fields_set:
+            check_secret(request)
         if wish.repository is not None:
             check_address(wish.repository)
         project = await store.write(change_project, id, name=wish.name, repository=wish.repository)
@@ -105,6 +110,10 @@ def projects_router(store: Store, bus: Bus, key: SealingKey) -> APIRouter:
         restored = await store.write(restore_project, id)
         bus.publish(RUNS)
         return restored
+
+    def check_secret(request: Request) -> None:
+        caller: Caller = request.state.caller
+        caller.check(Role.ADMIN, "the webhook secret of a project")
 
     async def keep_secret(project_id: int, secret: str | None) -> Project:
         sealed = None if secret is None else key.seal(secret, webhook_secret_row(project_id))

@@ -11,7 +11,7 @@ from starlette.types import Message, Receive, Send
 from tailrace.api.hangup import Hangup
 from tailrace.domain.errors import NotFound
 from tailrace.domain.settled import Settler
-from tailrace.live.connections import retry_ms
+from tailrace.live.connections import Client, retry_ms
 from tailrace.live.hub import LogHub
 from tailrace.live.pieces import Piece
 from tailrace.live.signal import Signal
@@ -28,7 +28,7 @@ class SettledStream:
     """One response. What has settled depends on where its client began, so nothing of it is shared with others; a slow
     reader holds up `send`, and then reads from the log store. It is never skipped forward."""
 
-    def __init__(self, hub: LogHub, client: str) -> None:
+    def __init__(self, hub: LogHub, client: Client) -> None:
         self.client = client
         self._hub = hub
         self._signal = Signal()

@@ -21,6 +21,7 @@ from tailrace.cli import (
     projects,
     queue,
     secrets,
+    tokens,
     triggers,
 )
 
@@ -165,6 +166,15 @@ GROUPS = (
             "set": secrets.set_secret,
             "list": secrets.list_secrets,
             "remove": secrets.remove_secret,
+        },
+    ),
+    Group(
+        "token",
+        "Who may call the server: tokens of people and programs.",
+        {
+            "create": tokens.create_token,
+            "list": tokens.list_tokens,
+            "remove": tokens.remove_token,
         },
     ),
     Group(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Collection
+from typing import NamedTuple, Protocol
 
 from tailrace.domain.errors import Crowded
 
@@ -23,11 +23,22 @@ CROWDED_S = 10
 """When one who found no room may come back."""
 
 
+class Client(NamedTuple):
+    """Whose connections: the id and name of a token, and from where it is used."""
+
+    token: int
+    name: str
+    address: str
+
+    def __str__(self) -> str:
+        return f"{self.name} at {self.address}"
+
+
 class Connection(Protocol):
     """A watcher's connection, as seen from the one place that knows all; called in the event loop, must not block."""
 
     @property
-    def client(self) -> str:
+    def client(self) -> Client:
         """Whose connection it is."""
         ...
 
@@ -56,7 +67,7 @@ class Connections:
         self._most_of_one = most_of_one
         self._turns: list[set[Connection]] = [set() for _ in range(TURNS)]
         self._count = 0
-        self._of_one: dict[str, int] = {}
+        self._of_one: dict[Client, int] = {}
         self._turn = 0
         self._timer: asyncio.TimerHandle | None = None
         self._empty = asyncio.Event()
@@ -64,6 +75,11 @@ class Connections:
 
     def __len__(self) -> int:
         return self._count
+
+    @property
+    def tokens(self) -> frozenset[int]:
+        """The ids of the tokens that have connections open."""
+        return frozenset(client.token for client in self._of_one)
 
     def join(self, connection: Connection) -> None:
         """Count this connection in, until `leave`. One that joins after `close` is closed at once.
@@ -105,6 +121,10 @@ class Connections:
             del self._of_one[connection.client]
         if not self._count:
             self._empty.set()
+
+    def end(self, tokens: Collection[int]) -> None:
+        """End the connections of these tokens: nothing more is sent on them."""
+        self._all(lambda connection: connection.close() if connection.client.token in tokens else None)
 
     async def close(self) -> None:
         """End every connection, those that cannot end in good order after a moment."""

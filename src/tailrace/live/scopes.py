@@ -22,6 +22,9 @@ RUNS = "runs"
 AGENTS = "agents"
 """Some agent came, left or changed."""
 
+TOKENS = "tokens"
+"""Some token was removed."""
+
 LAPSED = "lapsed"
 """Leases have run out before their time."""
 

@@ -6,6 +6,8 @@ import asyncio
 from abc import abstractmethod
 from typing import Protocol
 
+from tailrace.live.connections import Client
+
 CATCHING_UP_BYTES = 64 * 1024
 """What may wait in the transport of one who is sent what was there before: the next piece is read when it has drained."""
 
@@ -42,7 +44,7 @@ class Watcher(asyncio.Protocol):
 
     __slots__ = ("_closing", "_missed", "_outlet", "_paused", "_waited", "client")
 
-    def __init__(self, client: str) -> None:
+    def __init__(self, client: Client) -> None:
         self.client = client
         self._outlet: Outlet | None = None
         self._paused = False

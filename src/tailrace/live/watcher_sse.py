@@ -9,7 +9,7 @@ import orjson
 import structlog
 
 from tailrace.domain.errors import NotFound
-from tailrace.live.connections import retry_ms
+from tailrace.live.connections import Client, retry_ms
 from tailrace.live.hub import LogHub
 from tailrace.live.pieces import Piece
 from tailrace.live.tail import Cursor, End, Gap
@@ -28,7 +28,7 @@ class SseWatcher(Watcher):
 
     __slots__ = ("_cursor", "_fetching", "_form", "_heard", "_hub", "_opening")
 
-    def __init__(self, hub: LogHub, client: str, form: Callable[[Piece], bytes] = Piece.sse) -> None:
+    def __init__(self, hub: LogHub, client: Client, form: Callable[[Piece], bytes] = Piece.sse) -> None:
         super().__init__(client)
         self._hub = hub
         self._form = form

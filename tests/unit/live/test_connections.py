@@ -8,13 +8,13 @@ from collections import Counter
 import pytest
 
 from tailrace.domain.errors import Crowded
-from tailrace.live.connections import Connections
+from tailrace.live.connections import Client, Connections
 from tests.support.live_house import in_time, until
 
 
 class Idle:
-    def __init__(self, client: str = "someone") -> None:
-        self.client = client
+    def __init__(self, name: str = "someone", token: int = 1, address: str = "10.0.0.1") -> None:
+        self.client = Client(token, name, address)
         self.calls: Counter[str] = Counter()
 
     def beat(self) -> None:
@@ -50,13 +50,27 @@ async def test_one_client_cannot_take_all_the_room() -> None:
     greedy = [Idle("greedy") for _ in range(2)]
     for one in greedy:
         connections.join(one)
-    with pytest.raises(Crowded, match="greedy has 2 connections") as refused:
+    with pytest.raises(Crowded, match=r"greedy at 10\.0\.0\.1 has 2 connections") as refused:
         connections.join(Idle("greedy"))
     assert "/api/live" in str(refused.value)
     connections.join(Idle("modest"))
     connections.leave(greedy[1])
     connections.join(Idle("greedy"))
     assert len(connections) == 3
+
+
+async def test_the_connections_of_a_token_end_and_no_others() -> None:
+    """Wherever it is used; by its id, as a name may be another one's tomorrow."""
+    connections = Connections()
+    here, there, other = Idle("ada", 7), Idle("ada", 7, "10.0.0.2"), Idle("ada", 8)
+    for one in (here, there, other):
+        connections.join(one)
+    assert connections.tokens == {7, 8}
+    connections.end({7})
+    assert [one.calls["close"] for one in (here, there, other)] == [1, 1, 0]
+    for one in (here, there):
+        connections.leave(one)
+    assert connections.tokens == {8}
 
 
 async def test_everyone_gets_each_beat_once() -> None:

@@ -15,7 +15,7 @@ from tailrace.store.tables.attempts import (
     step,
 )
 from tailrace.store.tables.deliveries import delivery, delivery_body, delivery_kept, refusal, replay, told
-from tailrace.store.tables.identity import agent_token, login_code, server, session, token
+from tailrace.store.tables.identity import agent_token, login_code, server, session, token, token_live
 from tailrace.store.tables.logs import log, log_unsealed, orphan, segment
 from tailrace.store.tables.notifications import (
     channel,
@@ -88,6 +88,7 @@ __all__ = [
     "session",
     "step",
     "token",
+    "token_live",
     "told",
     "trigger",
     "trigger_scheduled",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, Column, String, Table
+from sqlalchemy import JSON, CheckConstraint, Column, Index, String, Table, Text
 
-from tailrace.store.columns import Ms, metadata, row_id
+from tailrace.domain.access import Role
+from tailrace.store.columns import Ms, among, metadata, reference, row_id
 
 agent_token = Table(
     "agent_token",
@@ -25,14 +26,21 @@ token = Table(
     Column("hash", String(64), nullable=False, unique=True),
     Column("created_at", Ms, nullable=False),
     Column("removed_at", Ms),
+    Column("role", String(20), nullable=False),
+    Column("author", Text, comment="who made it; null: the server"),
+    Column("used_at", Ms, comment="exact to a minute"),
+    Column("expires_at", Ms),
+    CheckConstraint(among("role", Role), name="role"),
     sqlite_autoincrement=True,
 )
+token_live = token.c.removed_at.is_(None)
+Index("uq_token_name", token.c.name, unique=True, sqlite_where=token_live, postgresql_where=token_live)
 
 session = Table(
     "session",
     metadata,
     Column("hash", String(64), primary_key=True),
-    Column("name", String(100), nullable=False),
+    reference("token_id", "token", nullable=False),
     Column("created_at", Ms, nullable=False),
     Column("expires_at", Ms, nullable=False),
 )
@@ -41,7 +49,7 @@ login_code = Table(
     "login_code",
     metadata,
     Column("hash", String(64), primary_key=True),
-    Column("name", String(100), nullable=False),
+    reference("token_id", "token", nullable=False),
     Column("created_at", Ms, nullable=False),
     Column("expires_at", Ms, nullable=False),
     Column("used_at", Ms),
