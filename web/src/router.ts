@@ -1,4 +1,5 @@
 import { createRouter, createWebHistory, type Router } from "vue-router";
+import TokensPage from "./access/TokensPage.vue";
 import AgentsPage from "./agents/AgentsPage.vue";
 import ApprovalsPage from "./approvals/ApprovalsPage.vue";
 import DeliveriesPage from "./deliveries/DeliveriesPage.vue";
@@ -48,6 +49,7 @@ export function createPageRouter(): Router {
       { path: "/notifications/rules", name: "rules", component: RulesPage },
       { path: "/search", name: "search", component: SearchPage },
       { path: "/secrets", name: "secrets", component: SecretsPage },
+      { path: "/tokens", name: "tokens", component: TokensPage },
       { path: "/agents", name: "agents", component: AgentsPage },
       { path: "/:rest(.*)*", name: "missing", component: MissingPage, meta: { open: true } },
     ],

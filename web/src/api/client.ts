@@ -1,3 +1,4 @@
+import { accessCalls } from "./calls/access";
 import { agentCalls } from "./calls/agents";
 import { approvalCalls } from "./calls/approvals";
 import { deliveryCalls } from "./calls/deliveries";
@@ -17,6 +18,7 @@ export function createApi(base: string, onSignedOut: () => void = () => {}) {
   const http = new Http(base, onSignedOut);
   return Object.assign(http, {
     ...houseCalls(http),
+    ...accessCalls(http),
     ...projectCalls(http),
     ...planCalls(http),
     ...runCalls(http),

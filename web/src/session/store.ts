@@ -24,6 +24,11 @@ export const useSession = defineStore("session", () => {
     await load();
   }
 
+  async function signInWithToken(token: string): Promise<void> {
+    await api.signInWithToken(token);
+    await load();
+  }
+
   async function signOut(): Promise<void> {
     await api.signOut();
     user.value = null;
@@ -33,5 +38,5 @@ export const useSession = defineStore("session", () => {
     user.value = null;
   }
 
-  return { user, load, signIn, signOut, lost };
+  return { user, load, signIn, signInWithToken, signOut, lost };
 });

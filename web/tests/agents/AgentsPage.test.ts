@@ -1,5 +1,6 @@
 // @vitest-environment happy-dom
 import { enableAutoUnmount, flushPromises, mount, type VueWrapper } from "@vue/test-utils";
+import { createPinia } from "pinia";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import AgentsPage from "../../src/agents/AgentsPage.vue";
 import type { Api } from "../../src/api/client";
@@ -76,7 +77,7 @@ function open(items: Agent[], { refusal = null as Problem | null, locale = "en" 
   const page = mount(AgentsPage, {
     attachTo: document.body,
     global: {
-      plugins: [createLocales(locale)],
+      plugins: [createPinia(), createLocales(locale)],
       provide: { [apiKey as symbol]: api as unknown as Api, [liveKey as symbol]: live as unknown as Live },
     },
   });

@@ -1,5 +1,6 @@
 // @vitest-environment happy-dom
 import { flushPromises, mount } from "@vue/test-utils";
+import { createPinia } from "pinia";
 import { expect, it } from "vitest";
 import type { Api } from "../../src/api/client";
 import { Problem } from "../../src/api/problem";
@@ -22,7 +23,7 @@ function open(shown: Run, refusal?: string) {
   };
   const panel = mount(ApprovalPanel, {
     props: { run: shown },
-    global: { plugins: [createLocales("en")], provide: { [apiKey as symbol]: api as unknown as Api } },
+    global: { plugins: [createPinia(), createLocales("en")], provide: { [apiKey as symbol]: api as unknown as Api } },
   });
   return { panel, said };
 }

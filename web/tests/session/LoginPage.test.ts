@@ -21,6 +21,12 @@ async function open(path: string, signedIn = false) {
       inside = true;
       return { name: "admin" };
     },
+    async signInWithToken(token: string) {
+      codes.push(token);
+      if (token !== "trt_good") throw new Problem({ status: 401, detail: "unknown" });
+      inside = true;
+      return { name: "ada" };
+    },
     async session() {
       if (!inside) throw new Problem({ status: 401 });
       return { name: "admin", version: "0.1.0" };
@@ -66,4 +72,23 @@ it("without a link it explains itself and accuses nobody", async () => {
 it("who is signed in already goes on, on this server only", async () => {
   expect((await open("/login?next=/plans", true)).router.currentRoute.value.fullPath).toBe("/plans");
   expect((await open("/login?next=//evil.example", true)).router.currentRoute.value.fullPath).toBe("/");
+});
+
+it("a token signs in as well, goes where one wanted to go, and is in no address", async () => {
+  const { page, router, codes } = await open("/login?next=/plans");
+  await page.find("input[name=token]").setValue(" trt_good ");
+  await page.find("form").trigger("submit");
+  await flushPromises();
+  expect(codes).toEqual(["trt_good"]);
+  expect(router.currentRoute.value.fullPath).toBe("/plans");
+});
+
+it("a token that is not known says so, and is not left in the field", async () => {
+  const { page, router } = await open("/login");
+  await page.find("input[name=token]").setValue("trt_old");
+  await page.find("form").trigger("submit");
+  await flushPromises();
+  expect(page.find("[data-testid=sign-in-error]").text()).toContain("is not known here");
+  expect(page.find<HTMLInputElement>("input[name=token]").element.value).toBe("");
+  expect(router.currentRoute.value.fullPath).toBe("/login");
 });

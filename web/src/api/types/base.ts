@@ -1,3 +1,5 @@
+import type { Role } from "./access";
+
 /** Where the next page of a list begins; what it means is the server's affair. */
 export type Cursor = number | string;
 
@@ -29,6 +31,8 @@ export interface ProblemBody {
 
 export interface Session {
   name: string;
+  /** Not told by older servers, where everybody is an admin. */
+  role?: Role;
   version: string;
   /** Where people and forges reach the server; not told by older ones. */
   url?: string;

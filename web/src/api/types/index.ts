@@ -1,4 +1,5 @@
 /** The shapes of the REST API. Ids are integers, times are ISO 8601 UTC with milliseconds. */
+export type * from "./access";
 export type * from "./agents";
 export type * from "./approvals";
 export type * from "./base";

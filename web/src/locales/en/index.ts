@@ -1,3 +1,4 @@
+import access from "./access";
 import agents from "./agents";
 import approvals from "./approvals";
 import console from "./console";
@@ -26,6 +27,7 @@ const en = {
   ...notifications,
   ...secrets,
   ...agents,
+  ...access,
 };
 
 export default en;

@@ -1,4 +1,5 @@
 import type { Messages } from "../en";
+import access from "./access";
 import agents from "./agents";
 import approvals from "./approvals";
 import console from "./console";
@@ -27,6 +28,7 @@ const zhCN: Messages = {
   ...notifications,
   ...secrets,
   ...agents,
+  ...access,
 };
 
 export default zhCN;
