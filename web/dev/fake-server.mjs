@@ -93,7 +93,7 @@ export async function startFakeServer({ port = 0, lines = 100_000, seed = true }
   function api(request, url, body, response) {
     const route = `${request.method} ${url.pathname}`;
     if (route === "POST /api/sessions") {
-      if (body?.code !== "fake") return problem(response, 401, "The code is unknown, used or older than ten minutes.");
+      if (body?.code !== "fake" && body?.token !== "trt_fake") return problem(response, 401, "The code is unknown, used or older than ten minutes.");
       response.setHeader("Set-Cookie", "tailrace_session=fake; HttpOnly; SameSite=Strict; Path=/");
       return json(response, 200, { name: "admin" });
     }
@@ -104,7 +104,7 @@ export async function startFakeServer({ port = 0, lines = 100_000, seed = true }
       response.setHeader("Set-Cookie", "tailrace_session=; Max-Age=0; Path=/");
       return void response.writeHead(204).end();
     }
-    if (route === "GET /api/session") return json(response, 200, { name: "admin", version: "0.1.0" });
+    if (route === "GET /api/session") return json(response, 200, { name: "admin", role: "admin", version: "0.1.0" });
     const match = /^\/api\/([a-z-]+)(?:\/(\d+))?(?:\/([a-z]+))?$/.exec(url.pathname);
     if (!match) return problem(response, 404, "There is no such path.");
     const [, kind, id, action] = match;

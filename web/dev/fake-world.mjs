@@ -35,6 +35,12 @@ export class FakeWorld {
       { id: 2, project: 1, project_name: "tailrace", name: "nightly", path: null, version: 12, definition: "jobs:\n  bench:\n    labels: [linux]\n    steps:\n      - run: make bench\n", created_at: ago(7e8) },
       { id: 3, project: 2, project_name: "harbour", name: "release", path: null, version: 1, definition: "jobs:\n  build:\n    steps:\n      - run: make dist\n", created_at: ago(6e8) },
     ];
+    this.tokens = [
+      { id: 1, name: "admin", role: "admin", author: null, created_at: ago(9e8), used_at: ago(3e4), expires_at: null },
+      { id: 2, name: "ada", role: "member", author: "admin", created_at: ago(7e8), used_at: ago(4e6), expires_at: null },
+      { id: 3, name: "release-bot", role: "member", author: "ada", created_at: ago(6e8), used_at: ago(9e7), expires_at: ago(-3e9) },
+      { id: 4, name: "wall-screen", role: "reader", author: "admin", created_at: ago(9e9), used_at: null, expires_at: ago(1e9) },
+    ];
     this.secrets = [
       { id: 901, name: "PYPI_TOKEN", project: 1, project_name: "tailrace", author: "admin", warnings: [], created_at: ago(8e8), updated_at: ago(3e7) },
       { id: 902, name: "DEPLOY_KEY", project: 1, project_name: "tailrace", author: "Ada Weber", warnings: ["2 lines are shorter than 6 characters and are not masked on their own."], created_at: ago(7e8), updated_at: ago(7e8) },
@@ -256,6 +262,17 @@ export class FakeWorld {
         const own = search.get("project");
         return { status: 200, body: { items: this.secrets.filter((item) => !own || item.project === Number(own)), next: null } };
       }
+      case "GET tokens":
+        return { status: 200, body: { items: this.tokens, next: null } };
+      case "POST tokens": {
+        const { life_s: life, ...draft } = body;
+        const made = { id: this.tokens.length + 901, ...draft, author: "admin", created_at: ago(0), used_at: null, expires_at: life && ago(-life * 1000) };
+        this.tokens.push(made);
+        return { status: 201, body: { ...made, token: `trt_${"0123456789abcdef".repeat(4)}` } };
+      }
+      case "DELETE tokens/:id":
+        this.tokens = this.tokens.filter((item) => item.id !== id);
+        return { status: 204 };
       case "POST secrets":
         return this.setSecret(body);
       case "DELETE secrets/:id":
