@@ -30,7 +30,7 @@ def migrate(url: str, revision: str = "head") -> None:
         config = Config()
         config.set_main_option("script_location", str(_MIGRATIONS))
         config.attributes["connection"] = connection
-        if revision == "base":
+        if revision == "base" or revision < (_revision_of(connection) or ""):  # "head" is above all numbers
             command.downgrade(config, revision)
         else:
             command.upgrade(config, revision)

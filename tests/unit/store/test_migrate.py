@@ -93,6 +93,52 @@ def test_down_to_nothing_and_up_again(empty_database_url: str) -> None:
     assert _tables(empty_database_url) == TABLES
 
 
+def test_who_was_signed_in_still_is(empty_database_url: str) -> None:
+    """Sessions were of a name, and are of the token that has it now; those of a name that nobody has are over."""
+    migrate(empty_database_url, "0021")
+    engine = engine_of(empty_database_url)
+    with engine.begin() as connection:
+        for statement in (
+            "INSERT INTO token (id, name, hash, created_at, removed_at) VALUES (3, 'admin', 'old', 1, 2)",
+            "INSERT INTO token (id, name, hash, created_at) VALUES (4, 'admin', 'new', 2)",
+            "INSERT INTO session (hash, name, created_at, expires_at) VALUES ('s', 'admin', 1, 9)",
+            "INSERT INTO session (hash, name, created_at, expires_at) VALUES ('t', 'nobody', 1, 9)",
+            "INSERT INTO login_code (hash, name, created_at, expires_at, used_at) VALUES ('c', 'admin', 1, 9, 5)",
+        ):
+            connection.execute(text(statement))
+    migrate(empty_database_url)
+    with engine.begin() as connection:
+        for statement, row in {
+            "SELECT role, author, used_at, expires_at FROM token WHERE id = 4": ("admin", None, None, None),
+            "SELECT hash, token_id, created_at, expires_at FROM session": ("s", 4, 1, 9),
+            "SELECT hash, token_id, created_at, expires_at, used_at FROM login_code": ("c", 4, 1, 9, 5),
+        }.items():
+            assert [tuple(found) for found in connection.execute(text(statement))] == [row]
+        if engine.dialect.name == "sqlite":  # no id is ever given twice
+            made = connection.execute(text("SELECT sql FROM sqlite_master WHERE name = 'token'")).scalar_one()
+            assert "AUTOINCREMENT" in made
+    engine.dispose()
+
+
+def test_who_was_less_than_an_admin_is_nobody_in_an_older_version(empty_database_url: str) -> None:
+    """Which has no roles: whoever got in would be an admin."""
+    migrate(empty_database_url)
+    engine = engine_of(empty_database_url)
+    with engine.begin() as connection:
+        for statement in (
+            "INSERT INTO token (id, name, hash, created_at, role) VALUES (1, 'admin', 'a', 1, 'admin')",
+            "INSERT INTO token (id, name, hash, created_at, role, author) VALUES (2, 'ada', 'b', 1, 'reader', 'admin')",
+            "INSERT INTO session (hash, token_id, created_at, expires_at) VALUES ('s', 1, 1, 9), ('t', 2, 1, 9)",
+        ):
+            connection.execute(text(statement))
+    migrate(empty_database_url, "0021")
+    with engine.begin() as connection:
+        tokens = connection.execute(text("SELECT name FROM token WHERE removed_at IS NULL")).scalars().all()
+        assert tokens == ["admin"]
+        assert connection.execute(text("SELECT name FROM session")).scalars().all() == ["admin"]
+    engine.dispose()
+
+
 def test_what_is_up_to_date_is_known_without_alembic(empty_database_url: str) -> None:
     """Which a server that starts again need not load; the newest revision is the one that Alembic finds."""
     config = Config()

@@ -18,7 +18,7 @@ const projects = {
     waits: "Each job waits for a person",
     waitsNot: "Jobs wait for nobody",
     approvers: "Approvers",
-    approversHint: "One name on each line: of tokens, and of who signed in with them. Empty: anybody.",
+    approversHint: "One name on each line: of tokens, and of who signed in with them. Empty: every member and admin.",
     anybody: "anybody",
     branchesHint: "One pattern on each line, such as main or release/*; of tags refs/tags/v*. Empty: all.",
     allBranches: "all",

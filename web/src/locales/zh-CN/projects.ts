@@ -20,7 +20,7 @@ const projects: typeof en = {
     waits: "每个任务都等待人工批准",
     waitsNot: "任务无需等待批准",
     approvers: "审批人",
-    approversHint: "每行一个名称：令牌的名称，以及用它登录者的名称。留空则任何人都可以。",
+    approversHint: "每行一个名称：令牌的名称，以及用它登录者的名称。留空则所有成员和管理员都可以。",
     anybody: "任何人",
     branchesHint: "每行一个模式，例如 main 或 release/*；标签写作 refs/tags/v*。留空则为全部。",
     allBranches: "全部",

@@ -39,16 +39,16 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    # Whoever has a token, or a session, is an admin then.
+    op.execute("UPDATE token SET removed_at = created_at WHERE removed_at IS NULL AND author IS NOT NULL")
     for name in _SIGNED_IN:
         _make_anew(
             name,
             sa.Column("name", sa.String(length=100), nullable=False),
             own="token.name",
-            joined="JOIN token ON token.id = before.token_id",
+            joined="JOIN token ON token.id = before.token_id AND token.removed_at IS NULL",
         )
     op.drop_index("uq_token_name", "token", sqlite_where=_LIVE, postgresql_where=_LIVE)
-    # Those below an admin would be admins then.
-    op.execute("UPDATE token SET removed_at = created_at WHERE removed_at IS NULL AND author IS NOT NULL")
     with op.batch_alter_table("token", table_kwargs={"sqlite_autoincrement": True}) as token:
         token.drop_constraint(op.f("ck_token_role"), type_="check")
         for column in ("expires_at", "used_at", "author", "role"):
