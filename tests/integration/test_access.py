@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 import threading
 import uuid
 from collections.abc import Generator
@@ -220,6 +223,31 @@ def test_a_removed_token_is_out_at_once(home: House) -> None:
     home.post(f"/api/runs/{run}/abort")
     home.wait_state(run, "aborted")
     assert home.client.delete(f"/api/tokens/{id}").status_code == 404
+
+
+def test_a_follower_whose_token_is_removed_says_so_and_ends(home: House) -> None:
+    """It does not come back for ever: the server tells it why it is refused."""
+    token, _, id = make(home, Role.READER)
+    run = home.run(home.script_plan("echo begun; sleep 600"))
+    home.wait_output(run, b"begun")
+    follower = subprocess.Popen(
+        [sys.executable, "-m", "tailrace", "logs", str(run), "--follow", "--token", token],
+        env={**os.environ, **home.environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    try:
+        assert follower.stdout is not None
+        assert any(b"begun" in line for line in follower.stdout)
+        assert home.client.delete(f"/api/tokens/{id}").status_code == 204
+        _, told = follower.communicate(timeout=60)
+    finally:
+        follower.kill()
+        follower.wait()
+    assert follower.returncode == 2
+    assert b"refuses: this token is not known here, or it was removed or has expired" in told
+    home.post(f"/api/runs/{run}/abort")
+    home.wait_state(run, "aborted")
 
 
 def test_what_is_watched_ends_when_its_token_expires(home: House) -> None:

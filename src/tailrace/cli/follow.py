@@ -80,9 +80,7 @@ class LogFollower:
                     return self._run
             except websockets.InvalidStatus as error:
                 if error.response.status_code not in AWAY:
-                    raise CallFailed(
-                        f"{self._client.server} refuses: HTTP {error.response.status_code}"
-                    ) from None
+                    raise CallFailed(f"{self._client.server} refuses: {_why(error)}") from None
             except (OSError, websockets.WebSocketException):
                 pass
             await asyncio.sleep(backoff.wait_s())
@@ -179,6 +177,14 @@ class LogFollower:
         if log not in self._ended:
             self._ended.add(log)
             self._sink.end(log)
+
+
+def _why(error: websockets.InvalidStatus) -> str:
+    """What the server says to it."""
+    try:
+        return str(json.loads(error.response.body or b"")["detail"])
+    except (ValueError, KeyError, TypeError):
+        return f"HTTP {error.response.status_code}"
 
 
 class _RunSink:
