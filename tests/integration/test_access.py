@@ -93,6 +93,17 @@ def test_each_role_is_refused_what_needs_a_higher_one(home: House, role: Role) -
     assert refused > 15
 
 
+def test_a_reader_sees_badges_as_anybody_who_has_their_key_does(home: House) -> None:
+    token, _, _ = make(home, Role.READER)
+    project = home.project()
+    name = home.get(f"/api/projects/{project}")["name"]
+    with calling(home, token) as client, stranger(home) as anybody:
+        assert client.get(f"/api/badges/{name}.svg").headers["content-type"] == "image/svg+xml"
+        url = client.get("/api/badges", params={"project": project}).json()["url"]
+        assert anybody.get(url).status_code == 200
+        assert anybody.get(f"/api/badges/{name}.svg").status_code == 401
+
+
 def test_a_member_does_the_daily_work_and_touches_no_secret(home: House) -> None:
     token, name, _ = make(home, Role.MEMBER)
     with calling(home, token) as client:

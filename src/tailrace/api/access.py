@@ -12,8 +12,6 @@ OPEN = (
     "POST /api/agents/register",
     "POST /api/agents/farewell",
     "GET /api/plan-schema.json",
-    "GET /api/badges/{project}.svg",
-    "GET /api/badges/{project}/{plan}.svg",
     "POST /hooks/github/{project}",
     "POST /hooks/gitlab/{project}",
     "POST /hooks/gitea/{project}",
@@ -22,7 +20,7 @@ OPEN = (
     "GET /readyz",
 )
 """These ask for no role: what proves that one may is something else (a code, a credential, a key, a signature), or
-nothing needs to. Badges take any token instead of their key."""
+nothing needs to."""
 
 NEEDED: Mapping[Role, tuple[str, ...]] = {
     Role.READER: (
@@ -71,6 +69,9 @@ NEEDED: Mapping[Role, tuple[str, ...]] = {
         "GET /api/notifications",
         "GET /api/notifications/{id}",
         "GET /api/badges",
+        # By their key they are anybody's.
+        "GET /api/badges/{project}.svg",
+        "GET /api/badges/{project}/{plan}.svg",
         "GET /api/triggers",
         "GET /api/triggers/{id}",
         "GET /api/cron",
