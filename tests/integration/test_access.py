@@ -61,6 +61,9 @@ def test_the_table_has_every_route_and_no_other(home: House) -> None:
     paths = home.get("/openapi.json")["paths"]
     served = {f"{method.upper()} {path}" for path, methods in paths.items() for method in methods}
     listed = {*OPEN, *(route for routes in NEEDED.values() for route in routes)}
+    assert paths["/api/runs"]["get"]["x-role"] == "reader"
+    assert paths["/api/runs"]["post"]["x-role"] == "member"
+    assert "x-role" not in paths["/api/sessions"]["post"]
     assert served - listed == set(), "say in api/access.py which role these need"
     assert listed - served == {"GET /api/live"}, "these are there no more, or are no routes of HTTP"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tailrace.domain.access import Role
 
@@ -141,6 +141,16 @@ NEEDED: Mapping[Role, tuple[str, ...]] = {
     ),
 }
 """Some of them need an admin for a part of what they take: secrets of webhooks and channels, links for others."""
+
+
+def describe_roles(paths: dict[str, Any]) -> None:
+    """Say of each of OpenAPI's operations, as `x-role`, which role it needs."""
+    for role, routes in NEEDED.items():
+        for route in routes:
+            method, _, path = route.partition(" ")
+            operation = paths.get(path, {}).get(method.lower())
+            if operation is not None:
+                operation["x-role"] = role.value
 
 
 class _Node(NamedTuple):

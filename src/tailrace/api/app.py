@@ -12,6 +12,7 @@ from fastapi import APIRouter, FastAPI
 from starlette.responses import JSONResponse, Response
 
 from tailrace import __version__
+from tailrace.api.access import describe_roles
 from tailrace.api.agent_artifacts import agent_artifacts_router
 from tailrace.api.agent_socket import AgentSockets, agent_router
 from tailrace.api.agents import agents_router
@@ -111,6 +112,7 @@ class _Described(FastAPI):
     def openapi(self) -> dict[str, Any]:
         described = super().openapi()
         describe_sse(described["paths"])
+        describe_roles(described["paths"])
         return described
 
 
