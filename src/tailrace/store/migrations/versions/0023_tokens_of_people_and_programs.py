@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0023"
-down_revision = "0021"
+down_revision = "0022"
 
 _LIVE = sa.text("removed_at IS NULL")
 _ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
