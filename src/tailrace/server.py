@@ -54,6 +54,7 @@ from tailrace.logs.sealer import Sealer, remove_sealed_tails
 from tailrace.logs.search import LogSearch
 from tailrace.logs.segment_reader import Segments
 from tailrace.logs.tail_file import FileLogStore
+from tailrace.notify.apprise import Apprise
 from tailrace.notify.http import Http
 from tailrace.notify.mail import Mailer
 from tailrace.notify.outbox_retention import OutboxRetention
@@ -279,7 +280,8 @@ async def _compose(
     http, mailer = Http(guard), Mailer(guard)
     stack.push_async_callback(http.close)
     stack.callback(mailer.close)
-    sender = Sender(store, bus, logs, key, Post(http, mailer), url)
+    post = Post(http, mailer, Apprise(guard, settings.apprise_python))
+    sender = Sender(store, bus, logs, key, post, url)
     search = LogSearch(logs)
     stack.callback(search.close)
     tokens_used = TokensUsed(store)

@@ -203,6 +203,10 @@ class ServerSettings(_Settings):
         (),
         description="Private hosts to which messages and commit statuses may go: names, addresses, networks, separated by commas.",
     )
+    apprise_python: str | None = Field(
+        None,
+        description="The Python that has Apprise; the server's own, or that of the program `apprise`, if not set.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="The least level of the server's own messages."
     )
@@ -229,6 +233,11 @@ class ServerSettings(_Settings):
         if value is not None and not value.startswith(("http://", "https://")):
             raise ValueError("expected an address such as https://ci.example.org")
         return value.rstrip("/") if value else None
+
+    @field_validator("apprise_python")
+    @classmethod
+    def _program(cls, value: str | None) -> str | None:
+        return str(Path(value).expanduser().absolute()) if value and "/" in value else value or None
 
     @field_validator("allow_private_targets")
     @classmethod

@@ -18,7 +18,6 @@ from tailrace.domain.channels import (
     ForgeSettings,
     MessageSettings,
     WebhookSettings,
-    check_secrets,
 )
 from tailrace.domain.notifications import ChannelView
 from tailrace.notify.base import Undelivered
@@ -74,7 +73,7 @@ def channels_router(store: Store, key: SealingKey, sender: Sender) -> APIRouter:
 
     @router.post("/api/channels", status_code=201)
     async def add(wish: ChannelWish, request: Request) -> ChannelView:
-        _check(wish.settings, wish.secrets)
+        await _check(sender, wish.settings, wish.secrets)
         seal = partial(seal_secrets, key, wish.secrets)
         return await store.write(
             add_channel,
@@ -100,7 +99,7 @@ def channels_router(store: Store, key: SealingKey, sender: Sender) -> APIRouter:
             _check_address(wish.settings)
         if wish.secrets is not None:
             known = await store.read(get_channel, id)
-            _check(wish.settings or known.settings, wish.secrets)
+            await _check(sender, wish.settings or known.settings, wish.secrets)
         secrets = None if wish.secrets is None else (wish.secrets, partial(seal_secrets, key, wish.secrets))
         return await store.write(
             change_channel,
@@ -133,8 +132,10 @@ def _check_address(settings: MessageSettings | ForgeSettings) -> None:
         refuse_login(getattr(settings, name, ""), f"settings: {name}", "secrets have a place of their own")
 
 
-def _check(settings: MessageSettings | ForgeSettings, secrets: Mapping[str, str]) -> None:
+async def _check(
+    sender: Sender, settings: MessageSettings | ForgeSettings, secrets: Mapping[str, str]
+) -> None:
     _check_address(settings)
-    check_secrets(settings, secrets)
+    await sender.check_secrets(settings, secrets)
     if isinstance(settings, WebhookSettings):
         key_bytes(secrets["key"])

@@ -146,6 +146,12 @@ class ServerFlags:
             help="Private hosts to which messages and commit statuses may go: names, addresses, networks, separated by commas.",
         ),
     ] = None
+    apprise_python: Annotated[
+        str | None,
+        Parameter(
+            help="The Python that has Apprise; the server's own, or that of the program `apprise`, if not set."
+        ),
+    ] = None
     log_level: Annotated[str | None, Parameter(help=LOG_LEVEL.format("server"))] = None
 
 

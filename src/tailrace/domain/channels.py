@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from enum import StrEnum
 from string import Template
@@ -45,6 +46,7 @@ class ChannelKind(StrEnum):
     WECOM = "wecom"
     FEISHU = "feishu"
     WEBHOOK = "webhook"
+    APPRISE = "apprise"
     GITHUB = "github"
     GITLAB = "gitlab"
     GITEA = "gitea"
@@ -63,6 +65,12 @@ def _web_address(address: str) -> str:
     parts = urlsplit(address)
     if parts.scheme not in ("https", "http") or not parts.hostname or any(sign <= " " for sign in address):
         raise ValueError("expected an address such as https://host/path")
+    return address
+
+
+def _service_address(address: str) -> str:
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*://\S+", address):
+        raise ValueError("expected one address as Apprise writes it, such as ntfys://ntfy.sh/topic")
     return address
 
 
@@ -175,6 +183,13 @@ class WebhookSettings(_Messages):
     _url = field_validator("url")(_web_address)
 
 
+class AppriseSettings(_Messages):
+    """The secret `url` is one of Apprise's, such as ntfys://ntfy.sh/topic: it names the service, and holds its token."""
+
+    kind: Literal[ChannelKind.APPRISE] = ChannelKind.APPRISE
+    NEEDED = ("url",)
+
+
 class _Forge(_Settings):
     NEEDED = ("token",)
     repository: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)+$", max_length=300)]
@@ -224,6 +239,7 @@ MessageSettings = (
     | WeComSettings
     | FeishuSettings
     | WebhookSettings
+    | AppriseSettings
 )
 ForgeSettings = GitHubSettings | GitLabSettings | GiteaSettings
 ChannelSettings = Annotated[MessageSettings | ForgeSettings, Field(discriminator="kind")]
@@ -246,7 +262,7 @@ def check_secrets(settings: MessageSettings | ForgeSettings, secrets: Mapping[st
         raise Invalid(f"secrets: {', '.join(missing)} is missing; {said}")
     if "url" in secrets:
         try:
-            _web_address(secrets["url"])
+            (_service_address if isinstance(settings, AppriseSettings) else _web_address)(secrets["url"])
         except ValueError as error:
             raise Invalid(f"secrets: url: {error}") from None
     if isinstance(settings, EmailSettings) and settings.user is not None and "password" not in secrets:

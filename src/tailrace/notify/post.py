@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 
-from tailrace.domain.channels import EmailSettings, ForgeSettings, MessageSettings
+from tailrace.domain.channels import AppriseSettings, EmailSettings, ForgeSettings, MessageSettings
 from tailrace.domain.model import RunView
 from tailrace.notify import statuses
+from tailrace.notify.apprise import Apprise
 from tailrace.notify.base import Message, Target, Undelivered
 from tailrace.notify.http import Http
 from tailrace.notify.kinds import KINDS
@@ -17,14 +18,23 @@ from tailrace.notify.mail import Mailer
 class Post:
     """Knows how each kind of channel is spoken to."""
 
-    def __init__(self, http: Http, mailer: Mailer) -> None:
+    def __init__(self, http: Http, mailer: Mailer, apprise: Apprise) -> None:
         self._http = http
         self._mailer = mailer
+        self._apprise = apprise
+
+    async def check(self, settings: MessageSettings | ForgeSettings, secrets: Mapping[str, str]) -> None:
+        """Whether such a channel could be spoken to, as far as that is known without speaking; raises Invalid."""
+        if isinstance(settings, AppriseSettings):
+            await self._apprise.check(secrets["url"])
 
     async def send(self, settings: MessageSettings, secrets: Mapping[str, str], message: Message) -> None:
         """Raises Undelivered."""
         if isinstance(settings, EmailSettings):
             await self._mailer.send(settings, secrets, message)
+            return
+        if isinstance(settings, AppriseSettings):
+            await self._apprise.send(secrets, message)
             return
         kind = KINDS[settings.kind]
         request = kind.make(Target(settings, secrets, int(time.time() * 1000)), message)

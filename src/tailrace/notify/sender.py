@@ -13,7 +13,7 @@ from typing import ParamSpec
 
 import structlog
 
-from tailrace.domain.channels import REPEATABLE, ForgeSettings
+from tailrace.domain.channels import REPEATABLE, ForgeSettings, MessageSettings, check_secrets
 from tailrace.domain.errors import TailraceError
 from tailrace.domain.model import RunView
 from tailrace.domain.notifications import What
@@ -127,6 +127,13 @@ class Sender:
         self._asked.set()
         if not task.cancelled() and (error := task.exception()) is not None:
             _log.error("a notification could not be ended", notification=due.id, exc_info=error)
+
+    async def check_secrets(
+        self, settings: MessageSettings | ForgeSettings, secrets: Mapping[str, str]
+    ) -> None:
+        """Whether these are secrets that such a channel can send with; raises Invalid."""
+        check_secrets(settings, secrets)
+        await self._post.check(settings, secrets)
 
     async def try_channel(self, id: int, by: str) -> None:
         """Send a test message by a channel, now; of a forge, ask for its repository. Raises Undelivered, NotFound."""

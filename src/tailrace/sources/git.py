@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tailrace.domain.address import PROTOCOLS
-from tailrace.sources.process import Answer, ProgramMissing, run_program
+from tailrace.process import Answer, ProgramMissing, run_program
 
 # What the server's environment may say about git; everything else that begins with GIT_ (GIT_DIR in a hook…) would
 # point our commands at other repositories.

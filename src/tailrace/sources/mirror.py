@@ -13,11 +13,11 @@ from typing import Any, NamedTuple, TypeAlias, TypeVar
 from tailrace.domain.address import check_address, folder_name, without_password
 from tailrace.domain.errors import Invalid, RevisionNotFound, SourceUnreachable
 from tailrace.guard import TargetRefused, TargetUnknown
+from tailrace.process import ProgramMissing
 from tailrace.sources.base import Commit
 from tailrace.sources.git import GitAnswer, run_git, write_config
 from tailrace.sources.names import inner_path, is_abbreviation, is_hash, is_ref_name, short_name
 from tailrace.sources.payload import first_line
-from tailrace.sources.process import ProgramMissing
 from tailrace.sources.ways import UNGUARDED, Ways
 
 T = TypeVar("T")

@@ -26,11 +26,11 @@ from tailrace.domain.subversion import (
     telling,
 )
 from tailrace.guard import TargetRefused, TargetUnknown
+from tailrace.process import Answer, ProgramMissing, run_program
 from tailrace.sources.base import Commit
 from tailrace.sources.mirror import LARGEST_FILE
 from tailrace.sources.names import inner_path
 from tailrace.sources.payload import first_line
-from tailrace.sources.process import Answer, ProgramMissing, run_program
 from tailrace.sources.ways import UNGUARDED, Ways
 
 _MAIN = "trunk"

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+_BLOCK = 65536  # bytes
 _GRACE = 2.0  # seconds in which a program may remove its lock files before it is killed
 
 
@@ -27,12 +28,22 @@ class ProgramMissing(Exception):
     """There is no such program to run; says what to do."""
 
 
-async def run_program(
-    *command: str, folder: Path, env: Mapping[str, str], seconds: float, told: bytes | None = None
-) -> Answer:
-    """Run a program in a folder; `told` is what it reads.
+class OutputTooLong(Exception):
+    """A program wrote more than it may."""
 
-    Its process group is killed on cancellation and after so many seconds. Raises TimeoutError, and ProgramMissing.
+
+async def run_program(
+    *command: str,
+    folder: Path,
+    env: Mapping[str, str],
+    seconds: float,
+    told: bytes | None = None,
+    most_bytes: int | None = None,
+) -> Answer:
+    """Run a program in a folder; `told` is what it reads, `most_bytes` what it may write, of output and of complaints.
+
+    Its process group is killed on cancellation, after so many seconds, and when it writes more. Raises TimeoutError,
+    OutputTooLong, and ProgramMissing.
     """
     try:
         process = await asyncio.create_subprocess_exec(
@@ -50,12 +61,48 @@ async def run_program(
         raise ProgramMissing(f"there is no {command[0]} on this machine's PATH") from missing
     try:
         async with asyncio.timeout(seconds):
-            output, complaint = await process.communicate(told)
+            if most_bytes is None:
+                output, complaint = await process.communicate(told)
+            else:
+                output, complaint = await _communicate(process, told, most_bytes)
     except BaseException:
         await _end(process)
         raise
     assert process.returncode is not None
     return Answer(process.returncode, output, complaint.decode(errors="replace"))
+
+
+async def _communicate(process: Process, told: bytes | None, most: int) -> tuple[bytes, bytes]:
+    assert process.stdout is not None
+    assert process.stderr is not None
+    telling = asyncio.create_task(_tell(process, told))
+    reading = [asyncio.create_task(_read(pipe, most)) for pipe in (process.stdout, process.stderr)]
+    try:
+        output, complaint = await asyncio.gather(*reading)
+        await telling
+        await process.wait()
+    finally:
+        for task in (telling, *reading):
+            task.cancel()
+    return output, complaint
+
+
+async def _read(stream: asyncio.StreamReader, most: int) -> bytes:
+    found = bytearray()
+    while block := await stream.read(_BLOCK):
+        found += block
+        if len(found) > most:
+            raise OutputTooLong(f"it wrote more than {most} bytes")
+    return bytes(found)
+
+
+async def _tell(process: Process, told: bytes | None) -> None:
+    if process.stdin is None:
+        return
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it ended before it had read all
+        process.stdin.write(told or b"")
+        await process.stdin.drain()
+    process.stdin.close()
 
 
 async def _end(process: Process) -> None:
