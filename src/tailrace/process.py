@@ -84,6 +84,7 @@ async def _communicate(process: Process, told: bytes | None, most: int) -> tuple
     finally:
         for task in (telling, *reading):
             task.cancel()
+        await asyncio.gather(telling, *reading, return_exceptions=True)
     return output, complaint
 
 
@@ -110,14 +111,20 @@ async def _end(process: Process) -> None:
     try:
         if process.returncode is None:
             os.killpg(process.pid, signal.SIGTERM)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_GRACE):
-                    await process.wait()
+            await _leave(process)
     except ProcessLookupError:
         pass
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-    with contextlib.suppress(TimeoutError):  # a process that left the group may still hold our pipes
+    await _leave(process)
+
+
+async def _leave(process: Process) -> None:
+    """Until it is gone, or for a moment: one that left the group may still hold our pipes."""
+    with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_GRACE):
+            for pipe in (process.stdout, process.stderr):
+                while pipe is not None and await pipe.read(_BLOCK):
+                    pass  # a process that has ended counts as running while its output waits to be read
             await process.wait()

@@ -53,6 +53,7 @@ _TYPES = {
 }
 # What chats take for a call to people, or for a link with other words; not the @ of a mail address.
 _CALLS = re.compile(r"(?<!\w)(?=@\w)|(?<=<)(?=[!@#&]|https?:)|(?<=\])(?=\()")
+_SEPARATORS = re.compile(r"[/:@?&=#,+\s]+")
 _LEAST_SECRET = 5  # characters
 
 
@@ -132,6 +133,8 @@ class Apprise:
             )
         except ProgramMissing:
             raise _Failed(f"there is no Python {python}: {HOW_TO_INSTALL}") from None
+        except TimeoutError:
+            raise
         except OSError as error:
             raise _Failed(f"{python} cannot be started: {error.strerror or error}") from None
 
@@ -215,7 +218,9 @@ def _judge(url: str, told: _Told, proxy: GuardedProxy) -> None:
         raise Undelivered(f"{name}: {_without(url, told.refused)}", final=True)
     if told.ok and proxy.reached:
         return
-    words = f"{name}: {_without(url, told.words, told.exchanges) or 'nothing was sent'}"
+    if told.ok:
+        raise Undelivered(f"{name} says that it was sent, and reached no server", final=True)
+    words = f"{name}: {_without(url, told.words, told.exchanges) or 'it failed, and nothing says why'}"
     if proxy.reached and any(one.fault == "broken" or one.taken for one in told.exchanges):
         # One message can be several requests: of which one was taken, people may have got it.
         raise Undelivered(words, unsure=True)
@@ -244,7 +249,8 @@ def _without(url: str, words: str, exchanges: tuple[_Exchange, ...] = ()) -> str
     """The words, with every part of the address blotted out that may be secret: all but its scheme and who was asked."""
     hosts = {one.host.partition(":")[0] for one in exchanges}
     rest = url.partition("://")[2]
-    parts = {part for text in (rest, unquote(rest)) for part in re.split(r"[/:@?&=#,+\s]+", text)}
+    found = {part for text in (rest, unquote(rest)) for part in _SEPARATORS.split(text)}
+    parts = found | {unquote(part) for part in found}
     for part in sorted(parts - hosts, key=len, reverse=True):
         if len(part) >= _LEAST_SECRET:
             words = words.replace(part, "***")

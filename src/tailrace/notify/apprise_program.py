@@ -205,14 +205,20 @@ def _send(apprise: Any, plugin: Any, asked: dict[str, Any]) -> bool:
     )
 
 
+def _limit(what: int, most: int) -> None:
+    hard = resource.getrlimit(what)[1]
+    least = most if hard == resource.RLIM_INFINITY else min(most, hard)
+    resource.setrlimit(what, (least, least))
+
+
 def main() -> int:
     asked: dict[str, Any] = json.load(sys.stdin)
     # What others print is not our answer.
     answering = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     signal.alarm(SECONDS)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    _limit(resource.RLIMIT_CORE, 0)  # it would hold the address
+    _limit(resource.RLIMIT_AS, MEMORY)
     _fence(asked.get("proxy"))
     complaints = _Complaints()
     logging.getLogger("apprise").addHandler(complaints)

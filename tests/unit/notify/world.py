@@ -17,6 +17,7 @@ from tailrace.domain.states import AttemptState, StepState
 from tailrace.guard import Guard
 from tailrace.live.bus_memory import MemoryBus
 from tailrace.logs.tail_file import FileLogStore
+from tailrace.notify.apprise import Apprise
 from tailrace.notify.http import Http
 from tailrace.notify.mail import Mailer
 from tailrace.notify.post import Post
@@ -43,6 +44,7 @@ class World:
         self.logs = logs
         self.http: Http
         self.mailer = Mailer(Guard.allowing("allow_private_targets", ["127.0.0.1"]))
+        self.apprise_python: str | None = None
         self.sender: Sender
         self.project = self.plan = self.agent = 0
 
@@ -57,7 +59,7 @@ class World:
     def make_sender(self, *, allow_private: bool = True, timeout_s: float = 10, **more: Any) -> Sender:
         guard = Guard.allowing("allow_private_targets", ["127.0.0.1"] if allow_private else [])
         self.http = Http(guard, timeout_s=timeout_s)
-        post = Post(self.http, self.mailer)
+        post = Post(self.http, self.mailer, Apprise(guard, self.apprise_python))
         return Sender(self.store, self.bus, self.logs, KEY, post, URL, **more)
 
     async def close(self) -> None:
