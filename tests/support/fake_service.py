@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
 
@@ -34,9 +37,9 @@ class Says(NamedTuple):
 
 
 class FakeService:
-    """Answers `answers` one after the other, and for ever with the last one."""
+    """Answers `answers` one after the other, and for ever with the last one; with a certificate over https."""
 
-    def __init__(self, *answers: Says) -> None:
+    def __init__(self, *answers: Says, certificate: Path | None = None) -> None:
         self.answers = list(answers) or [Says()]
         self.asked: list[Asked] = []
         self._lock = threading.Lock()
@@ -66,12 +69,23 @@ class FakeService:
 
             do_GET = do_POST
 
+            def handle(self) -> None:
+                with suppress(ssl.SSLError):  # who does not trust us hangs up
+                    super().handle()
+
             def log_message(self, format: str, *args: Any) -> None:
                 pass
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        if certificate is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            self._server.socket = context.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
+            self.url = f"https://localhost:{self._server.server_address[1]}"
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
         )

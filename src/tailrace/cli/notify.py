@@ -43,7 +43,7 @@ def add_channel(
     Parameters
     ----------
     kind:
-        email, slack, teams, telegram, discord, dingtalk, wecom, feishu, webhook, github, gitlab or gitea.
+        email, slack, teams, telegram, discord, dingtalk, wecom, feishu, webhook, apprise, github, gitlab or gitea.
     project:
         The project whose rules may use it, by name or id; all if not given. A forge's channel needs one.
     set:

@@ -69,7 +69,7 @@ def _web_address(address: str) -> str:
 
 
 def _service_address(address: str) -> str:
-    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*://\S+", address):
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*://\S*", address):
         raise ValueError("expected one address as Apprise writes it, such as ntfys://ntfy.sh/topic")
     return address
 

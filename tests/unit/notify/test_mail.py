@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import subprocess
 import threading
 from contextlib import suppress
 from dataclasses import replace
@@ -18,6 +17,7 @@ from tailrace.domain.notifications import What
 from tailrace.guard import Guard
 from tailrace.notify.base import Message, Undelivered
 from tailrace.notify.mail import send
+from tests.support.certificates import make_certificate
 from tests.support.fake_smtp import FakeSmtp
 
 GUARD = Guard.allowing("allow_private_targets", ["localhost"])
@@ -47,21 +47,7 @@ def settings(server: FakeSmtp, **more: Any) -> EmailSettings:
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate for localhost that nobody signed, with its key."""
-    folder = tmp_path_factory.mktemp("certificate")
-    key, found = folder / "key.pem", folder / "certificate.pem"
-    subprocess.run(
-        [
-            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"),
-            *("-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"),
-            *("-keyout", str(key), "-out", str(found)),
-        ],
-        check=True,
-        capture_output=True,
-    )
-    both = folder / "both.pem"
-    both.write_bytes(found.read_bytes() + key.read_bytes())
-    return both
+    return make_certificate(tmp_path_factory.mktemp("certificate"))
 
 
 @pytest.mark.parametrize("greets", [True, False])

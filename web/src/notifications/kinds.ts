@@ -11,7 +11,8 @@ export interface FieldSpec {
 
 export interface KindSpec {
   fields: readonly FieldSpec[];
-  secrets: readonly { name: string; needed?: boolean; example?: string }[];
+  /** `label` names what people read where it is not that of every secret of the name. */
+  secrets: readonly { name: string; label?: string; needed?: boolean; example?: string }[];
   /** Tells a forge the state of each job of a project's runs; the others carry messages that rules ask for. */
   forge?: boolean;
 }
@@ -49,6 +50,7 @@ export const CHANNELS: Record<ChannelKind, KindSpec> = {
     fields: [{ name: "url", type: "text", needed: true, example: "https://example.org/hook" }],
     secrets: [{ name: "key", needed: true, example: "whsec_…" }],
   },
+  apprise: { fields: [], secrets: [{ name: "url", label: "appriseUrl", needed: true, example: "ntfys://ntfy.sh/…" }] },
   github: {
     fields: [
       repository("owner/name"),

@@ -35,6 +35,6 @@ it("secrets that were not typed stay as they are", () => {
 it("every field and secret of every kind has a name that people read", () => {
   for (const kind of CHANNEL_KINDS) {
     for (const { name } of CHANNELS[kind].fields) expect(en.notifications.fields).toHaveProperty(name);
-    for (const { name } of CHANNELS[kind].secrets) expect(en.notifications.secretNames).toHaveProperty(name);
+    for (const { name, label } of CHANNELS[kind].secrets) expect(en.notifications.secretNames).toHaveProperty(label ?? name);
   }
 });

@@ -10,6 +10,7 @@ export type ChannelKind =
   | "wecom"
   | "feishu"
   | "webhook"
+  | "apprise"
   | "github"
   | "gitlab"
   | "gitea";

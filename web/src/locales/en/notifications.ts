@@ -13,7 +13,7 @@ const notifications = {
       "A channel is a way on which messages leave: to people, to other programs, to a forge beside the commit. Rules say of which runs it is told.",
     rulesHint: "A rule says of which runs a channel is told, and when. Forges are told of every job without rules.",
     noChannels: "No channels yet",
-    noChannelsHint: "A mailbox, a chat, a webhook, or the commit statuses of a forge.",
+    noChannelsHint: "A mailbox, a chat, a webhook, any service that Apprise knows, or the commit statuses of a forge.",
     noRules: "No rules yet",
     empty: "Nothing was to be told yet",
     emptyHint: "Here stands every message with what became of it.",
@@ -29,6 +29,7 @@ const notifications = {
       wecom: "WeCom",
       feishu: "Feishu (Lark)",
       webhook: "Webhook",
+      apprise: "Another service (Apprise)",
       github: "GitHub commit statuses",
       gitlab: "GitLab commit statuses",
       gitea: "Gitea commit statuses",
@@ -36,6 +37,8 @@ const notifications = {
     whose: "For",
     chooseProject: "Choose a project",
     forgeHint: "Each job of the project's runs is shown beside its commit. It needs no rules.",
+    appriseHint:
+      "Some hundred more services: ntfy, Matrix, Pushover and others, each by an address as Apprise writes it. The server needs Apprise beside it: pip install apprise.",
     fields: {
       host: "Mail server",
       port: "Port",
@@ -52,6 +55,7 @@ const notifications = {
     secretNames: {
       password: "Password",
       url: "Address of its webhook (secret)",
+      appriseUrl: "Apprise's address (secret)",
       token: "Token",
       sign: "Signing secret",
       key: "Signing key",

@@ -14,7 +14,7 @@ const notifications: typeof en = {
     channelsHint: "渠道是消息送出的途径：发给人、发给其他程序，或显示在代码平台的提交旁。规则决定哪些运行会通知它。",
     rulesHint: "规则决定哪些运行在什么情况下通知渠道。代码平台无需规则即可得知每个任务的状态。",
     noChannels: "还没有渠道",
-    noChannelsHint: "邮箱、聊天、Webhook，或代码平台的提交状态。",
+    noChannelsHint: "邮箱、聊天、Webhook、Apprise 支持的任何服务，或代码平台的提交状态。",
     noRules: "还没有规则",
     empty: "还没有需要通知的内容",
     emptyHint: "每条消息及其结果都会显示在这里。",
@@ -30,6 +30,7 @@ const notifications: typeof en = {
       wecom: "企业微信",
       feishu: "飞书",
       webhook: "Webhook",
+      apprise: "其他服务（Apprise）",
       github: "GitHub 提交状态",
       gitlab: "GitLab 提交状态",
       gitea: "Gitea 提交状态",
@@ -37,6 +38,8 @@ const notifications: typeof en = {
     whose: "适用于",
     chooseProject: "选择项目",
     forgeHint: "项目运行中的每个任务都会显示在其提交旁，无需规则。",
+    appriseHint:
+      "另有上百种服务：ntfy、Matrix、Pushover 等，各用一个 Apprise 格式的地址。服务器上须装有 Apprise：pip install apprise。",
     fields: {
       host: "邮件服务器",
       port: "端口",
@@ -53,6 +56,7 @@ const notifications: typeof en = {
     secretNames: {
       password: "密码",
       url: "Webhook 地址（机密）",
+      appriseUrl: "Apprise 地址（机密）",
       token: "令牌",
       sign: "签名密钥",
       key: "签名密钥",
