@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
@@ -21,13 +22,14 @@ from tailrace.domain.errors import Invalid
 from tailrace.domain.notifications import What
 from tailrace.guard import Guard
 from tailrace.notify import apprise_program
-from tailrace.notify.apprise import Apprise, find_python
+from tailrace.notify.apprise import WHOLE_S, Apprise, find_python
 from tailrace.notify.base import Message, Undelivered
 from tests.integration.test_commands import tailrace
 from tests.integration.test_notifications import wait_sent
 from tests.support.certificates import make_certificate
 from tests.support.fake_service import FakeService, Says
 from tests.support.house import House
+from tests.support.lying_server import lying
 
 OPEN = Guard.allowing("allow_private_targets", ["127.0.0.1", "localhost"])
 MESSAGE = Message(
@@ -144,6 +146,20 @@ async def test_a_server_that_never_answers_is_left_in_doubt(python: str) -> None
         release.set()
     assert error is not None
     assert (error.unsure, len(fake_receiver.asked)) == (True, 1)
+
+
+@pytest.mark.parametrize("status", ["200 OK", "404 Not Found"])
+async def test_a_server_that_never_ends_its_answer_takes_no_more_memory_than_it_may(
+    apprise: Apprise, status: str
+) -> None:
+    """The program breaks off, long before its time is over; the message may have arrived."""
+    async with lying() as liar:
+        liar.endless = True
+        liar.answer = lambda _request: f"HTTP/1.1 {status}\r\n\r\n".encode()
+        async with asyncio.timeout(WHOLE_S - 15):
+            error = await sending(apprise, f"json://127.0.0.1:{liar.port}/s3cret-topic")
+    assert error is not None
+    assert (error.unsure, len(liar.asked)) == (True, 1)
 
 
 async def test_the_guard_is_asked_and_nothing_goes_past_it(

@@ -25,7 +25,7 @@ from typing import Any
 
 SECONDS = 90
 """After which it ends by itself: whoever started it may be gone."""
-MEMORY = 1 << 30
+MEMORY = 1 << 29
 """Bytes of address space: a server's answer is read to its end."""
 WORDS = 300
 """Characters of an answer, and of a complaint."""

@@ -30,6 +30,7 @@ async function show(page: Component, at = "/", refusal: Problem | null = null) {
     channels: async () => [TEAM as unknown as Channel],
     rules: async () => [RULE as unknown as Rule],
     changeChannel: say("channel"),
+    addChannel: say("add", TEAM),
     removeChannel: say("removeChannel"),
     testChannel: say("test", { ok: false, detail: "nobody listens" }),
     changeRule: say("rule"),
@@ -57,6 +58,24 @@ it("a channel is tried, disabled, and removed after a question", async () => {
   expect(said).toEqual([["test", 1], ["channel", 1, { enabled: false }], ["removeChannel", 1]]);
   expect(page.find("dialog").exists()).toBe(false);
   expect(page.find("[data-testid=trial]").exists()).toBe(false);
+});
+
+it("any other service is a channel by its address, and the form says what the server needs for it", async () => {
+  const { page, said } = await show(ChannelsPage);
+  await page.find("[data-testid=add-channel]").trigger("click");
+  await flushPromises();
+  const form = page.find("[data-testid=channel-form]");
+  expect(form.text()).not.toContain("pip install apprise");
+  await form.find("[name=kind]").setValue("apprise");
+  expect(form.text()).toContain("pip install apprise");
+  await form.find("[name=name]").setValue("phones");
+  const url = form.find("[name=secret-url]");
+  expect(form.find(`label[for=${url.attributes("id")}]`).text()).toBe("Apprise's address (secret)");
+  await url.setValue("ntfys://ntfy.sh/topic");
+  await form.trigger("submit");
+  await flushPromises();
+  const wish = { name: "phones", project: null, settings: { kind: "apprise" }, secrets: { url: "ntfys://ntfy.sh/topic" } };
+  expect(said).toEqual([["add", wish]]);
 });
 
 it("a rule says when and for what, is enabled, and removed after a question", async () => {
