@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from tailrace.process import OutputTooLong, ProgramMissing, run_program
+from tests.support.processes import ended
+from tests.support.waiting import wait_for
 
 ENV = {"PATH": os.environ["PATH"]}
 
@@ -54,8 +56,7 @@ async def test_one_that_takes_too_long_is_killed(tmp_path: Path, most: int | Non
     with pytest.raises(TimeoutError):
         await run_program("sh", "-c", script, folder=tmp_path, env=ENV, seconds=1, most_bytes=most)
     pid = int((tmp_path / "pid").read_text())
-    state = Path(f"/proc/{pid}/stat")
-    assert not state.exists() or state.read_text().rpartition(")")[2].split()[0] == "Z"
+    wait_for(lambda: ended(pid), "the process to be gone")
 
 
 async def test_one_that_is_not_there_is_named(tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from tailrace.guard import Guard
 from tailrace.notify.apprise import Apprise, find_python, interpreter_of
 from tailrace.notify.base import Message, Undelivered
 from tests.support.fake_service import FakeService, Says
+from tests.support.processes import ended
 from tests.support.stand_in_apprise import TAKEN, stand_in
 from tests.support.waiting import wait_for
 from tests.unit.notify.world import World
@@ -176,7 +176,7 @@ async def test_a_program_that_hangs_is_killed_with_all_that_it_started(tmp_path:
         error = await sending(Apprise(OPEN, str(program), whole_s=2))
     assert error is not None
     assert (error.unsure, "was not done after 2 s" in str(error)) == (True, True)
-    assert not _alive(int((tmp_path / "pid").read_text()))
+    wait_for(lambda: ended(int((tmp_path / "pid").read_text())), "the program to be gone")
 
 
 async def test_a_program_that_hung_before_it_asked_anybody_is_tried_again(tmp_path: Path) -> None:
@@ -192,7 +192,7 @@ async def test_whoever_stops_sending_ends_the_program(tmp_path: Path) -> None:
     pid = await asyncio.to_thread(wait_for, lambda: _pid_in(tmp_path / "pid"), "the program to run")
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-    assert not _alive(pid)
+    wait_for(lambda: ended(pid), "the program to be gone")
 
 
 async def test_endless_output_is_not_kept(tmp_path: Path) -> None:
@@ -200,7 +200,7 @@ async def test_endless_output_is_not_kept(tmp_path: Path) -> None:
     program = stand_in(tmp_path, f'echo $$ > "{tmp_path}/pid"; yes')
     error = await sending(Apprise(OPEN, str(program)))
     assert "wrote more than" in str(error)
-    assert not _alive(int((tmp_path / "pid").read_text()))
+    wait_for(lambda: ended(int((tmp_path / "pid").read_text())), "the program to be gone")
 
 
 async def test_a_program_that_breaks_says_how(tmp_path: Path) -> None:
@@ -287,11 +287,3 @@ async def test_a_message_in_doubt_is_not_sent_twice(world: World, tmp_path: Path
 def _pid_in(path: Path) -> int | None:
     text = path.read_text() if path.exists() else ""
     return int(text) if text.endswith("\n") else None
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, signal.SIG_DFL)
-    except ProcessLookupError:
-        return False
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
