@@ -224,15 +224,17 @@ def _judge(url: str, told: _Told, proxy: GuardedProxy) -> None:
     if proxy.reached and any(one.fault == "broken" or one.taken for one in told.exchanges):
         # One message can be several requests: of which one was taken, people may have got it.
         raise Undelivered(words, unsure=True)
-    if proxy.refused:
-        raise Undelivered(proxy.refused[-1], final=True)
+    forbidden = [why for why in proxy.refused if why not in proxy.failed]
+    if forbidden:
+        raise Undelivered(forbidden[-1], final=True)
     if not told.exchanges:
         raise Undelivered(words, final=True)
     last = told.exchanges[-1]
     said = _without(url, last.words, told.exchanges).strip()
+    if not proxy.reached and proxy.failed:
+        raise Undelivered(f"{name}: {proxy.failed[-1]}")
     if last.status is None or not proxy.reached:
-        why = said if proxy.reached or not proxy.failed else proxy.failed[-1]
-        raise Undelivered(f"{name} cannot be reached: {why}", final=last.fault == "unsafe")
+        raise Undelivered(f"{name} cannot be reached: {said}", final=last.fault == "unsafe")
     try:
         check_status(Answer(last.status, said.encode(), {"retry-after": last.retry_after or ""}))
     except Undelivered as error:
