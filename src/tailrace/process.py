@@ -7,9 +7,11 @@ import contextlib
 import os
 import signal
 from asyncio.subprocess import DEVNULL, PIPE, Process
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from tailrace.memory import in_memory, names_of
 
 _BLOCK = 65536  # bytes
 _GRACE = 2.0  # seconds in which a program may remove its lock files before it is killed
@@ -39,22 +41,26 @@ async def run_program(
     seconds: float,
     told: bytes | None = None,
     most_bytes: int | None = None,
+    held: Sequence[bytes] = (),
 ) -> Answer:
-    """Run a program in a folder; `told` is what it reads, `most_bytes` what it may write, of output and of complaints.
+    """Run a program in a folder; `told` is what it reads, `most_bytes` what it may write, of output and of complaints,
+    `held` what it finds in memory (`tailrace.memory`).
 
     Its process group is killed on cancellation, after so many seconds, and when it writes more. Raises TimeoutError,
     OutputTooLong, and ProgramMissing.
     """
     try:
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            cwd=folder,
-            env=env,
-            stdin=DEVNULL if told is None else PIPE,
-            stdout=PIPE,
-            stderr=PIPE,
-            start_new_session=True,
-        )
+        with in_memory(held) as fds:
+            process = await asyncio.create_subprocess_exec(
+                *command,
+                cwd=folder,
+                env={**env, **names_of(fds)},
+                stdin=DEVNULL if told is None else PIPE,
+                stdout=PIPE,
+                stderr=PIPE,
+                pass_fds=fds,
+                start_new_session=True,
+            )
     except FileNotFoundError as missing:
         if not folder.is_dir():
             raise

@@ -91,7 +91,8 @@ class Attempt:
     @property
     def equipped(self) -> bool:
         """Whether we have what its runner must be handed."""
-        wanted = bool(self.lease.job.secrets) or self.lease.job.moves_artifacts
+        job = self.lease.job
+        wanted = bool(job.secrets) or job.moves_artifacts or self.lease.credentials is not None
         return not wanted or self.secrets is not None
 
     @property

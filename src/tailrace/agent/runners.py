@@ -14,7 +14,7 @@ from tailrace.agent.attempt import Attempt
 from tailrace.domain.errors import Conflict
 from tailrace.runner.command import send_abort
 from tailrace.runner.folder import AttemptFolder
-from tailrace.runner.handover import Access, with_access
+from tailrace.runner.handover import Access, with_access, with_opener
 from tailrace.runner.recover import finish_dead
 from tailrace.runner.trees import Undeletable
 from tailrace.runner.warm import RunnerNotStarted, WarmParent
@@ -92,10 +92,12 @@ class Runners:
     def _handed(self, attempt: Attempt) -> dict[str, str] | None:
         if attempt.secrets is None:
             return None
-        token = attempt.secrets.token
+        handed, token, opener = attempt.secrets.values, attempt.secrets.token, attempt.secrets.opener
+        if opener is not None:
+            handed = with_opener(handed, opener)
         if token is None or not self._server_url:
-            return attempt.secrets.values
-        return with_access(attempt.secrets.values, Access(self._server_url, token))
+            return handed
+        return with_access(handed, Access(self._server_url, token))
 
     async def _finish(self, attempt: Attempt, folder: AttemptFolder) -> None:
         with suppress(Conflict):  # it lives after all

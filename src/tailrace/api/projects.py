@@ -12,6 +12,7 @@ from tailrace.api.lists import Cursor, Limit, Page, page
 from tailrace.api.numbers import RowId
 from tailrace.domain.access import Caller, Role
 from tailrace.domain.address import check_address, keep_password
+from tailrace.domain.credentials import Credentials
 from tailrace.domain.model import Project
 from tailrace.domain.text import Text
 from tailrace.live.bus import Bus
@@ -38,10 +39,11 @@ class ProjectWish(BaseModel):
     name: Name
     repository: Annotated[str, Field(min_length=1, max_length=2000)]
     webhook_secret: Secret | None = None
+    credentials: Credentials | None = None
 
 
 class ProjectChange(BaseModel):
-    """What is left out stays; `webhook_secret: null` takes the secret away, and with it the webhooks.
+    """What is left out stays; `webhook_secret: null` takes the secret away, and with it the webhooks; `credentials: null` those.
 
     A `repository` as it is shown, its password as `***`, keeps the password.
     """
@@ -50,6 +52,7 @@ class ProjectChange(BaseModel):
     name: Name | None = None
     repository: Annotated[str, Field(min_length=1, max_length=2000)] | None = None
     webhook_secret: Secret | None = None
+    credentials: Credentials | None = None
 
 
 def webhook_secret_row(project_id: int) -> str:
@@ -76,7 +79,7 @@ def projects_router(store: Store, bus: Bus, key: SealingKey) -> APIRouter:
         if wish.webhook_secret is not None:
             check_secret(request)
         check_address(keep_password(wish.repository, ""))
-        project = await store.write(create_project, wish.name, wish.repository)
+        project = await store.write(create_project, wish.name, wish.repository, wish.credentials)
         if wish.webhook_secret is None:
             return project
         return await keep_secret(project.id, wish.webhook_secret)
@@ -91,7 +94,13 @@ def projects_router(store: Store, bus: Bus, key: SealingKey) -> APIRouter:
             check_secret(request)
         if wish.repository is not None:
             check_address(wish.repository)
-        project = await store.write(change_project, id, name=wish.name, repository=wish.repository)
+        project = await store.write(
+            change_project,
+            id,
+            name=wish.name,
+            repository=wish.repository,
+            credentials=wish.credentials if "credentials" in wish.model_fields_set else "keep",
+        )
         if "webhook_secret" not in wish.model_fields_set:
             return project
         return await keep_secret(id, wish.webhook_secret)

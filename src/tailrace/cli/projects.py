@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
 from tailrace.cli.client import CallFailed, Client, connect, is_id, show, tell
+from tailrace.cli.credentials import credentials_wish, warn_of_login
 from tailrace.cli.flags import NO_CLIENT_FLAGS, ClientFlags
 
 
@@ -16,6 +18,9 @@ def add_project(
     repository: str,
     *,
     webhook_secret: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None,
+    credentials: str | None = None,
+    user: str | None = None,
+    known_hosts: Path | None = None,
     json: bool = False,
     flags: ClientFlags = NO_CLIENT_FLAGS,
 ) -> int:
@@ -29,10 +34,20 @@ def add_project(
         What git clones: an address or an absolute path.
     webhook_secret:
         What webhooks are signed with; `-` reads it from standard input.
+    credentials:
+        The name of a secret that opens the repository: a password or a token, or a private key of ssh.
+    user:
+        Who the password or the token belongs to; for a token of a forge it can hardly ever matter.
+    known_hosts:
+        A file with the keys of the machine that is asked by ssh, as ssh-keyscan prints them; `-` reads standard input. Without
+        it the machine is believed the first time.
     """
     secret = sys.stdin.readline().strip() if webhook_secret == "-" else webhook_secret
-    body = {"name": name, "repository": repository, "webhook_secret": secret}
-    made = connect(flags).post("/api/projects", {k: v for k, v in body.items() if v is not None})
+    opened = credentials_wish(credentials, user, known_hosts)
+    body = {"name": name, "repository": repository, "webhook_secret": secret, "credentials": opened}
+    client = connect(flags)
+    made = client.post("/api/projects", {k: v for k, v in body.items() if v is not None})
+    warn_of_login(client, made)
     tell(made, as_json=json, plain=made["id"])
     return 0
 
@@ -65,6 +80,9 @@ def edit_project(
     name: str | None = None,
     repository: str | None = None,
     webhook_secret: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None,
+    credentials: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None,
+    user: str | None = None,
+    known_hosts: Path | None = None,
     json: bool = False,
     flags: ClientFlags = NO_CLIENT_FLAGS,
 ) -> int:
@@ -78,6 +96,13 @@ def edit_project(
         What git clones: an address or an absolute path.
     webhook_secret:
         What webhooks are signed with; `-` reads it from standard input, an empty one takes it away.
+    credentials:
+        The name of a secret that opens the repository: a password or a token, or a private key of ssh; an empty one takes it away.
+    user:
+        Who the password or the token belongs to; for a token of a forge it can hardly ever matter.
+    known_hosts:
+        A file with the keys of the machine that is asked by ssh, as ssh-keyscan prints them; `-` reads standard input. Without
+        it the machine is believed the first time.
     """
     client = connect(flags)
     secret = sys.stdin.readline().strip() if webhook_secret == "-" else webhook_secret
@@ -86,9 +111,14 @@ def edit_project(
     }
     if secret is not None:
         body["webhook_secret"] = secret or None
+    if credentials == "":
+        body["credentials"] = credentials_wish(None, user, known_hosts)
+    elif credentials is not None or user is not None or known_hosts is not None:
+        body["credentials"] = credentials_wish(credentials, user, known_hosts)
     if not body:
-        raise CallFailed("nothing to change: give --name, --repository or --webhook-secret")
+        raise CallFailed("nothing to change: give --name, --repository, --webhook-secret or --credentials")
     changed = client.call("PATCH", f"/api/projects/{find_project(client, project)['id']}", body=body)
+    warn_of_login(client, changed)
     tell(changed, as_json=json, plain=changed["id"])
     return 0
 

@@ -122,5 +122,5 @@ class Dispatcher:
         seat = self._seats.get(grant.agent_id)
         if seat is not None:
             seat.free = max(seat.free - 1, 0)
-            seat.deliver(Handover(grant.lease, grant.sealed))
+            seat.deliver(Handover(grant.lease, grant.sealed, grant.opener))
         wake_run(self._bus, grant.lease.run)

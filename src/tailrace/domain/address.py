@@ -101,12 +101,13 @@ def _place(repository: str) -> _Place | None:
     return _Place(host.name.lower(), unquote(path).strip("/").removesuffix(".git").lower())
 
 
-def folder_name(repository: str) -> str:
-    """A name for what is kept of this repository: readable, and another one for every other address."""
+def folder_name(repository: str, opened_by: str = "") -> str:
+    """A name for what is kept of this repository: readable, and another one for every other address, or what else opens it."""
     shown = without_password(repository)
     last = PurePosixPath(shown.rstrip("/").replace(":", "/")).name.removesuffix(".git")
     readable = _UNSAFE.sub("-", last).strip(".-")[:40] or "repository"
-    return f"{readable}-{hashlib.sha256(repository.encode()).hexdigest()[:16]}"
+    whole = f"{repository}\0{opened_by}" if opened_by else repository
+    return f"{readable}-{hashlib.sha256(whole.encode()).hexdigest()[:16]}"
 
 
 @dataclass(frozen=True)

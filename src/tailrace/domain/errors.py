@@ -174,10 +174,11 @@ class SegmentDamaged(TailraceError, OSError):
 
 
 class SourceUnreachable(TailraceError):
-    """A repository that does not answer, or refuses us; `cause` is what it said."""
+    """A repository that does not answer, or refuses us; `cause` is what it said, `opener` which secret it was shown."""
 
-    def __init__(self, repository: str, cause: str) -> None:
-        super().__init__(f"repository {repository} cannot be read: {cause}")
+    def __init__(self, repository: str, cause: str, opener: str | None = None) -> None:
+        shown = "" if opener is None else f" ({opener} was shown to it)"
+        super().__init__(f"repository {repository} cannot be read: {cause}{shown}")
         self.repository = repository
         self.cause = cause
 

@@ -6,6 +6,7 @@ from collections.abc import Collection
 
 from pydantic import BaseModel, ConfigDict
 
+from tailrace.domain.credentials import Credentials
 from tailrace.domain.plan import JobSpec
 
 
@@ -30,7 +31,9 @@ class Lease(BaseModel):
     folder, and marks every process of the attempt (environment `TAILRACE_COOKIE`). `log` is the log's id. `repository` is what git
     clones; `revision` is what it checks out. `event` is what the run came from. `variables` holds the run's own variables, over the
     job's. `needs` holds the jobs of which the job names something. `grace_s` is the time between SIGTERM and SIGKILL.
-    `from_fork`: its commit is a stranger's, it gets no secrets.
+    `from_fork`: its commit is a stranger's, it gets no secrets. `credentials` is what its project says of the repository's login,
+    where it checks out, and `opened_by` what tells that repository from the same one as others see it; the secret itself comes
+    beside the lease.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -51,6 +54,8 @@ class Lease(BaseModel):
     variables: dict[str, str] = {}
     needs: dict[str, Need] = {}
     from_fork: bool = False
+    credentials: Credentials | None = None
+    opened_by: str = ""
     grace_s: float = 10.0
 
     @property

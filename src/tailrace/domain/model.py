@@ -10,6 +10,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, PlainSerializer
 
+from tailrace.domain.credentials import Credentials
 from tailrace.domain.report import Load, MachineReport
 from tailrace.domain.states import AgentMode, AttemptState, JobState, LogState, RunState, StepState
 
@@ -33,11 +34,13 @@ class Model(BaseModel):
 
 
 class Project(Model):
-    """A repository and what belongs to it."""
+    """A repository and what belongs to it; `credentials` say what opens the repository, null where nothing does or the address
+    does it."""
 
     id: int
     name: str
     repository: str
+    credentials: Credentials | None = None
     has_webhook_secret: bool
     created_at: Time
     removed_at: Time | None = None

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from tailrace.domain.credentials import Opener, Remote
 from tailrace.domain.errors import TailraceError
 from tailrace.domain.events import Event
 from tailrace.domain.triggers import TriggerSettings
@@ -39,7 +40,8 @@ class Change:
 @dataclass(frozen=True)
 class Wanted:
     """What to look at. `seen` is what the last look said to remember, None before the first; `heads` are the project's by ref,
-    read before the look; `secrets` are the values of those that the settings name.
+    read before the look; `secrets` are the values of those that the settings name. `opener` is what opens the repository, where the
+    project names a secret for it.
     """
 
     repository: str
@@ -47,6 +49,12 @@ class Wanted:
     seen: Any = None
     heads: Mapping[str, str] = field(default_factory=dict[str, str])
     secrets: Mapping[str, str] = field(default_factory=dict[str, str])
+    opener: Opener | None = None
+
+    @property
+    def remote(self) -> Remote:
+        """The project's repository as it is asked."""
+        return Remote(self.repository, self.opener)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The messages between agent and server, protocol 2.
+"""The messages between agent and server, protocol 4.
 
 Text frames are JSON, one message each, told apart by `kind`. Binary frames are log bytes, see `pack_chunk`.
 The agent speaks first (`hello`); the server answers `welcome`, then `resume` or `drop` for each attempt that the agent holds.
@@ -22,9 +22,9 @@ from tailrace.domain.report import Load, MachineReport
 from tailrace.domain.spans import SPAN_BYTES, Span, pack_spans, unpack_spans
 from tailrace.domain.text import Text
 
-PROTOCOL = 3
+PROTOCOL = 4
 """Raised with whatever the other side cannot pass over: also a new field of a plan's values, which refuse what they do not know."""
-OLDEST_PROTOCOL = 3
+OLDEST_PROTOCOL = 4
 """Agents of this protocol and later ones up to `PROTOCOL` are understood, and understand a lease."""
 MAX_CHUNK_BYTES = 256 * 1024
 MAX_CHUNK_SPANS = 4096
@@ -142,6 +142,7 @@ class Welcome(_Message):
 class JobSecrets(_Message):
     """The secrets that a job wants, by name; or why it cannot have them (`refused`): then the agent ends it as `setup_failed`.
 
+    `opener` is the secret that the lease's `credentials` name: for the checkout, and no step gets it.
     `token` lets the attempt's runner keep and fetch artifacts, where its job does. For the agent's memory alone: no
     representation shows the values.
     """
@@ -149,6 +150,7 @@ class JobSecrets(_Message):
     values: dict[str, str] = Field(default={}, repr=False)
     refused: Text | None = None
     token: str | None = Field(default=None, repr=False)
+    opener: str | None = Field(default=None, repr=False)
 
 
 class Leased(_Message):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from tailrace.domain.address import without_password
 from tailrace.domain.artifacts import upload_claim
+from tailrace.domain.errors import Invalid
 from tailrace.domain.lease import Lease
 from tailrace.domain.plan.model import MAX_LOG_BYTES
 from tailrace.domain.wire import JobSecrets
@@ -14,9 +16,18 @@ from tailrace.store.sealing import SealingKey
 
 
 def hand_over(key: SealingKey, agent_id: int, handover: Handover) -> JobSecrets:
-    """The job's secrets, and the token for its artifacts where it moves some: good for this lease of this agent alone."""
+    """The job's secrets, what opens its repository, and the token for its artifacts where it moves some: good for this lease
+    of this agent alone."""
     lease = handover.lease
     secrets = open_secrets(key, lease, handover.sealed)
+    if handover.opener is not None and secrets.refused is None:
+        try:
+            remote = handover.opener.open(key, lease.repository)
+        except Invalid as error:
+            shown = without_password(lease.repository)
+            return JobSecrets(refused=f"cannot check out {shown}: {error}")
+        assert remote.opener is not None
+        secrets = secrets.model_copy(update={"opener": remote.opener.value})
     if not lease.job.moves_artifacts:
         return secrets
     token = key.sign(upload_claim(lease.attempt, lease.cookie, agent_id))

@@ -54,12 +54,15 @@ class Attempt:
         secrets: Mapping[str, str],
         account: Account | None = None,
         access: Access | None = None,
+        opener: str | None = None,
     ) -> None:
-        """`access` is the way to the server, for steps that move artifacts; None where there is no server."""
+        """`access` is the way to the server, for steps that move artifacts; None where there is no server. `opener` is the secret
+        that the lease's credentials name."""
         self._folder = folder
         self._lease = lease
         self._secrets = secrets
         self._access = access
+        self._opener = opener
         self._record = record
         self._output = record.output
         self._children = children
@@ -71,7 +74,7 @@ class Attempt:
         self._machine = this_machine(account)
         self._workspace = workspace
         self._place = Place(workspace.path, folder.tmp)
-        self._sources = sources_of(folder, lease, self._place, workspace.inventory)
+        self._sources = sources_of(folder, lease, self._place, workspace.inventory, opener)
         self._course = Course(lease)
         self._outputs: dict[str, str] = {}
         self._step = 0
@@ -118,6 +121,8 @@ class Attempt:
         elif job.workspace == "keep":
             self._output.say(0, "the workspace is not kept: this agent runs each job as a user of its own")
         missing = [name for name in job.secrets if name not in self._secrets]
+        if lease.credentials is not None and self._opener is None:
+            missing.append(lease.credentials.secret)
         if missing:
             detail = f"the agent handed over no {', '.join(missing)}"
             course.turn(Outcome(state=AttemptState.FAILED, reason=Reason.SETUP_FAILED, detail=detail))

@@ -20,7 +20,7 @@ from tailrace.runner.family import Family
 from tailrace.runner.folder import AttemptFolder, RunnerLock
 from tailrace.runner.full_disk import PATIENCE_S, FullDisk
 from tailrace.runner.group import Group
-from tailrace.runner.handover import split_access
+from tailrace.runner.handover import split_access, split_opener
 from tailrace.runner.leaf import Leaf
 from tailrace.runner.limit import LogLimit
 from tailrace.runner.masking import Masker
@@ -41,9 +41,10 @@ async def carry(
 
     Needs a process of its own: it adopts, reaps and in the end kills every descendant of this process. `lock` is the folder's
     lock where the caller holds it, who then also releases it. `secrets` are those that the lease's job wants, with the access to
-    the server (`handover.with_access`) where its steps move artifacts. `groups` is where the attempt gets its control group, and
-    `born_in` the one in which this process is already. Where the workspace belongs to another user, the job's processes run as
-    that one. `full_s` is how long the log waits for room on a disk that the job's own files fill.
+    the server (`handover.with_access`) where its steps move artifacts, and with what opens its repository
+    (`handover.with_opener`). `groups` is where the attempt gets its control group, and `born_in` the one in which this process
+    is already. Where the workspace belongs to another user, the job's processes run as that one. `full_s` is how long the log
+    waits for room on a disk that the job's own files fill.
 
     Raises Conflict when another runner carries the attempt or did, Invalid for a folder without a lease and for secrets that
     cannot be masked: these leave no `Finished`, see `tailrace.runner.recover`.
@@ -56,8 +57,9 @@ async def carry(
     with nullcontext(lock) if lock else folder.take_lock() as held:
         held.sign()
         lease = folder.lease()
-        secrets, access = split_access(secrets or {})
-        masker = Masker(secrets.values())
+        rest, opener = split_opener(secrets or {})
+        secrets, access = split_access(rest)
+        masker = Masker([*secrets.values(), *([] if opener is None else [opener])])
         limit = LogLimit(lease.job.log, stop.fill_log)
         disk = FullDisk(folder, stop, full_s)
         with (
@@ -72,7 +74,17 @@ async def carry(
                     stop.limit(lease.job.timeout_s)
                     with workspace_of(folder, lease) as workspace:
                         attempt = Attempt(
-                            folder, lease, workspace, record, children, family, stop, secrets, account, access
+                            folder,
+                            lease,
+                            workspace,
+                            record,
+                            children,
+                            family,
+                            stop,
+                            secrets,
+                            account,
+                            access,
+                            opener,
                         )
                         with attempt.borrowing():
                             outcome = await attempt.run()

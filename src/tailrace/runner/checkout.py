@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from tailrace.domain.address import without_password
@@ -25,14 +26,17 @@ async def check_out(
     executor: Executor,
     output: Output,
     step: int,
+    known_hosts: Callable[[], bytes] = bytes,
 ) -> str | None:
     """Check out what `checkout` names; returns the commit, or None when it was stopped early.
 
     What the mirror holds already is not fetched again. `inventory` is a kept workspace's; without one the workspace is empty.
+    `known_hosts` are the machines that ssh has believed by then.
     Raises StepFailed: `source_unreachable` when nothing can be fetched from the repository, `out_of_disk` when there is no room
     for it, `setup_failed` otherwise.
     """
-    return await checked_out(checkout, _Way(checkout, mirror, inventory, executor, output, step).go)
+    way = _Way(checkout, mirror, inventory, executor, output, step, known_hosts)
+    return await checked_out(checkout, way.go)
 
 
 class _Way:
@@ -46,6 +50,7 @@ class _Way:
         executor: Executor,
         output: Output,
         step: int,
+        known_hosts: Callable[[], bytes],
     ) -> None:
         self._checkout = checkout
         self._mirror = mirror
@@ -53,6 +58,7 @@ class _Way:
         self._executor = executor
         self._output = output
         self._step = step
+        self._known_hosts = known_hosts
 
     async def go(self) -> str:
         """The commit that is in the workspace then."""
@@ -61,7 +67,7 @@ class _Way:
         await self._fill(at)
         if checkout.depth == 0:
             await self._must(checkout.take_refs(), "cannot take the branches and tags of")
-        submodules = checkout.update_submodules()
+        submodules = checkout.update_submodules(self._known_hosts())
         if submodules is not None:
             await self._must(submodules, "cannot check out the submodules of")
         commit = (checkout.place.workspace / ".git" / "HEAD").read_text(encoding="ascii").strip()
@@ -86,7 +92,7 @@ class _Way:
 
     async def _detach(self, workspace: Path, at: str, index: Kept | None) -> None:
         self._mirror.lend(workspace, self._checkout.url, index)
-        await self._must(self._checkout.detach(at), "cannot check out")
+        await self._must(self._checkout.detach(at, self._known_hosts()), "cannot check out")
 
     async def _held(self) -> str | None:
         """The commit, where the mirror holds it and nothing more is wanted than its files."""
@@ -157,5 +163,5 @@ class _Way:
         said = next((line for line in reversed(lines) if line.startswith(("fatal:", "error:"))), None)
         said = said or (lines[-1] if lines else f"git ended with status {ended.status}")
         checkout = self._checkout
-        detail = f"{what} {checkout.wanted} of {checkout.shown}: {without_password(said)}"
+        detail = f"{what} {checkout.wanted} of {checkout.shown}: {without_password(said)}{checkout.key.shown}"
         return failed(reason, detail, ended.status)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Callable
 
 from tailrace.domain.address import without_password
 from tailrace.domain.outcome import Reason
@@ -28,17 +29,18 @@ async def check_out_svn(
     executor: Executor,
     output: Output,
     step: int,
+    known_hosts: Callable[[], bytes] = bytes,
 ) -> str | None:
     """Check out what `checkout` names; returns the revision's number, or None when it was stopped early.
 
     What the mirror has already is not asked for again; of what it has at another revision, only the difference is. `inventory`
     is a kept workspace's; without one the workspace is empty. svn is never started in a workspace that a job had: it would
-    believe what it finds there.
+    believe what it finds there. `known_hosts` are the machines that ssh has believed by then.
 
     Raises StepFailed: `source_unreachable` when the repository does not answer, `out_of_disk` when there is no room for it,
     `setup_failed` otherwise.
     """
-    way = _Way(checkout, mirror, inventory, executor, output, step)
+    way = _Way(checkout, mirror, inventory, executor, output, step, known_hosts)
 
     async def go() -> str:
         checkout.config.mkdir(mode=0o700, exist_ok=True)
@@ -61,6 +63,7 @@ class _Way:
         executor: Executor,
         output: Output,
         step: int,
+        known_hosts: Callable[[], bytes],
     ) -> None:
         self._checkout = checkout
         self._mirror = mirror
@@ -68,6 +71,7 @@ class _Way:
         self._executor = executor
         self._output = output
         self._step = step
+        self._known_hosts = known_hosts
 
     async def go(self) -> str:
         """The revision that is in the workspace then."""
@@ -91,7 +95,7 @@ class _Way:
                 give_to_owner(checkout.place.workspace)
             else:
                 await self._bring(self._inventory)
-        externals = checkout.take_externals(revision)
+        externals = checkout.take_externals(revision, self._known_hosts())
         if externals is not None:
             await self._must(externals, "cannot check out the externals of")
         self._output.say(self._step, f"checked out revision {revision} of {checkout.shown}")
@@ -153,6 +157,6 @@ class _Way:
         if has_no_room(said):
             reason = Reason.OUT_OF_DISK
         why = without_password(telling(said) or f"svn ended with status {ended.status}")
-        return failed(
-            reason, f"{what} {self._checkout.wanted} of {self._checkout.shown}: {why}", ended.status
-        )
+        checkout = self._checkout
+        detail = f"{what} {checkout.wanted} of {checkout.shown}: {why}{checkout.key.shown}"
+        return failed(reason, detail, ended.status)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Self
 
+from tailrace.memory import in_memory, names_of
 from tailrace.runner.account import Account
 from tailrace.runner.group import NO_GROUP, Group
 from tailrace.runner.terminal import control_terminal
@@ -74,14 +75,17 @@ class Children:
         if account is not None:
             for pipe in (stdout, stderr):
                 os.fchown(pipe, account.uid, account.gid)  # so that /dev/stdout can be opened
-        with _reading(command.told) as told, self._group.starting():
+        owner = account.uid if account else None
+        with _reading(command.told) as told, in_memory(command.held, owner) as held, self._group.starting():
+            env = {**command.env, **names_of(held)}
             process = subprocess.Popen(
                 command.argv,
-                env=account.environment(command.env) if account else dict(command.env),
+                env=account.environment(env) if account else env,
                 cwd=command.cwd,
                 stdin=stdout if command.terminal else told,
                 stdout=stdout,
                 stderr=stderr,
+                pass_fds=held,
                 start_new_session=True,
                 preexec_fn=self._before(command),
                 user=account.uid if account else None,

@@ -18,6 +18,7 @@ from tailrace.domain.errors import Invalid
 _BLOCK = 1 << 20
 # No secret can have a name that begins so.
 _SERVER, _TOKEN = "TAILRACE_ACCESS_SERVER", "TAILRACE_ACCESS_TOKEN"
+_OPENER = "TAILRACE_OPENER"
 
 
 class Access(NamedTuple):
@@ -30,6 +31,17 @@ class Access(NamedTuple):
 def with_access(secrets: Mapping[str, str], access: Access) -> dict[str, str]:
     """What is handed to a runner that may call the server."""
     return {**secrets, _SERVER: access.server, _TOKEN: access.token}
+
+
+def with_opener(secrets: Mapping[str, str], opener: str) -> dict[str, str]:
+    """What is handed to a runner whose repository is opened by a secret."""
+    return {**secrets, _OPENER: opener}
+
+
+def split_opener(handed: Mapping[str, str]) -> tuple[dict[str, str], str | None]:
+    """The rest, and the secret that opens the repository, which no step gets."""
+    rest = dict(handed)
+    return rest, rest.pop(_OPENER, None)
 
 
 def split_access(handed: Mapping[str, str]) -> tuple[dict[str, str], Access | None]:

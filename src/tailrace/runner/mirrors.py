@@ -16,10 +16,13 @@ PACKS = 40
 
 
 class Mirror(Shared):
-    """The mirror of one repository, shared by the attempts of this machine that check it out. `folder` holds all mirrors."""
+    """The mirror of one repository, shared by the attempts of this machine that check it out. `folder` holds all mirrors.
 
-    def __init__(self, folder: Path, repository: str) -> None:
-        super().__init__(folder, folder_name(repository), ".git")
+    `opened_by` tells it from the same repository as jobs get it that have another secret for it, or none.
+    """
+
+    def __init__(self, folder: Path, repository: str, opened_by: str = "") -> None:
+        super().__init__(folder, folder_name(repository, opened_by), ".git")
 
     @property
     def made(self) -> bool:

@@ -10,10 +10,13 @@ from tailrace.runner.shared import Shared
 
 
 class SvnMirror(Shared):
-    """The mirror of one folder of a repository; `address` names both. `folder` holds all mirrors."""
+    """The mirror of one folder of a repository; `address` names both. `folder` holds all mirrors.
 
-    def __init__(self, folder: Path, address: str) -> None:
-        name = folder_name(address)
+    `opened_by` as of git's.
+    """
+
+    def __init__(self, folder: Path, address: str, opened_by: str = "") -> None:
+        name = folder_name(address, opened_by)
         super().__init__(folder, name, ".svn")
         self._at = folder / f"{name}.at"
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from typing import Protocol
 
-from tailrace.domain.address import is_subversion
+from tailrace.domain.credentials import Opener, Remote
 from tailrace.domain.lease import Lease
+from tailrace.domain.unlock import unlock
 from tailrace.runner.checkout import check_out
 from tailrace.runner.checkout_svn import check_out_svn
 from tailrace.runner.execute import Executor
@@ -43,38 +44,67 @@ class Sources(Protocol):
 
 
 def sources_of(
-    folder: AttemptFolder, lease: Lease, place: Place, inventory: Inventory | None = None
+    folder: AttemptFolder,
+    lease: Lease,
+    place: Place,
+    inventory: Inventory | None = None,
+    opener: str | None = None,
 ) -> Sources:
-    """Git's or Subversion's, as the address tells; `inventory` is a kept workspace's."""
-    return (_Svn if is_subversion(lease.repository) else _Git)(folder, lease, place, inventory)
+    """Git's or Subversion's, as the address tells; `inventory` is a kept workspace's, `opener` the secret that opens it."""
+    remote = Remote(lease.repository)
+    if lease.credentials is not None and opener is not None:
+        opened = Opener(lease.credentials, lease.project, lease.opened_by, opener)
+        remote = Remote(lease.repository, opened)
+    return (_Svn if remote.is_subversion else _Git)(folder, lease, remote, place, inventory)
+
+
+class _KnownHosts:
+    """The machines that this agent has believed by ssh, beside its mirrors."""
+
+    def __init__(self, folder: AttemptFolder) -> None:
+        self.path = folder.mirrors / "known_hosts"
+
+    def read(self) -> bytes:
+        """What there is of them."""
+        with suppress(OSError):
+            return self.path.read_bytes()
+        return b""
 
 
 class _Git:
     program = "git"
 
     def __init__(
-        self, folder: AttemptFolder, lease: Lease, place: Place, inventory: Inventory | None
+        self, folder: AttemptFolder, lease: Lease, remote: Remote, place: Place, inventory: Inventory | None
     ) -> None:
-        self._mirror = Mirror(folder.mirrors, lease.repository)
-        env = git_environment(os.environ, lease.cookie, lease.repository)
-        self._checkout = Checkout.of(lease, place, env, self._mirror.path)
+        self._mirror = Mirror(folder.mirrors, remote.address, remote.opened_by)
+        self._known_hosts = _KnownHosts(folder)
+        key = unlock(remote, self._known_hosts.path)
+        env = git_environment(os.environ, lease.cookie)
+        self._checkout = Checkout.of(lease, place, env, self._mirror.path, key)
         self._inventory = inventory
         self.borrowing = self._mirror.used
 
     async def check_out(self, executor: Executor, output: Output, step: int) -> str | None:
-        return await check_out(self._checkout, self._mirror, self._inventory, executor, output, step)
+        return await check_out(
+            self._checkout, self._mirror, self._inventory, executor, output, step, self._known_hosts.read
+        )
 
 
 class _Svn:
     program = "svn"
 
     def __init__(
-        self, folder: AttemptFolder, lease: Lease, place: Place, inventory: Inventory | None
+        self, folder: AttemptFolder, lease: Lease, remote: Remote, place: Place, inventory: Inventory | None
     ) -> None:
-        self._mirror = SvnMirror(folder.mirrors, f"{lease.repository}/{lease.ref or ''}")
-        self._checkout = SvnCheckout.of(lease, place, os.environ, self._mirror.path, folder.svn)
+        self._mirror = SvnMirror(folder.mirrors, f"{lease.repository}/{lease.ref or ''}", remote.opened_by)
+        self._known_hosts = _KnownHosts(folder)
+        key = unlock(remote, self._known_hosts.path)
+        self._checkout = SvnCheckout.of(lease, remote, place, os.environ, self._mirror.path, folder.svn, key)
         self._inventory = inventory
         self.borrowing = self._mirror.used
 
     async def check_out(self, executor: Executor, output: Output, step: int) -> str | None:
-        return await check_out_svn(self._checkout, self._mirror, self._inventory, executor, output, step)
+        return await check_out_svn(
+            self._checkout, self._mirror, self._inventory, executor, output, step, self._known_hosts.read
+        )

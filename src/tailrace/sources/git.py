@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,9 +30,16 @@ class GitAnswer(Answer):
 
 
 async def run_git(
-    *arguments: str, folder: Path, config: Path, seconds: float, more: Mapping[str, str] | None = None
+    *arguments: str,
+    folder: Path,
+    config: Path,
+    seconds: float,
+    more: Mapping[str, str] | None = None,
+    held: Sequence[bytes] = (),
 ) -> GitAnswer:
-    """Run git in a folder, with `config` as its only configuration besides the repository's own; `more` is its environment's.
+    """Run git in a folder, with `config` as its only configuration besides the repository's own.
+
+    `more` is its environment's, `held` what it finds in memory.
 
     Raises TimeoutError, and ProgramMissing when there is no git.
     """
@@ -43,6 +50,7 @@ async def run_git(
             folder=folder,
             env=_environment(folder, config) | dict(more or {}),
             seconds=seconds,
+            held=held,
         )
     except ProgramMissing as missing:
         raise ProgramMissing(f"{missing}: install git 2.32 or newer") from missing
@@ -50,7 +58,7 @@ async def run_git(
 
 
 def write_config(path: Path, repository: str) -> None:
-    """Write what git is to know about a repository's origin, for our eyes only: an address may hold a password."""
+    """Write what git is to know about a repository's origin, for our eyes only."""
     quoted = repository.replace("\\", "\\\\").replace('"', '\\"')
     text = (
         f'[remote "origin"]\n\turl = "{quoted}"\n'

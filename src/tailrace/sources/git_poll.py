@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
+from tailrace.domain.credentials import Remote
 from tailrace.domain.errors import RevisionNotFound
 from tailrace.domain.events import MOST_PATHS, Event, EventKind
 from tailrace.domain.filters import matches
@@ -37,7 +38,7 @@ class GitPoll:
     async def look(self, wanted: Wanted, settings: GitSettings) -> Found:
         """Raises LookFailed, SourceUnreachable, Invalid, RevisionNotFound."""
         async with within(settings.timeout_s):
-            remote = await self._mirrors.refs(wanted.repository)
+            remote = await self._mirrors.refs(wanted.remote)
         refs = _chosen(remote, settings)
         seen: Mapping[str, str] | None = None if wanted.seen is None else wanted.seen.get("refs", {})
         detail = _detail(refs)
@@ -74,7 +75,7 @@ class GitPoll:
         self, wanted: Wanted, settings: GitSettings, ref: str, before: str | None, revision: str
     ) -> list[Change]:
         """The commits since `before`, oldest first, where each is wanted; and the newest unless the head is there already."""
-        repository = wanted.repository
+        repository = wanted.remote
         await self._mirrors.resolve(repository, revision, ref)
         earlier: list[Change] = []
         if settings.mode == "every" and before is not None and ref.startswith(_BRANCHES):
@@ -85,7 +86,7 @@ class GitPoll:
             return earlier  # a webhook told of it
         return [*earlier, Change(await self._event(repository, ref, before, revision), Whom.ALL)]
 
-    async def _between(self, repository: str, before: str, revision: str) -> list[str]:
+    async def _between(self, repository: Remote, before: str, revision: str) -> list[str]:
         """What the branch itself was at, one after another: of a merge, not the commits that it brought."""
         listed = await self._mirrors.ask(
             repository,
@@ -96,7 +97,7 @@ class GitPoll:
             return []
         return [line for line in listed.decode().split() if line != revision]
 
-    async def _event(self, repository: str, ref: str, before: str | None, revision: str) -> Event:
+    async def _event(self, repository: Remote, ref: str, before: str | None, revision: str) -> Event:
         told = await self._told(repository, revision)
         is_tag = ref.startswith(_TAGS)
         return Event(
@@ -112,17 +113,17 @@ class GitPoll:
             changed=None if is_tag else await self._paths(repository, before, revision),
         )
 
-    async def _told(self, repository: str, revision: str) -> _Told:
+    async def _told(self, repository: Remote, revision: str) -> _Told:
         answer = await self._mirrors.ask(
             repository, "log", "-1", "--no-show-signature", "--format=%an%x00%ct%x00%B", revision, "--"
         )
         if answer is None:
-            raise RevisionNotFound(repository, revision, "the mirror has not got it")
+            raise RevisionNotFound(repository.shown, revision, "the mirror has not got it")
         author, seconds, message = answer.decode(errors="replace").split("\0", 2)
         made = int(seconds) * 1000 if seconds.isdigit() else None  # a commit may claim anything
         return _Told(author, made, message.strip())
 
-    async def _paths(self, repository: str, before: str | None, revision: str) -> tuple[str, ...] | None:
+    async def _paths(self, repository: Remote, before: str | None, revision: str) -> tuple[str, ...] | None:
         """What lies between two commits; without the first, what the second itself changed."""
         what = (before, revision) if before is not None else ("--root", revision)
         answer = await self._mirrors.ask(

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import shutil
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
-from tailrace.domain.address import check_address, folder_name, without_password
+from tailrace.domain.address import check_address, without_password
+from tailrace.domain.credentials import Remote, as_remote
 from tailrace.domain.errors import Invalid, RevisionNotFound, SourceUnreachable
+from tailrace.domain.unlock import both, unlock
 from tailrace.guard import TargetRefused, TargetUnknown
 from tailrace.process import ProgramMissing
 from tailrace.sources.base import Commit
@@ -24,6 +26,8 @@ T = TypeVar("T")
 Look: TypeAlias = Callable[[], Awaitable[T | None]]
 
 LARGEST_FILE = 1024 * 1024  # bytes
+KNOWN_HOSTS = "known_hosts"
+"""Beside the mirrors: machines that ssh has believed."""
 _EVERYTHING = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
 _ABSENT = ("not our ref", "couldn't find remote ref", "does not allow request for unadvertised object")
 _FORMAT = "--format=%H%x00%an%x00%ct%x00%s%x00%B"
@@ -37,7 +41,7 @@ class Times(NamedTuple):
 
 
 class Mirrors:
-    """One bare mirror for each address of a repository, made when it is first asked for.
+    """One bare mirror for each address of a repository, and for each secret that opens it, made when it is first asked for.
 
     `folder` holds nothing else. `timeout` (seconds) bounds each fetch, and `answer_s` what a repository is only asked. A
     mirror holds nothing that its repository does not: removing it costs one clone. Repositories are asked by `ways`.
@@ -53,7 +57,9 @@ class Mirrors:
         self._ways = ways
         self._mirrors: dict[str, Mirror] = {}
 
-    async def resolve(self, repository: str, revision: str | None = None, ref: str | None = None) -> Commit:
+    async def resolve(
+        self, repository: str | Remote, revision: str | None = None, ref: str | None = None
+    ) -> Commit:
         """The commit that is meant, held by the mirror when this returns.
 
         A full hash is looked up here and fetched only when it is missing (`ref`, where it is known, helps to find it
@@ -76,7 +82,7 @@ class Mirrors:
             )
         return await mirror.named(name)
 
-    async def read_file(self, repository: str, revision: str, path: str) -> bytes | None:
+    async def read_file(self, repository: str | Remote, revision: str, path: str) -> bytes | None:
         """The bytes of a file at a revision (a full hash), or None when there is none.
 
         Raises Invalid (it is larger than 1 MiB, or no file), RevisionNotFound, SourceUnreachable.
@@ -86,18 +92,20 @@ class Mirrors:
             raise Invalid(f"revision {revision!r}: expected a full hash")
         return await self._mirror(repository).read_file(revision, inner)
 
-    async def refs(self, repository: str) -> list[tuple[str, str]]:
+    async def refs(self, repository: str | Remote) -> list[tuple[str, str]]:
         """What the repository answers now: pairs of hash and full ref, of tags with a message also `REF^{}`, the commit.
 
         Raises Invalid, SourceUnreachable.
         """
         return await self._mirror(repository).refs()
 
-    async def ask(self, repository: str, *arguments: str) -> bytes | None:
+    async def ask(self, repository: str | Remote, *arguments: str) -> bytes | None:
         """What git says of the mirror as it is, without network; None where it fails: not here, or damaged."""
         return await self._mirror(repository).ask(*arguments)
 
-    async def list_files(self, repository: str, revision: str, file: str, folder: str) -> tuple[str, ...]:
+    async def list_files(
+        self, repository: str | Remote, revision: str, file: str, folder: str
+    ) -> tuple[str, ...]:
         """`file`, where there is one, and the paths of the files in `folder`, but not below, at a revision (a full hash).
 
         Raises Invalid, RevisionNotFound, SourceUnreachable.
@@ -108,7 +116,7 @@ class Mirrors:
         return await self._mirror(repository).list_files(revision, *places)
 
     async def changed(
-        self, repository: str, revision: str, before: str | None, base: str | None
+        self, repository: str | Remote, revision: str, before: str | None, base: str | None
     ) -> tuple[str, ...] | None:
         """The paths in which a held revision differs from `before`, or from where it left the branch `base`.
 
@@ -119,27 +127,33 @@ class Mirrors:
             return None
         return await self._mirror(repository).changed(revision, since, base is not None)
 
-    def _mirror(self, repository: str) -> Mirror:
-        mirror = self._mirrors.get(repository)
-        if mirror is None:
-            check_address(repository)
-            mirror = self._mirrors[repository] = Mirror(self._folder, repository, self._times, self._ways)
+    def _mirror(self, repository: str | Remote) -> Mirror:
+        remote = as_remote(repository)
+        known = self._mirrors.get(remote.place)
+        if known is not None and known.remote == remote:
+            return known
+        check_address(remote.address)
+        # Of a secret whose value was replaced, only the new one is known from now on.
+        fetching = asyncio.Lock() if known is None else known.fetching
+        mirror = Mirror(self._folder, remote, self._times, self._ways, fetching)
+        self._mirrors[remote.place] = mirror
         return mirror
 
 
 class Mirror:
-    """The mirror of one repository: looks first, fetches when it must, one fetch at a time."""
+    """The mirror of one repository: looks first, fetches when it must, one fetch at a time: whoever holds `fetching`."""
 
-    def __init__(self, folder: Path, repository: str, times: Times, ways: Ways) -> None:
-        name = folder_name(repository)
+    def __init__(
+        self, folder: Path, remote: Remote, times: Times, ways: Ways, fetching: asyncio.Lock
+    ) -> None:
+        self.remote = remote
+        self.fetching = fetching
         self._folder = folder
-        self._place = folder / f"{name}.git"
-        self._config = folder / f"{name}.gitconfig"
-        self._repository = repository
-        self._shown = without_password(repository)
+        self._place = folder / f"{remote.place}.git"
+        self._config = folder / f"{remote.place}.gitconfig"
+        self._shown = remote.shown
         self._times = times
         self._ways = ways
-        self._fetching = asyncio.Lock()
         self._fetches: set[asyncio.Task[Any]] = set()
 
     async def commit(self, revision: str, ref: str | None) -> Commit:
@@ -250,14 +264,14 @@ class Mirror:
         found = await look()
         if found is not None:
             return found
-        await self._fetching.acquire()
+        await self.fetching.acquire()
         try:
             found = await look()
         except BaseException:
-            self._fetching.release()
+            self.fetching.release()
             raise
         if found is not None:
-            self._fetching.release()
+            self.fetching.release()
             return found
         fetch = asyncio.create_task(self._fetch_until(look, revision, ref))
         self._fetches.add(fetch)
@@ -266,7 +280,7 @@ class Mirror:
 
     def _fetched(self, fetch: asyncio.Task[Any]) -> None:
         self._fetches.discard(fetch)
-        self._fetching.release()
+        self.fetching.release()
         if not fetch.cancelled():
             fetch.exception()  # whoever asked may be gone
 
@@ -279,7 +293,7 @@ class Mirror:
             await self._clone()
             return await self._look_further(look, revision, ref)
         except _Damaged as damaged:
-            raise SourceUnreachable(self._shown, without_password(str(damaged))) from None
+            raise SourceUnreachable(self._shown, without_password(str(damaged)), self._opener) from None
 
     async def _look_further(self, look: Look[T], revision: str, ref: str | None) -> T:
         """Look, fetching what no branch and no tag leads to. Raises RevisionNotFound, SourceUnreachable, _Damaged."""
@@ -366,29 +380,41 @@ class Mirror:
         """Pairs of hash (or `ref: TARGET`) and ref that the repository answers with. Raises SourceUnreachable."""
         answer = await self._over_network("ls-remote", "--symref", "origin", *patterns)
         if answer.status != 0:
-            raise SourceUnreachable(self._shown, without_password(answer.why))
+            raise SourceUnreachable(self._shown, without_password(answer.why), self._opener)
         lines = answer.output.decode(errors="replace").splitlines()
         return [(hash_, ref) for hash_, _, ref in (line.partition("\t") for line in lines)]
 
     async def _over_network(self, *arguments: str) -> GitAnswer:
         """Raises SourceUnreachable also where the guard does not let git go."""
+        key = unlock(self.remote, self._folder / KNOWN_HOSTS)
         try:
-            async with self._ways.to(self._repository) as way:
-                answer = await self._git(*arguments, more=way.for_git())
+            async with self._ways.to(self.remote.address) as way:
+                answer = await self._git(*arguments, more=both(way.for_git(), key.env), held=key.held)
         except (TargetRefused, TargetUnknown) as error:
             raise SourceUnreachable(self._shown, str(error)) from None
         if answer.status != 0 and way.refused:
             raise SourceUnreachable(self._shown, way.refused[0])
         return answer
 
-    async def _git(self, *arguments: str, more: Mapping[str, str] | None = None) -> GitAnswer:
+    @property
+    def _opener(self) -> str | None:
+        return None if self.remote.opener is None else self.remote.opener.words
+
+    async def _git(
+        self, *arguments: str, more: Mapping[str, str] | None = None, held: Sequence[bytes] = ()
+    ) -> GitAnswer:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_config(self._config, self._repository)
+        write_config(self._config, self.remote.url)
         word = next(a for a in arguments if not a.startswith("-"))
         seconds = self._times.answer_s if word == "ls-remote" else self._times.fetch_s
         try:
             return await run_git(
-                *arguments, folder=self._folder, config=self._config, seconds=seconds, more=more
+                *arguments,
+                folder=self._folder,
+                config=self._config,
+                seconds=seconds,
+                more=more,
+                held=held,
             )
         except TimeoutError:
             raise SourceUnreachable(self._shown, f"git {word} did not end within {seconds:g} s") from None

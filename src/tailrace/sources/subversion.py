@@ -11,7 +11,8 @@ from typing import NamedTuple
 from urllib.parse import unquote
 from xml.etree import ElementTree as Xml
 
-from tailrace.domain.address import check_address, folder_name, without_password
+from tailrace.domain.address import check_address, without_password
+from tailrace.domain.credentials import Remote, as_remote
 from tailrace.domain.errors import Invalid, RevisionNotFound, SourceUnreachable
 from tailrace.domain.subversion import (
     branch_of,
@@ -20,15 +21,15 @@ from tailrace.domain.subversion import (
     is_folder_name,
     read_revision,
     server_settings,
-    split_svn_login,
     svn_environment,
     target,
     telling,
 )
+from tailrace.domain.unlock import unlock
 from tailrace.guard import TargetRefused, TargetUnknown
 from tailrace.process import Answer, ProgramMissing, run_program
 from tailrace.sources.base import Commit
-from tailrace.sources.mirror import LARGEST_FILE
+from tailrace.sources.mirror import KNOWN_HOSTS, LARGEST_FILE
 from tailrace.sources.names import inner_path
 from tailrace.sources.payload import first_line
 from tailrace.sources.ways import UNGUARDED, Ways
@@ -58,13 +59,16 @@ class Subversion:
         self._timeout = timeout
         self._ways = ways
 
-    async def resolve(self, repository: str, revision: str | None = None, ref: str | None = None) -> Commit:
+    async def resolve(
+        self, repository: str | Remote, revision: str | None = None, ref: str | None = None
+    ) -> Commit:
         """The commit that is meant: by its number (`123`, `r123`), a branch, a tag, a folder, or `NAME@123`.
 
         Without a number it is the last one that changed the folder. Without a name it is `ref`, and without either
         `trunk`, where there is one. Raises Invalid, RevisionNotFound, SourceUnreachable.
         """
-        check_address(repository)
+        remote = as_remote(repository)
+        check_address(remote.address)
         name, number = read_revision(revision) if revision is not None else (None, None)
         if ref is not None and name is None:
             name, folders = ref, (ref,)
@@ -74,66 +78,69 @@ class Subversion:
         if wrong is not None:
             raise Invalid(f"revision {wrong!r}: expected a number, or the name of a branch, tag or folder")
         shown = revision or name or "HEAD"
-        found = await self._find(repository, folders, number, shown, or_itself=name is None)
-        return await self._last_change(repository, found, number, shown)
+        found = await self._find(remote, folders, number, shown, or_itself=name is None)
+        return await self._last_change(remote, found, number, shown)
 
     async def read_file(
-        self, repository: str, revision: str, path: str, ref: str | None = None
+        self, repository: str | Remote, revision: str, path: str, ref: str | None = None
     ) -> bytes | None:
         """The bytes of a file at what `resolve` found, or None when there is none.
 
         Raises Invalid (it is larger than 1 MiB, or no file), RevisionNotFound, SourceUnreachable.
         """
-        check_address(repository)
+        remote = as_remote(repository)
+        check_address(remote.address)
         inner = inner_path(path)
         number = read_revision(revision).number
         if number is None:
             raise Invalid(f"revision {revision!r}: expected a number")
-        place = target(split_svn_login(repository)[0], f"{ref}/{inner}" if ref else inner, number)
-        listed = await self._svn(repository, "list", "--xml", "--depth", "empty", place)
+        place = target(remote.url, f"{ref}/{inner}" if ref else inner, number)
+        listed = await self._svn(remote, "list", "--xml", "--depth", "empty", place)
         if listed.status != 0 and is_absent(listed.complaint):
             return None
-        size = _parse(self._good(repository, listed)).findtext(".//entry[@kind='file']/size")
+        size = _parse(self._good(remote, listed)).findtext(".//entry[@kind='file']/size")
         if size is None:
             raise Invalid(f"{path} at {revision} is a folder: expected a file")
         if int(size) > LARGEST_FILE:
             raise Invalid(f"{path} at {revision} has {size} bytes: at most {LARGEST_FILE} are read")
-        return self._good(repository, await self._svn(repository, "cat", place)).output
+        return self._good(remote, await self._svn(remote, "cat", place)).output
 
-    async def ask(self, repository: str, *arguments: str) -> Xml.Element:
+    async def ask(self, repository: str | Remote, *arguments: str) -> Xml.Element:
         """What svn answers in XML; raises SourceUnreachable, also for what the repository has not got."""
-        return _parse(self._good(repository, await self._svn(repository, *arguments)))
+        remote = as_remote(repository)
+        return _parse(self._good(remote, await self._svn(remote, *arguments)))
 
     async def list_files(
-        self, repository: str, revision: str, ref: str | None, file: str, folder: str
+        self, repository: str | Remote, revision: str, ref: str | None, file: str, folder: str
     ) -> tuple[str, ...]:
         """`file`, where there is one, and the paths of the files in `folder`, but not below, at what `resolve` found.
 
         Raises Invalid, RevisionNotFound, SourceUnreachable.
         """
-        check_address(repository)
+        remote = as_remote(repository)
+        check_address(remote.address)
         number = read_revision(revision).number
         if number is None:
             raise Invalid(f"revision {revision!r}: expected a number")
         found: list[str] = []
         for path, depth in ((inner_path(file), "empty"), (inner_path(folder), "files")):
-            place = target(split_svn_login(repository)[0], f"{ref}/{path}" if ref else path, number)
-            listed = await self._svn(repository, "list", "--xml", "--depth", depth, place)
+            place = target(remote.url, f"{ref}/{path}" if ref else path, number)
+            listed = await self._svn(remote, "list", "--xml", "--depth", depth, place)
             if listed.status != 0 and is_absent(listed.complaint):
                 continue
-            names = _parse(self._good(repository, listed)).findall(".//entry[@kind='file']/name")
+            names = _parse(self._good(remote, listed)).findall(".//entry[@kind='file']/name")
             found += [path if depth == "empty" else f"{path}/{name.text}" for name in names]
         return tuple(found)
 
     async def _find(
-        self, repository: str, folders: tuple[str, ...], number: int | None, shown: str, or_itself: bool
+        self, remote: Remote, folders: tuple[str, ...], number: int | None, shown: str, or_itself: bool
     ) -> _Found:
         """The first of these folders that there is, or what the address names."""
-        url = split_svn_login(repository)[0]
+        url = remote.url
         places = [target(url, folder, number) for folder in (*folders, None)]
-        answer = await self._svn(repository, "info", "--xml", *places)
+        answer = await self._svn(remote, "info", "--xml", *places)
         if answer.status != 0 and not is_absent(answer.complaint):
-            raise self._away(repository, answer)
+            raise self._away(remote, answer)
         entries = {unquote(e.findtext("relative-url") or ""): e for e in _parse(answer).findall("entry")}
         # The address itself was asked for last; what has no entry is not there.
         itself = list(entries)[-1].rstrip("/") if entries else ""
@@ -144,15 +151,15 @@ class Subversion:
         if or_itself and entries:
             return _Found(None, int(list(entries.values())[-1].get("revision") or 0))
         why = "it has no such branch, tag or folder" if entries else telling(answer.complaint)
-        raise RevisionNotFound(without_password(repository), shown, why)
+        raise RevisionNotFound(remote.shown, shown, why)
 
-    async def _last_change(self, repository: str, found: _Found, number: int | None, shown: str) -> Commit:
+    async def _last_change(self, remote: Remote, found: _Found, number: int | None, shown: str) -> Commit:
         # Not the last change that `info` tells: that may be older than the folder's own name.
-        place = target(split_svn_login(repository)[0], found.folder, found.number)
-        answer = await self._svn(repository, "log", "--xml", "--limit=1", f"-r{found.number}:1", place)
-        entry = _parse(self._good(repository, answer)).find("logentry") if found.number else None
+        place = target(remote.url, found.folder, found.number)
+        answer = await self._svn(remote, "log", "--xml", "--limit=1", f"-r{found.number}:1", place)
+        entry = _parse(self._good(remote, answer)).find("logentry") if found.number else None
         if entry is None:
-            raise RevisionNotFound(without_password(repository), shown, "nothing was committed there yet")
+            raise RevisionNotFound(remote.shown, shown, "nothing was committed there yet")
         return Commit(
             revision=entry.get("revision") or str(found.number) if number is None else str(number),
             ref=found.folder,
@@ -163,20 +170,20 @@ class Subversion:
             message=(entry.findtext("msg") or "").strip(),
         )
 
-    async def _svn(self, repository: str, *arguments: str) -> Answer:
+    async def _svn(self, remote: Remote, *arguments: str) -> Answer:
         """Raises SourceUnreachable also where the guard does not let svn go."""
         try:
-            async with self._ways.to(repository) as way:
-                answer = await self._run(repository, way.proxy, *arguments)
+            async with self._ways.to(remote.address) as way:
+                answer = await self._run(remote, way.proxy, *arguments)
         except (TargetRefused, TargetUnknown) as error:
-            raise SourceUnreachable(without_password(repository), str(error)) from None
+            raise SourceUnreachable(remote.shown, str(error)) from None
         if answer.status != 0 and way.refused:
-            raise SourceUnreachable(without_password(repository), way.refused[0])
+            raise SourceUnreachable(remote.shown, way.refused[0])
         return answer
 
-    async def _run(self, repository: str, proxy: str | None, *arguments: str) -> Answer:
-        login = split_svn_login(repository)[1]
-        config = self._folder / f"{folder_name(repository)}.svnconfig"
+    async def _run(self, remote: Remote, proxy: str | None, *arguments: str) -> Answer:
+        login, key = remote.login, unlock(remote, self._folder / KNOWN_HOSTS)
+        config = self._folder / f"{remote.place}.svnconfig"
         config.mkdir(mode=0o700, parents=True, exist_ok=True)
         _write(config / "servers", server_settings(login))
         told = None if login is None else login.password.encode()
@@ -187,27 +194,27 @@ class Subversion:
             return await run_program(
                 *("svn", word, *options, *stdin, *rest),
                 folder=self._folder,
-                env=svn_environment(os.environ),
+                env={**svn_environment(os.environ), **key.env},
                 seconds=self._timeout,
                 told=told,
+                held=key.held,
             )
         except TimeoutError:
             raise SourceUnreachable(
-                without_password(repository), f"svn {word} did not end within {self._timeout:g} s"
+                remote.shown, f"svn {word} did not end within {self._timeout:g} s"
             ) from None
         except ProgramMissing as missing:
-            raise SourceUnreachable(
-                without_password(repository), f"{missing}: install subversion 1.10 or newer"
-            ) from None
+            raise SourceUnreachable(remote.shown, f"{missing}: install subversion 1.10 or newer") from None
 
-    def _good(self, repository: str, answer: Answer) -> Answer:
+    def _good(self, remote: Remote, answer: Answer) -> Answer:
         if answer.status != 0:
-            raise self._away(repository, answer)
+            raise self._away(remote, answer)
         return answer
 
-    def _away(self, repository: str, answer: Answer) -> SourceUnreachable:
+    def _away(self, remote: Remote, answer: Answer) -> SourceUnreachable:
         why = telling(answer.complaint) or f"svn ended with status {answer.status} and said nothing"
-        return SourceUnreachable(without_password(repository), without_password(why))
+        opener = None if remote.opener is None else remote.opener.words
+        return SourceUnreachable(remote.shown, without_password(why), opener)
 
 
 def _through(proxy: str | None) -> Iterator[str]:

@@ -8,9 +8,10 @@ from urllib.parse import quote, unquote, urlsplit, urlunsplit
 from xml.etree import ElementTree as Xml
 
 from tailrace.domain.address import check_address
+from tailrace.domain.credentials import Remote
 from tailrace.domain.events import Event, EventKind
 from tailrace.domain.polls import MOST_EARLIER, Change, Found, LookFailed, Wanted, Whom
-from tailrace.domain.subversion import branch_of, is_folder_name, split_svn_login, target
+from tailrace.domain.subversion import branch_of, is_folder_name, target
 from tailrace.domain.triggers import SubversionSettings
 from tailrace.sources.payload import first_line
 from tailrace.sources.subversion import Subversion
@@ -35,10 +36,10 @@ class SubversionPoll:
     async def look(self, wanted: Wanted, settings: SubversionSettings) -> Found:
         """Raises SourceUnreachable, Invalid, LookFailed."""
         repository = _with_login(wanted, settings)
-        check_address(repository)
+        check_address(repository.address)
         if settings.path and not is_folder_name(settings.path):
             raise LookFailed(f"path {settings.path!r}: expected the path of a folder, such as trunk/docs")
-        place = target(split_svn_login(repository)[0], settings.path or None, "HEAD")
+        place = target(repository.url, settings.path or None, "HEAD")
         newest = await self._log(repository, place, "HEAD:1", 1)
         number = newest[0].number if newest else 0
         detail = f"revision {number}" if newest else "nothing was committed there yet"
@@ -62,18 +63,16 @@ class SubversionPoll:
         changes = [one for one in told.changes if wanted.heads.get(one.event.ref or "") != one.event.revision]
         return Found({"revision": number}, detail, tuple(changes), gone=tuple(told.gone))
 
-    async def _log(self, repository: str, place: str, revisions: str, most: int) -> list[_Entry]:
+    async def _log(self, repository: Remote, place: str, revisions: str, most: int) -> list[_Entry]:
         """Newest first."""
         answer = await self._subversion.ask(
             repository, "log", "--xml", "--verbose", f"--limit={most}", f"-r{revisions}", place
         )
         return [_entry(found) for found in answer.findall("logentry")]
 
-    async def _base(self, repository: str) -> str:
+    async def _base(self, repository: Remote) -> str:
         """Where the project's address lies below the root of its repository, such as `/wheel` or nothing."""
-        answer = await self._subversion.ask(
-            repository, "info", "--xml", target(split_svn_login(repository)[0], None, "HEAD")
-        )
+        answer = await self._subversion.ask(repository, "info", "--xml", target(repository.url, None, "HEAD"))
         return unquote(answer.findtext(".//entry/relative-url") or "").removeprefix("^").rstrip("/")
 
 
@@ -161,11 +160,11 @@ def _entry(found: Xml.Element) -> _Entry:
     )
 
 
-def _with_login(wanted: Wanted, settings: SubversionSettings) -> str:
-    """The project's address with this trigger's own user, where it has one."""
+def _with_login(wanted: Wanted, settings: SubversionSettings) -> Remote:
+    """The project's repository; with this trigger's own user, where it has one."""
     if settings.user is None:
-        return wanted.repository
+        return wanted.remote
     url = urlsplit(wanted.repository)
     password = "" if settings.password is None else f":{quote(wanted.secrets[settings.password], safe='')}"
     place = url.netloc.rpartition("@")[2]
-    return urlunsplit(url._replace(netloc=f"{quote(settings.user, safe='')}{password}@{place}"))
+    return Remote(urlunsplit(url._replace(netloc=f"{quote(settings.user, safe='')}{password}@{place}")))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tailrace.domain.address import split_login, without_password
 from tailrace.domain.lease import Lease
 from tailrace.domain.plan import Submodules
+from tailrace.domain.unlock import NOTHING, Unlocked, both
 from tailrace.steps.command import Command, Place
 from tailrace.steps.environment import COOKIE
 
@@ -27,30 +28,13 @@ _OPTIONS = (
 )
 _WHOLE_HISTORY = 2**31 - 1  # what git takes for "no limit", also where there was one
 _BRANCHES, _TAGS = "refs/tailrace/heads", "refs/tailrace/tags"
-_HELPER = (
-    '!f() { test "$1" = get && '
-    'printf "username=%s\\npassword=%s\\n" "$TAILRACE_GIT_USER" "$TAILRACE_GIT_PASSWORD"; }; f'
-)
 
 
-def git_environment(inherited: Mapping[str, str], cookie: str, repository: str = "") -> dict[str, str]:
-    """The environment of git: the agent's own (proxies, SSH agent, credentials), without what makes git ask somebody.
-
-    A user and a password in the repository's address are here and nowhere else: not in a command line, not in a file.
-    """
+def git_environment(inherited: Mapping[str, str], cookie: str) -> dict[str, str]:
+    """The environment of git: the agent's own (proxies, SSH agent, credentials), without what makes git ask somebody."""
     unwanted = ("GIT_", "TAILRACE_", "SSH_ASKPASS")
     kept = {name: value for name, value in inherited.items() if not name.startswith(unwanted)}
-    env = {**kept, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", COOKIE: cookie}
-    login = split_login(repository)[1]
-    if login is not None:
-        env |= {
-            "GIT_CONFIG_COUNT": "1",
-            "GIT_CONFIG_KEY_0": f"credential.{login.host}.helper",
-            "GIT_CONFIG_VALUE_0": _HELPER,
-            "TAILRACE_GIT_USER": login.user,
-            "TAILRACE_GIT_PASSWORD": login.password,
-        }
-    return env
+    return {**kept, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", COOKIE: cookie}
 
 
 @dataclass(frozen=True)
@@ -58,7 +42,9 @@ class Checkout:
     """The commands for one lease, in the order in which they are tried.
 
     `mirror` is the bare repository whose objects the workspace borrows; `cookie` names this attempt's own ref in it.
-    `depth` is how many commits are fetched, 0 for the whole history with branches and tags.
+    `depth` is how many commits are fetched, 0 for the whole history with branches and tags. `key` lets git into the repository;
+    and, where its files are trusted, into what they name on the same machine: submodules, large files. Those of a fork are not:
+    a stranger would name what the key opens beside the repository.
     """
 
     repository: str
@@ -70,9 +56,13 @@ class Checkout:
     cookie: str
     depth: int = 1
     submodules: Submodules = "none"
+    key: Unlocked = NOTHING
+    trusted: bool = True
 
     @classmethod
-    def of(cls, lease: Lease, place: Place, env: Mapping[str, str], mirror: Path) -> Checkout:
+    def of(
+        cls, lease: Lease, place: Place, env: Mapping[str, str], mirror: Path, key: Unlocked = NOTHING
+    ) -> Checkout:
         job = lease.job
         return cls(
             lease.repository,
@@ -84,6 +74,8 @@ class Checkout:
             lease.cookie,
             job.depth,
             job.submodules,
+            key,
+            not lease.from_fork,
         )
 
     @property
@@ -159,9 +151,12 @@ class Checkout:
 
     # In the workspace
 
-    def detach(self, at: str) -> Command:
+    # What is done there may be done as the job's user, who cannot read the agent's file of known hosts: here are its bytes.
+
+    def detach(self, at: str, known_hosts: bytes = b"") -> Command:
         """Put the files of `at` into the workspace."""
-        return self._git(self.place.workspace, "checkout", "--quiet", "--force", "--detach", at, "--")
+        checkout = self._git(self.place.workspace, "checkout", "--quiet", "--force", "--detach", at, "--")
+        return self._opened(checkout, self._inner(known_hosts))
 
     def take_refs(self) -> Command:
         """Branches and tags, out of the mirror."""
@@ -170,13 +165,14 @@ class Checkout:
         fetch = ("fetch", "--quiet", "--no-recurse-submodules", "--no-tags", serve)
         return self._git(self.place.workspace, *fetch, str(self.mirror), *refs)
 
-    def update_submodules(self) -> Command | None:
+    def update_submodules(self, known_hosts: bytes = b"") -> Command | None:
         """The submodules of the revision, where they are wanted."""
         if self.submodules == "none":
             return None
         depth = ("--depth", str(self.depth)) if self.depth else ()
         recursive = ("--recursive",) if self.submodules == "recursive" else ()
-        return self._git(self.place.workspace, "submodule", "update", "--init", "--force", *recursive, *depth)
+        update = ("submodule", "update", "--init", "--force", *recursive, *depth)
+        return self._opened(self._git(self.place.workspace, *update), self._inner(known_hosts))
 
     def _fetch(self, limit: tuple[str, ...], *refs: str) -> Command:
         # A repository on this machine that another user owns is refused by the git that serves it, which takes
@@ -184,7 +180,13 @@ class Checkout:
         local = self.repository.startswith(("/", ".", "file://"))
         serve = ("--upload-pack=git -c safe.directory='*' upload-pack",) if local else ()
         options = ("--no-recurse-submodules", *limit, *serve, "--no-tags")
-        return self._git(self.mirror, "fetch", *options, self.url, *refs)
+        return self._opened(self._git(self.mirror, "fetch", *options, self.url, *refs), self.key)
+
+    def _inner(self, known_hosts: bytes) -> Unlocked:
+        return self.key.knowing(known_hosts) if self.trusted else NOTHING
+
+    def _opened(self, command: Command, key: Unlocked) -> Command:
+        return replace(command, env=both(command.env, key.env), held=key.held)
 
     def _git(self, folder: Path, *arguments: str) -> Command:
         options = tuple(part for option in _OPTIONS for part in ("-c", option))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tailrace.domain.address import Login, without_password
+from tailrace.domain.credentials import Remote
 from tailrace.domain.lease import Lease
 from tailrace.domain.subversion import (
     is_folder_name,
@@ -15,6 +16,7 @@ from tailrace.domain.subversion import (
     svn_environment,
     target,
 )
+from tailrace.domain.unlock import NOTHING, Unlocked
 from tailrace.steps.command import Command, Place
 from tailrace.steps.environment import COOKIE
 
@@ -24,8 +26,9 @@ class SvnCheckout:
     """The commands for one lease.
 
     `ref` is the folder below the address, None for the address itself; `revision` is a number, None for the newest. `mirror` is a
-    working copy of that folder; `config` is a folder for what svn is told of the login. `externals` are other folders that the
-    repository's own want inside them.
+    working copy of that folder; `config` is a folder for what svn is told of the `login`. `externals` are other folders that the
+    repository's own want inside them. `key` lets svn in by ssh; and, where the files are `trusted`, into externals on the same
+    machine.
     """
 
     repository: str
@@ -35,20 +38,37 @@ class SvnCheckout:
     env: Mapping[str, str]
     mirror: Path
     config: Path
+    login: Login | None
     externals: bool = False
+    key: Unlocked = NOTHING
+    trusted: bool = True
 
     @classmethod
     def of(
-        cls, lease: Lease, place: Place, inherited: Mapping[str, str], mirror: Path, config: Path
+        cls,
+        lease: Lease,
+        remote: Remote,
+        place: Place,
+        inherited: Mapping[str, str],
+        mirror: Path,
+        config: Path,
+        key: Unlocked = NOTHING,
     ) -> SvnCheckout:
         env = {**svn_environment(inherited), COOKIE: lease.cookie}
         externals = lease.job.submodules != "none"
-        return cls(lease.repository, lease.revision, lease.ref, place, env, mirror, config, externals)
-
-    @property
-    def login(self) -> Login | None:
-        """User and password in the address."""
-        return split_svn_login(self.repository)[1]
+        return cls(
+            lease.repository,
+            lease.revision,
+            lease.ref,
+            place,
+            env,
+            mirror,
+            config,
+            remote.login,
+            externals,
+            key,
+            not lease.from_fork,
+        )
 
     @property
     def shown(self) -> str:
@@ -68,8 +88,8 @@ class SvnCheckout:
             return f"ref {self.ref!r} is not the path of a folder in the repository"
         if self.externals and self.login is not None:
             return (
-                "its externals are wanted, and svn would give the password in its address to every server that they name;"
-                " keep the login in the agent's own Subversion settings, and the address without it"
+                "its externals are wanted, and svn would give its password to every server that they name;"
+                " keep the login in the agent's own Subversion settings, and neither in the address nor in a secret"
             )
         return None
 
@@ -108,22 +128,25 @@ class SvnCheckout:
             as_agent=True,
         )
 
-    def take_externals(self, revision: str) -> Command | None:
+    def take_externals(self, revision: str, known_hosts: bytes = b"") -> Command | None:
         """The externals, where they are wanted."""
         if not self.externals:
             return None
         update = self._remote("update", "--quiet", f"--revision={revision}", f"{self.place.workspace}")
-        return replace(update, as_agent=False)
+        key = self.key.knowing(known_hosts) if self.trusted else NOTHING
+        return replace(update, env={**self.env, **key.env}, held=key.held, as_agent=False)
 
     @property
     def _source(self) -> str:
         return target(split_svn_login(self.repository)[0], self.ref, self.revision)
 
     def _remote(self, word: str, *arguments: str) -> Command:
-        """With the login in the address, and then with no other; otherwise with what the agent's user has."""
+        """With the login that there is, and then with no other; otherwise with what the agent's user has."""
         options: tuple[str, ...] = ("--non-interactive", "--no-auth-cache")
         if self.login is None:
-            return Command(("svn", word, *options, *arguments), self.env, self.mirror.parent, as_agent=True)
+            env = {**self.env, **self.key.env}
+            command = ("svn", word, *options, *arguments)
+            return Command(command, env, self.mirror.parent, as_agent=True, held=self.key.held)
         options += (f"--config-dir={self.config}", "--password-from-stdin")
         return Command(
             ("svn", word, *options, *arguments),

@@ -31,6 +31,7 @@ class Command:
     """A process to start; `files` are written first (mode 0600), each a path and its bytes. `told` is what it reads.
 
     `terminal`: it gets a terminal, and nobody who types; its output is one stream then.
+    `held` is what it, and what it starts, finds in memory: the first at `/proc/PID/fd/$TAILRACE_HELD_0`.
     `as_agent`: it is executed as the agent's user, also where jobs run as users of their own.
     """
 
@@ -41,3 +42,4 @@ class Command:
     terminal: bool = False
     as_agent: bool = False
     told: bytes = b""
+    held: tuple[bytes, ...] = field(default=(), repr=False)

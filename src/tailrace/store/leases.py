@@ -18,6 +18,7 @@ from tailrace.store.agents import read_standings
 from tailrace.store.clock import now_ms, read_clock
 from tailrace.store.jobs import end_job, lock_run
 from tailrace.store.moves import move, move_all
+from tailrace.store.openers import SealedOpener, find_opener
 from tailrace.store.outputs import read_needs
 from tailrace.store.queue import choose
 from tailrace.store.secrets import SealedSecret, sealed_secrets
@@ -40,18 +41,20 @@ class Offer(NamedTuple):
 
 
 class Granted(NamedTuple):
-    """An attempt that now belongs to an agent, with the secrets that its job wants, as far as there are any."""
+    """An attempt that now belongs to an agent, as a handover is."""
 
     agent_id: int
     lease: Lease
     sealed: tuple[SealedSecret, ...] = ()
+    opener: SealedOpener | None = None
 
 
 class Handover(NamedTuple):
-    """A lease with the secrets that its job wants, as far as there are any."""
+    """A lease with the secrets that its job wants, as far as there are any, and with what opens its repository."""
 
     lease: Lease
     sealed: tuple[SealedSecret, ...] = ()
+    opener: SealedOpener | None = None
 
 
 class HeardOf(NamedTuple):
@@ -94,7 +97,9 @@ _LEASES = (
         runs.c.number.label("run_number"),
         projects.c.name.label("project"),
         plans.c.name.label("plan"),
+        runs.c.project_id,
         projects.c.repository,
+        projects.c.credentials,
         runs.c.revision,
         runs.c.ref,
         runs.c.branch,
@@ -183,17 +188,15 @@ def _take(connection: Connection, agent: int, ids: Sequence[int], lease_ms: int)
 
 
 def read_handovers(connection: Connection, ids: Sequence[int]) -> list[Handover]:
-    """As `read_leases`, with secrets."""
-    leases = read_leases(connection, ids)
-    sealed = sealed_secrets(connection, leases)
-    return [Handover(lease, sealed.get(lease.attempt, ())) for lease in leases]
-
-
-def read_leases(connection: Connection, ids: Sequence[int]) -> list[Lease]:
     """What agents need to carry these attempts, oldest first."""
     rows = connection.execute(_LEASES, {"ids": list(ids)}).all()
     specs = [JobSpec.model_validate(row.spec) for row in rows]
-    return [
+    openers = {
+        row.id: find_opener(connection, row.project_id)
+        for row, spec in zip(rows, specs, strict=True)
+        if row.credentials is not None and spec.checkout
+    }
+    leases = [
         Lease(
             attempt=row.id,
             number=row.number,
@@ -211,10 +214,14 @@ def read_leases(connection: Connection, ids: Sequence[int]) -> list[Lease]:
             job=spec,
             variables=row.variables,
             from_fork=row.from_fork,
+            credentials=None if (opener := openers.get(row.id)) is None else opener.credentials,
+            opened_by=opener.row if opener is not None else "",
             needs=read_needs(connection, row.run_id, spec),
         )
         for row, spec in zip(rows, specs, strict=True)
     ]
+    sealed = sealed_secrets(connection, leases)
+    return [Handover(lease, sealed.get(lease.attempt, ()), openers.get(lease.attempt)) for lease in leases]
 
 
 def renew_leases(connection: Connection, agent_id: int, lease_ms: int, load: Load | None = None) -> None:

@@ -38,7 +38,8 @@ class PlanningWork(NamedTuple):
 
     `event` is what the plan's `on` is asked about; None where a person wants the run. `asked`: a person was asked for the values
     of its parameters, and `variables` holds what is known of them. `found`: an event found the plan in the repository.
-    `by` claimed it. Its repository could not be read `tries` times, the first of them `troubled_ms` ago.
+    `by` claimed it. Its repository could not be read `tries` times, the first of them `troubled_ms` ago. `has_credentials`: its
+    project names a secret that opens it.
     """
 
     run_id: int
@@ -56,6 +57,8 @@ class PlanningWork(NamedTuple):
     by: str
     tries: int
     troubled_ms: int
+    project_id: int
+    has_credentials: bool = False
 
 
 class Resolved(NamedTuple):
@@ -99,6 +102,8 @@ def claim_planning(connection: Connection, by: str, claim_ms: int, slots: Slots)
             runs.c.claimed_by,
             runs.c.tries,
             func.coalesce(now - runs.c.troubled_at, 0).label("troubled_ms"),
+            runs.c.project_id,
+            projects.c.credentials.is_not(None),
         )
         .join(projects, projects.c.id == runs.c.project_id)
         .join(plans, plans.c.id == runs.c.plan_id)
@@ -159,7 +164,11 @@ def postpone(connection: Connection, work: PlanningWork, why: str, wait_ms: int,
     until = now + wait_ms
     these = runs.c.id == work.run_id
     if away:
-        ours = select(projects.c.id).where(projects.c.repository == work.repository)
+        # What one secret does not open, another may.
+        same = projects.c.id == work.project_id
+        if not work.has_credentials:
+            same = (projects.c.repository == work.repository) & projects.c.credentials.is_(None)
+        ours = select(projects.c.id).where(same)
         sooner = or_(runs.c.claimed_until.is_(None), runs.c.claimed_until < until)
         others = runs.c.claimed_by.is_(None) & runs.c.event.is_not(None) & sooner
         these |= run_planning & runs.c.project_id.in_(ours) & others

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from tailrace.domain.address import keep_password, without_password
+from tailrace.domain.credentials import Credentials, check_credentials
 from tailrace.domain.errors import Conflict, NotFound
 from tailrace.domain.hooks import GenericHook
 from tailrace.domain.model import Project
@@ -24,34 +25,53 @@ class WebhookTarget(NamedTuple):
     hook: GenericHook | None = None
 
 
-def create_project(connection: Connection, name: str, repository: str) -> Project:
-    """A new project; raises Conflict when the name is taken."""
+def create_project(
+    connection: Connection, name: str, repository: str, credentials: Credentials | None = None
+) -> Project:
+    """A new project; raises Conflict when the name is taken, and Invalid for credentials that do not go with the address."""
     taken = select(projects.c.id).where(projects.c.name == name, projects.c.removed_at.is_(None))
     if connection.execute(taken).first():
         raise Conflict(f"project {name!r} exists already: choose another name, or change that project")
-    row = connection.execute(
-        insert(projects).values(name=name, repository=repository, created_at=now_ms()).returning(projects)
-    ).one()
+    if credentials is not None:
+        check_credentials(repository, credentials)
+    values = {"name": name, "repository": repository, "credentials": _kept(credentials)}
+    row = connection.execute(insert(projects).values(created_at=now_ms(), **values).returning(projects)).one()
     return _project(row)
 
 
 def change_project(
-    connection: Connection, id: int, *, name: str | None = None, repository: str | None = None
+    connection: Connection,
+    id: int,
+    *,
+    name: str | None = None,
+    repository: str | None = None,
+    credentials: Credentials | Literal["keep"] | None = "keep",
 ) -> Project:
     """Change what is given; raises NotFound, or Conflict when the name is taken.
 
-    An address as it is shown, its password blotted out, is the one that there is; raises Invalid for another such.
+    An address as it is shown, its password blotted out, is the one that there is; raises Invalid for another such, and for
+    credentials, given or kept, that do not go with the address. `credentials` None takes them away.
     """
+    known = connection.execute(
+        select(projects.c.repository, projects.c.credentials).where(projects.c.id == id)
+    ).one_or_none()
     if repository is not None:
-        known = connection.execute(select(projects.c.repository).where(projects.c.id == id)).scalar()
-        repository = keep_password(repository, known or "")
+        repository = keep_password(repository, known.repository if known is not None else "")
+    if known is not None and (repository is not None or credentials != "keep"):
+        wanted = credentials_of(known.credentials) if credentials == "keep" else credentials
+        if wanted is not None:
+            check_credentials(repository or known.repository, wanted)
     if name is not None:
         taken = select(projects.c.id).where(
             projects.c.name == name, projects.c.removed_at.is_(None), projects.c.id != id
         )
         if connection.execute(taken).first():
             raise Conflict(f"project {name!r} exists already: choose another name")
-    values = {k: v for k, v in {"name": name, "repository": repository}.items() if v is not None}
+    values: dict[str, Any] = {
+        k: v for k, v in {"name": name, "repository": repository}.items() if v is not None
+    }
+    if credentials != "keep":
+        values["credentials"] = _kept(credentials)
     if values:
         connection.execute(
             update(projects).where(projects.c.id == id, projects.c.removed_at.is_(None)).values(values)
@@ -179,11 +199,21 @@ def _target(row: Row[*tuple[object, ...]]) -> WebhookTarget:
     return WebhookTarget(row.id, row.repository, row.webhook_secret, hook_of(row.hook))
 
 
+def credentials_of(kept: object) -> Credentials | None:
+    """The column `credentials` as a value."""
+    return None if kept is None else Credentials.model_validate(kept)
+
+
+def _kept(credentials: Credentials | None) -> dict[str, Any] | None:
+    return None if credentials is None else credentials.model_dump(mode="json", exclude_none=True)
+
+
 def _project(row: Row[*tuple[object, ...]]) -> Project:
     return Project(
         id=row.id,
         name=row.name,
         repository=without_password(row.repository),
+        credentials=credentials_of(row.credentials),
         has_webhook_secret=row.webhook_secret is not None,
         created_at=row.created_at,
         removed_at=row.removed_at,

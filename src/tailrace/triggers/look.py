@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable
 from typing import Protocol, TypeVar
 
-from tailrace.domain.address import without_password
+from tailrace.domain.credentials import Remote, as_remote
 from tailrace.domain.errors import SourceUnreachable
 
 T = TypeVar("T")
@@ -32,23 +32,25 @@ class Commit(Protocol):
 class Repositories(Protocol):
     """What the planner needs of repositories; raises SourceUnreachable and RevisionNotFound."""
 
-    async def resolve(self, repository: str, revision: str | None, ref: str | None) -> Commit: ...
+    async def resolve(self, repository: str | Remote, revision: str | None, ref: str | None) -> Commit: ...
 
-    async def read_file(self, repository: str, revision: str, path: str, ref: str | None) -> bytes | None: ...
+    async def read_file(
+        self, repository: str | Remote, revision: str, path: str, ref: str | None
+    ) -> bytes | None: ...
 
     async def list_files(
-        self, repository: str, revision: str, ref: str | None, file: str, folder: str
+        self, repository: str | Remote, revision: str, ref: str | None, file: str, folder: str
     ) -> tuple[str, ...]: ...
 
     async def changed(
-        self, repository: str, revision: str, before: str | None, base: str | None
+        self, repository: str | Remote, revision: str, before: str | None, base: str | None
     ) -> tuple[str, ...] | None: ...
 
 
 class Look:
     """Asks one repository. All that it is asked takes `seconds` at most: then SourceUnreachable is raised."""
 
-    def __init__(self, repositories: Repositories, repository: str, seconds: float) -> None:
+    def __init__(self, repositories: Repositories, repository: str | Remote, seconds: float) -> None:
         self._repositories = repositories
         self._repository = repository
         self._seconds = seconds
@@ -78,4 +80,4 @@ class Look:
                 return await asked
         except TimeoutError:
             why = f"it did not answer all that its plan asks within {self._seconds:g} s"
-            raise SourceUnreachable(without_password(self._repository), why) from None
+            raise SourceUnreachable(as_remote(self._repository).shown, why) from None

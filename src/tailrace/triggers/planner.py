@@ -11,6 +11,7 @@ from dataclasses import replace
 import structlog
 
 from tailrace.domain.address import without_password
+from tailrace.domain.credentials import Remote
 from tailrace.domain.errors import Invalid, RevisionNotFound, SourceUnreachable
 from tailrace.domain.events import MOST_PATHS, Event, EventKind
 from tailrace.domain.filters import On, lacks_paths, why_not
@@ -22,6 +23,7 @@ from tailrace.live.bus import Bus
 from tailrace.live.scopes import PLANNING, QUEUE, wake_run
 from tailrace.store import Store
 from tailrace.store.found_plans import PLANS_FOLDER, find_plans, plan_files
+from tailrace.store.openers import find_opener
 from tailrace.store.planning import (
     PlanningWork,
     Resolved,
@@ -173,7 +175,7 @@ class Planner:
         await self._end(work, "fail", reason, why)
 
     async def _read_and_plan(self, work: PlanningWork) -> None:
-        look = Look(self._repositories, work.repository, self._look_s)
+        look = Look(self._repositories, await self._remote(work), self._look_s)
         commit = await look.resolve(work.revision, work.ref)
         if work.event is not None and work.event.message is None:
             skipped = why_skipped(work.event, commit.message)
@@ -210,6 +212,16 @@ class Planner:
             self._bus.publish(QUEUE)
             if work.path is not None:
                 await follow_default_branch(self._store, look.resolve, work.run_id)
+
+    async def _remote(self, work: PlanningWork) -> str | Remote:
+        """The repository, with what opens it. Raises SourceUnreachable."""
+        opener = await self._store.read(find_opener, work.project_id) if work.has_credentials else None
+        if opener is None:
+            return work.repository
+        try:
+            return opener.open(self._key, work.repository)
+        except Invalid as error:
+            raise SourceUnreachable(without_password(work.repository), str(error)) from None
 
     async def _find_plans(self, work: PlanningWork, look: Look, commit: Commit) -> None:
         """Make the plans, each with a run, of plan files that came to a repository whose plans were found in it."""

@@ -15,7 +15,9 @@ from typing import Protocol
 
 import structlog
 
-from tailrace.domain.errors import NoRoom, TailraceError
+from tailrace.domain.address import without_password
+from tailrace.domain.credentials import Opener
+from tailrace.domain.errors import Invalid, NoRoom, SourceUnreachable, TailraceError
 from tailrace.domain.polls import Found, LookFailed, Wanted
 from tailrace.domain.triggers import (
     GitSettings,
@@ -29,6 +31,7 @@ from tailrace.live.scopes import PLANNING, QUEUE, SCHEDULE, wake_run
 from tailrace.store import Store
 from tailrace.store.clock import read_clock
 from tailrace.store.heads import list_heads
+from tailrace.store.openers import find_opener
 from tailrace.store.polls import next_look_in, release_looks, renew_looks, secrets_of_project
 from tailrace.store.sealing import SealingKey
 from tailrace.store.triggers import DueTrigger, claim_due
@@ -197,7 +200,19 @@ class Poller:
         values = {name: self._key.open(found.value, found.row) for name, found in sealed.items()}
         # Read before the look: what a webhook tells from now on is newer than what we may find.
         heads = {head.ref: head.revision for head in await self._store.read(list_heads, view.project)}
-        return Wanted(due.repository, view.settings, due.seen, heads, values)
+        return Wanted(due.repository, view.settings, due.seen, heads, values, await self._opener(due))
+
+    async def _opener(self, due: DueTrigger) -> Opener | None:
+        """What opens the project's repository. Raises SourceUnreachable."""
+        settings = due.view.settings
+        own = isinstance(settings, SubversionSettings) and settings.user is not None
+        if own or isinstance(settings, UrlSettings):
+            return None
+        opener = await self._store.read(find_opener, due.view.project)
+        try:
+            return None if opener is None else opener.open(self._key, due.repository).opener
+        except Invalid as error:
+            raise SourceUnreachable(without_password(due.repository), str(error)) from None
 
     async def _fail(self, due: DueTrigger, error: str) -> None:
         interval = _interval(due.view.settings)

@@ -23,7 +23,7 @@ from tailrace.store.leases import (
     end_lapsed,
     find_lapsed,
     lease_attempts,
-    read_leases,
+    read_handovers,
     renew_leases,
 )
 from tailrace.store.logs import LogRow, close_log, find_log, find_owner
@@ -131,7 +131,7 @@ def test_a_lease_has_all_that_a_runner_needs(connection: Connection) -> None:
         select(attempts.c.lease_until).where(attempts.c.id == held.attempt)
     ).scalar_one()
     assert before + LEASE_MS <= until <= read_clock(connection) + LEASE_MS
-    assert read_leases(connection, [held.attempt]) == [held]
+    assert [one.lease for one in read_handovers(connection, [held.attempt])] == [held]
 
 
 async def test_agents_that_ask_at_once_never_get_the_same_attempt(store: Store) -> None:

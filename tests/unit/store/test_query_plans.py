@@ -32,7 +32,7 @@ from tailrace.store.leases import (
     end_lapsed,
     find_lapsed,
     lease_attempts,
-    read_leases,
+    read_handovers,
     renew_leases,
 )
 from tailrace.store.log_lists import LogFilter, RunBounds, list_logs, run_bounds
@@ -290,7 +290,8 @@ def _give_up(connection: Connection) -> None:
 
 def _wanting(connection: Connection) -> None:
     set_secret(connection, None, "A", b"sealed", warnings=[], author="Ada")
-    (lease,) = read_leases(connection, [HELD])
+    (handover,) = read_handovers(connection, [HELD])
+    lease = handover.lease
     wanting = lease.model_copy(update={"job": lease.job.model_copy(update={"secrets": ("A",)})})
     assert sealed_secrets(connection, [wanting])[HELD]
 

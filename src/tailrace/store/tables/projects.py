@@ -30,6 +30,11 @@ project = Table(
     Column(
         "hook", JSON(none_as_null=True), comment="how generic webhooks are read; null: by the usual names"
     ),
+    Column(
+        "credentials",
+        JSON(none_as_null=True),
+        comment="the secret that opens the repository, by its name; null: none is wanted, or the address has it",
+    ),
     Column("run_count", BigInteger, nullable=False, server_default="0"),
     Column("created_at", Ms, nullable=False),
     Column("removed_at", Ms),
