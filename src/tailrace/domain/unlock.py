@@ -15,14 +15,18 @@ _HELPER = (
     '!f() { test "$1" = get && '
     'printf "username=%s\\npassword=%s\\n" "$TAILRACE_GIT_USER" "$TAILRACE_GIT_PASSWORD"; }; f'
 )
-# For the one machine: its key, and what it is known by. Of any parent, as each has inherited the files in memory (ssh itself
-# closes what it inherits). For others: ssh as it is, who asks nobody.
+# For the one machine: its key, and what it is known by. By the parent, as each has inherited the files in memory: ssh itself
+# closes what it inherits. For other machines ssh is as it is, and asks nobody. svn gives it HOST:PORT for a host.
 _SSH = r"""
 o= h=
 for w do
   if [ "$o" ]; then o=; continue; fi
   case "$w" in -[opliF]) o=1 ;; -*) ;; *) h=${w##*@}; break ;; esac
 done
+if [ "$h" = "$TAILRACE_SSH_HOST:$TAILRACE_SSH_PORT" ]; then
+  set -- -p "$TAILRACE_SSH_PORT" -oHostName="$TAILRACE_SSH_HOST" "$@"
+  h=$TAILRACE_SSH_HOST
+fi
 if [ "$h" = "$TAILRACE_SSH_HOST" ]; then
   m=/proc/$PPID/fd
   if [ "$TAILRACE_HELD_1" ]; then
@@ -64,13 +68,15 @@ def unlock(remote: Remote, known_hosts: Path) -> Unlocked:
     """
     shown = "" if remote.opener is None else f" ({remote.opener.words} was shown to it)"
     if remote.key is not None and remote.opener is not None:
+        name, port = _host(remote.url)
         given = remote.opener.credentials.known_hosts
         env = {
             "GIT_SSH_COMMAND": _RUN_SSH,
             "GIT_SSH_VARIANT": "ssh",
             "SVN_SSH": _RUN_SSH,
             "TAILRACE_SSH": _SSH,
-            "TAILRACE_SSH_HOST": _host(remote.url),
+            "TAILRACE_SSH_HOST": name,
+            "TAILRACE_SSH_PORT": port,
             "TAILRACE_KNOWN_HOSTS": str(known_hosts).replace("%", "%%"),
         }
         held = (remote.key, *(() if given is None else (given,)))
@@ -105,11 +111,13 @@ def _login_of_git(login: Login) -> dict[str, str]:
     return with_git_settings(env, [(helper, ""), (helper, _HELPER)])
 
 
-def _host(address: str) -> str:
-    """The machine's name as git and svn give it to ssh."""
+def _host(address: str) -> tuple[str, str]:
+    """The machine's name as git and svn give it to ssh, and its port."""
     if "://" not in address:
-        return address.partition(":")[0].rpartition("@")[2]
+        return address.partition(":")[0].rpartition("@")[2], "22"
     place = urlsplit(address).netloc.rpartition("@")[2]
     if place.startswith("["):
-        return place[1:].partition("]")[0]
-    return place.partition(":")[0]
+        name, _, port = place[1:].partition("]")
+        return name, port.removeprefix(":") or "22"
+    name, _, port = place.partition(":")
+    return name, port or "22"

@@ -312,4 +312,4 @@ def test_other_messages_are_another_protocol() -> None:
         for name, model in message.json_schema()["$defs"].items()
     }
     digest = hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:16]
-    assert (PROTOCOL, digest) == (3, "7968d5b16bffba6e")
+    assert (PROTOCOL, digest) == (4, "8c151eef952c80d6")

@@ -85,7 +85,9 @@ async def test_what_one_secret_opened_is_not_there_for_another(
             await mirrors.resolve(other, revision)
 
 
-async def test_a_replaced_value_counts_at_once(web: GitHttp, mirrors: Mirrors, repository: Repository) -> None:
+async def test_a_replaced_value_counts_at_once(
+    web: GitHttp, mirrors: Mirrors, repository: Repository
+) -> None:
     """The mirror is the same one."""
     await mirrors.resolve(opened(web.address("wheel")))
     web.logins = {None: "new-token"}

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from tailrace.domain.credentials import Credentials, Opener, Remote
+from tailrace.domain.unlock import unlock
 from tailrace.steps.checkout import Checkout, git_environment
 from tailrace.steps.command import Command, Place
 
@@ -87,13 +90,50 @@ def test_git_asks_nobody_and_sees_no_token_of_ours() -> None:
     }  # fmt: skip
 
 
-def test_a_password_is_in_the_environment_alone() -> None:
-    """Git gets it from a helper, for that host only; no command line and no file names it."""
-    repository = "https://kim:s%C3%A9same@example.org:8443/r.git"
-    env = git_environment({}, "ab12", repository)
-    assert (env["TAILRACE_GIT_USER"], env["TAILRACE_GIT_PASSWORD"]) == ("kim", "sésame")
-    assert env["GIT_CONFIG_KEY_0"] == "credential.https://example.org:8443.helper"
-    wanted = checkout(repository, "abc", "refs/pull/1/head")
-    assert wanted.url == "https://example.org:8443/r.git"
-    commands = [wanted.make_mirror(), wanted.fetch_revision(), wanted.fetch_all(True), wanted.fetch_ref(True)]
-    assert not [command for command in commands if command and "kim" in " ".join(command.argv)]
+def opened(repository: str, *, trusted: bool = True, known_hosts: str | None = None) -> Checkout:
+    """With what lets git into the repository."""
+    value = "hush" if repository.startswith("http") else "-----BEGIN PRIVATE KEY-----"
+    credentials = Credentials(secret="KEY", known_hosts=known_hosts)
+    remote = Remote(repository, Opener(credentials, "shop", "secret/1/KEY", value))
+    plain = checkout(repository, "0123456789" * 4, "refs/pull/1/head")
+    key = unlock(remote, Path("/m/known_hosts"))
+    return replace(plain, key=key, trusted=trusted, submodules="recursive", env={"PATH": "/bin"})
+
+
+def test_what_asks_the_repository_is_let_in_and_nothing_else() -> None:
+    """No command line names the password."""
+    wanted = opened("https://example.org/r.git")
+    asking = [wanted.fetch_revision(), wanted.fetch_all(True), wanted.fetch_ref(True)]
+    for command in asking:
+        assert command is not None
+        assert command.env["TAILRACE_GIT_PASSWORD"] == "hush"
+        assert "hush" not in " ".join(command.argv)
+    others = [wanted.make_mirror(), wanted.look(), wanted.settle(), wanted.forget(), wanted.repack()]
+    for command in (*others, wanted.take_refs()):
+        assert command is not None
+        assert command.env == {"PATH": "/bin"}
+
+
+def test_submodules_are_opened_for_those_who_may_push() -> None:
+    """A fork would name another repository that the same secret opens, and its job could read that."""
+    for repository in ("https://example.org/r.git", "git@example.org:r.git"):
+        for command in (opened(repository).update_submodules(), opened(repository).detach("x")):
+            assert command is not None
+            assert len(command.env) > 1
+        stranger = opened(repository, trusted=False)
+        for command in (stranger.update_submodules(), stranger.detach("x")):
+            assert command is not None
+            assert (command.env, command.held) == ({"PATH": "/bin"}, ())
+        assert len(stranger.fetch_revision().env) > 1
+
+
+def test_a_key_goes_with_the_machines_that_are_known() -> None:
+    """What may run as the job's user cannot read the agent's file of them."""
+    wanted = opened("git@example.org:r.git")
+    key = b"-----BEGIN PRIVATE KEY-----\n"
+    assert wanted.fetch_revision().held == (key,)
+    update = wanted.update_submodules(b"example.org x y\n")
+    assert update is not None
+    assert update.held == wanted.detach("x", b"example.org x y\n").held == (key, b"example.org x y\n")
+    known = opened("git@example.org:r.git", known_hosts="example.org a b")
+    assert known.fetch_revision().held == known.detach("x", b"other").held == (key, b"example.org a b\n")
