@@ -6,6 +6,8 @@ import json
 import os
 from pathlib import Path
 
+from tailrace.agent.attempt import Attempt
+from tailrace.domain.credentials import Credentials
 from tailrace.domain.lease import Lease
 from tailrace.domain.outcome import Reason
 from tailrace.domain.plan import JobSpec, RunStep
@@ -13,9 +15,12 @@ from tailrace.domain.spans import Stream
 from tailrace.domain.states import AttemptState
 from tailrace.domain.wire import JobSecrets
 from tests.support.folders import contents
+from tests.support.git_http import git_http
 from tests.unit.agent.bench import Bench
 from tests.unit.agent.peer import Held, Peer, lease_of, until
+from tests.unit.runner.bench import git
 
+KEY = Credentials(secret="DEPLOY")
 TOKEN = "hush-0aBcD1eFgH2iJkL3mNoP4"
 
 
@@ -94,3 +99,32 @@ async def test_a_message_that_is_not_understood_is_complained_of_without_its_wor
     await until(lambda: peer.troubles, "a complaint")
     assert "cannot understand a message" in peer.troubles[0].message
     assert TOKEN not in peer.troubles[0].message
+
+
+async def test_what_opens_the_repository_is_in_memory_alone(bench: Bench, peer: Peer, tmp_path: Path) -> None:
+    """The lease names the secret only; the checkout has it, the steps have not."""
+    served = tmp_path / "served"
+    (served / "shop").mkdir(parents=True)
+    git(served / "shop", "init", "-q")
+    git(served / "shop", "commit", "-q", "--allow-empty", "-m", "One")
+    with git_http(served, {None: TOKEN}) as web:
+        steps = (RunStep(name="step", run="env"),)
+        lease = lease_of(
+            1, job=JobSpec(name="job", steps=steps), repository=web.address("shop"), credentials=KEY
+        )
+        held = await peer.lease(lease, JobSecrets(opener=TOKEN))
+        assert await completed(held) is AttemptState.PASSED
+    assert b"TAILRACE_JOB=job" in held.data
+    assert TOKEN.encode() not in held.data
+    assert b"DEPLOY" not in held.output(Stream.STDOUT)
+    assert TOKEN.encode() not in on_disk(bench.folder)
+
+
+def test_nothing_begins_before_what_opens_the_repository_is_there() -> None:
+    """An agent that was restarted waits until the server has said it again."""
+    attempt = Attempt(lease_of(1, job=JobSpec(name="job"), credentials=KEY), None)
+    assert not attempt.equipped
+    attempt.secrets = JobSecrets(opener=TOKEN)
+    assert attempt.equipped
+    assert TOKEN not in repr(attempt)
+    assert Attempt(lease_of(1, job=JobSpec(name="job")), None).equipped

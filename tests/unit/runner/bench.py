@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+from tailrace.domain.credentials import Credentials
 from tailrace.domain.facts import Fact, Finished, StepBegan, StepEnded
 from tailrace.domain.lease import Lease, Need
 from tailrace.domain.plan import JobSpec, RunStep, StepSpec, Submodules
@@ -135,6 +136,8 @@ class Bench:
         outputs: dict[str, str] | None = None,
         needs: dict[str, Need] | None = None,
         limits: LimitsSpec | None = None,
+        credentials: Credentials | None = None,
+        from_fork: bool = False,
     ) -> Carried:
         """An attempt whose steps are these scripts, named `one`, `two` and so on, then `steps`; `last` are those of `finally`."""
         number = next(self._numbers)
@@ -172,6 +175,9 @@ class Bench:
             ),
             variables=variables or {},
             needs=needs or {},
+            credentials=credentials,
+            opened_by=f"secret/1/{credentials.secret}" if credentials else "",
+            from_fork=from_fork,
             grace_s=grace_s,
         )
         made = Carried(AttemptFolder.create(self.folder / "attempts", lease))

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
+from tailrace.domain.credentials import Credentials
 from tailrace.domain.events import Event, EventKind
 from tailrace.domain.model import RunView
 from tailrace.domain.states import RunState
@@ -21,10 +22,12 @@ from tailrace.sources.repositories import Repositories
 from tailrace.store import Store
 from tailrace.store.aborts import abort_run
 from tailrace.store.plans import create_plan
-from tailrace.store.projects import create_project
+from tailrace.store.projects import change_project, create_project
 from tailrace.store.runs import NewRun, create_run, get_run
+from tailrace.store.secrets import secret_row, set_secret
 from tailrace.triggers.again import AWAY, MISSING, WAITS_S, wait_s
 from tailrace.triggers.planner import Planner
+from tests.support.git_http import git_http
 from tests.unit.sources.conftest import Repository
 from tests.unit.triggers.conftest import KEY
 
@@ -176,3 +179,22 @@ def test_patience_has_an_end() -> None:
     assert wait_s(2, 3600, AWAY) is not None, (
         "after an hour in which no server was there it is asked more than once"
     )
+
+
+async def test_a_repository_that_a_secret_opens_waits_for_it(store: Store, tmp_path: Path) -> None:
+    """The run says which, and goes on when it is there; a person is told at once."""
+    repository = Repository(tmp_path / "repositories" / "wheel")
+    repository.commit("One", PLAN)
+    with git_http(tmp_path / "repositories", {None: "hush-hush"}) as web:
+        of = await a_project(store, web.address("wheel"))
+        await store.write(change_project, of[0], credentials=Credentials(secret="DEPLOY"))
+        run = await a_run(store, of, repository.git("rev-parse", "HEAD"))
+        wanted = await a_run(store, of, kind="manual")
+        async with planning(store, tmp_path, waits_s=(0.05,)):
+            waiting = await until(store, run, "planning", said="secret DEPLOY, which project")
+            assert "is not set: `tailrace secret set DEPLOY" in str(waiting.detail)
+            told = await until(store, wanted, "failed")
+            assert (told.reason, "secret DEPLOY" in str(told.detail)) == ("source_unreachable", True)
+            sealed = KEY.seal("hush-hush", secret_row(of[0], "DEPLOY"))
+            await store.write(set_secret, of[0], "DEPLOY", sealed, warnings=[], author="Ada")
+            assert (await until(store, run, "pending")).title == "One"

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, select, update
 
+from tailrace.domain.credentials import Credentials
 from tailrace.domain.errors import SourceUnreachable
 from tailrace.domain.events import Event, EventKind
 from tailrace.domain.polls import Change, Found, LookFailed, Wanted, Whom
@@ -29,6 +30,7 @@ from tailrace.live.scopes import SCHEDULE
 from tailrace.store import Store
 from tailrace.store.clock import read_clock
 from tailrace.store.heads import find_head, move_head
+from tailrace.store.projects import change_project
 from tailrace.store.runs import RunFilter, list_runs
 from tailrace.store.sealing import SealingKey
 from tailrace.store.secrets import secret_row, set_secret
@@ -512,3 +514,22 @@ async def test_a_wrong_expression_is_an_error_of_the_trigger(store: Store, bus: 
         failed = await _settled(store, trigger.id)
     assert failed.last_state == "error"
     assert "Nowhere/None" in (failed.last_detail or "")
+
+
+async def test_what_opens_the_repository_reaches_the_look(store: Store, bus: MemoryBus, looks: Looks) -> None:
+    """Where the project names a secret for it; one that is not there is the error of the look."""
+    looks.answers = [at(A)]
+    trigger = await store.write(_trigger, LONG)
+    await store.write(change_project, trigger.project, credentials=Credentials(secret="DEPLOY"))
+    async with polling(store, bus, looks):
+        failed = await _settled(store, trigger.id)
+        assert failed.last_state == "error"
+        assert "secret DEPLOY, which project" in (failed.last_detail or "")
+        assert "is not set" in (failed.last_detail or "")
+        sealed = KEY.seal("hush-hush", secret_row(None, "DEPLOY"))
+        await store.write(set_secret, None, "DEPLOY", sealed, warnings=(), author="mia")
+        await _again(store, bus, trigger)
+    (wanted,) = looks.asked
+    assert wanted.remote.opener is not None
+    assert (wanted.remote.opener.value, wanted.remote.opener.row) == ("hush-hush", "secret/all/DEPLOY")
+    assert "hush" not in repr(wanted)
