@@ -28,7 +28,7 @@ export class FakeWorld {
     this.number = 0;
     this.projects = [
       { id: 1, name: "tailrace", repository: "https://git.example.org/tailrace.git", has_webhook_secret: true, created_at: ago(9e8) },
-      { id: 2, name: "harbour", repository: "/srv/git/harbour.git", has_webhook_secret: false, created_at: ago(8e8) },
+      { id: 2, name: "harbour", repository: "git@git.example.org:harbour.git", credentials: { secret: "DEPLOY_KEY", user: null, known_hosts: null }, has_webhook_secret: false, created_at: ago(8e8) },
     ];
     this.plans = [
       { id: 1, project: 1, project_name: "tailrace", name: "default", path: ".tailrace.yml", version: 3, definition: null, created_at: ago(9e8) },
@@ -295,7 +295,7 @@ export class FakeWorld {
         return { status: 200, body: this.whole(run) };
       case "POST projects": {
         if (this.projects.some((item) => item.name === body.name)) return { status: 409, detail: `There is a project ${body.name} already; choose another name.` };
-        const project = { id: ++this.ids, name: body.name, repository: body.repository, has_webhook_secret: Boolean(body.webhook_secret), created_at: now() };
+        const project = { id: ++this.ids, name: body.name, repository: body.repository, credentials: body.credentials ?? null, has_webhook_secret: Boolean(body.webhook_secret), created_at: now() };
         this.projects.push(project);
         return { status: 201, body: project };
       }

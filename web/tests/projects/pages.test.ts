@@ -14,6 +14,7 @@ afterEach(() => void vi.useRealTimers());
 
 const SHOP = { id: 3, name: "shop", repository: "/r", has_webhook_secret: false } as Project;
 const AT = { at: "/projects/3", route: "/projects/:project/:rest(.*)*" };
+const secrets = async () => [{ name: "DEPLOY", project: 3 }, { name: "TOKEN", project: null }];
 const project = async (id: number): Promise<Project> => {
   if (id !== 3) throw new Problem({ status: 404, detail: "there is no project" });
   return SHOP;
@@ -22,12 +23,12 @@ const project = async (id: number): Promise<Project> => {
 it("a project's name and repository are changed", async () => {
   const said: unknown[] = [];
   const changeProject = async (...change: unknown[]) => (said.push(change), { ...SHOP, name: "store" });
-  const { page } = await open(SettingsPage, { project, changeProject }, AT);
+  const { page } = await open(SettingsPage, { project, secrets, changeProject }, AT);
   expect(page.find("[name=repository]").element).toHaveProperty("value", "/r");
   await page.find("[name=name]").setValue("store");
   await page.find("form").trigger("submit");
   await flushPromises();
-  expect(said).toEqual([[3, { name: "store", repository: "/r" }]]);
+  expect(said).toEqual([[3, { name: "store", repository: "/r", credentials: null }]]);
   expect(page.find("h1").text()).toBe("store");
   expect(page.find("[data-testid=saved]").text()).toBe("store was saved.");
 });
@@ -35,16 +36,68 @@ it("a project's name and repository are changed", async () => {
 it("what is wrong with them is said at the field", async () => {
   const errors = [{ place: "body.name", message: "String should match pattern" }];
   const changeProject = async () => Promise.reject(new Problem({ status: 422, detail: "", errors }));
-  const { page } = await open(SettingsPage, { project, changeProject }, AT);
+  const { page } = await open(SettingsPage, { project, secrets, changeProject }, AT);
   await page.find("form").trigger("submit");
   await flushPromises();
   expect(page.find("[name=name]").attributes("aria-invalid")).toBe("true");
   expect(page.find("[data-testid=saved]").exists()).toBe(false);
 });
 
+it("the secret that opens the repository is named, with what its address has a use for", async () => {
+  const said: unknown[] = [];
+  const changeProject = async (...change: unknown[]) => (said.push(change[1]), SHOP);
+  const { page } = await open(SettingsPage, { project, secrets, changeProject }, AT);
+  const put = async (name: string, value: string) => await page.find(`[name=${name}]`).setValue(value);
+  await put("repository", "https://example.org/r.git");
+  expect(page.find("[name=credentials_user]").exists()).toBe(false);
+  await put("credentials", " DEPLOY ");
+  await put("credentials_user", "kim");
+  await page.find("form").trigger("submit");
+  await flushPromises();
+  await put("repository", "git@example.org:r.git");
+  await put("credentials", "TOKEN");
+  expect(page.find("[name=credentials_user]").exists()).toBe(false);
+  await put("known_hosts", "example.org ssh-ed25519 AAAA");
+  await page.find("form").trigger("submit");
+  expect(said).toEqual([
+    { name: "shop", repository: "https://example.org/r.git", credentials: { secret: "DEPLOY", user: "kim" } },
+    {
+      name: "shop",
+      repository: "git@example.org:r.git",
+      credentials: { secret: "TOKEN", known_hosts: "example.org ssh-ed25519 AAAA" },
+    },
+  ]);
+});
+
+it("a secret that is not set, and a password in the address, are said before anything is saved", async () => {
+  const { page } = await open(SettingsPage, { project, secrets }, AT);
+  await page.find("[name=repository]").setValue("https://example.org/r.git");
+  await page.find("[name=credentials]").setValue("DEPLOI");
+  expect(page.text()).toContain("DEPLOI is not set yet");
+  await page.find("[name=credentials]").setValue("DEPLOY");
+  expect(page.text()).not.toContain("is not set yet");
+  for (const address of ["https://***@example.org/r.git", "svn+https://kim:***@example.org/r"]) {
+    await page.find("[name=repository]").setValue(address);
+    expect(page.text()).toContain("stands in the address");
+  }
+  await page.find("[name=repository]").setValue("ssh://git@example.org/r.git");
+  expect(page.text()).not.toContain("stands in the address");
+});
+
+it("what is wrong with the credentials is said at their fields", async () => {
+  const errors = [{ place: "body.credentials.known_hosts", message: "Value error, is empty" }];
+  const changeProject = async () => Promise.reject(new Problem({ status: 422, detail: "", errors }));
+  const opened = async () => ({ ...SHOP, repository: "git@h:r", credentials: { secret: "DEPLOY", known_hosts: "x" } });
+  const { page } = await open(SettingsPage, { project: opened, secrets, changeProject }, AT);
+  expect(page.find("[name=credentials]").element).toHaveProperty("value", "DEPLOY");
+  await page.find("form").trigger("submit");
+  await flushPromises();
+  expect(page.find("[name=known_hosts]").attributes("aria-invalid")).toBe("true");
+});
+
 it("a project is removed after a question, and then it is shown where it can be restored", async () => {
   const gone: number[] = [];
-  const { page, router } = await open(SettingsPage, { project, removeProject: async (id: number) => gone.push(id) }, AT);
+  const { page, router } = await open(SettingsPage, { project, secrets, removeProject: async (id: number) => gone.push(id) }, AT);
   await page.find("[data-testid=remove-project]").trigger("click");
   expect(gone).toEqual([]);
   await page.find("dialog form").trigger("submit");
@@ -54,7 +107,7 @@ it("a project is removed after a question, and then it is shown where it can be 
 });
 
 it("of a project that is not there it is said", async () => {
-  const { page } = await open(SettingsPage, { project }, { ...AT, at: "/projects/4" });
+  const { page } = await open(SettingsPage, { project, secrets }, { ...AT, at: "/projects/4" });
   expect(page.text()).toContain("There is no project 4");
   expect(page.find("form").exists()).toBe(false);
 });

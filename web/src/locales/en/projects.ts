@@ -9,6 +9,17 @@ const projects = {
     remove: "Remove this project",
     removeHint: "It starts no more runs. Its runs and logs stay, and it can be restored with its plans.",
   },
+  credentials: {
+    secret: "Opened by the secret",
+    hint: "The name of a secret with a password or a token, where the repository wants one. Empty: none.",
+    keyHint: "The name of a secret with a private key of ssh, without a passphrase: a deploy key. Empty: what the machines' own users have.",
+    inAddress: "A password or token stands in the address, where it is not sealed. Better: set a secret, name it here, and write the address without it.",
+    notSet: "{name} is not set yet: runs wait until it is.",
+    user: "User",
+    userHint: "Who the password belongs to. Tokens of forges want none, or their own word (oauth2, x-token-auth); Subversion always wants one.",
+    knownHosts: "Known hosts",
+    knownHostsHint: "What ssh-keyscan prints of the machine. Empty: it is believed the first time, and must stay the same.",
+  },
   environments: {
     hint: "A job that names an environment waits for what is said here, where no branch can change it. An environment that is not set up asks nothing.",
     add: "Add environment",

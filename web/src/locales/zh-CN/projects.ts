@@ -11,6 +11,17 @@ const projects: typeof en = {
     remove: "移除此项目",
     removeHint: "它不再启动运行。其运行和日志会保留，并且可以连同计划一起恢复。",
   },
+  credentials: {
+    secret: "用于打开仓库的机密",
+    hint: "仓库需要密码或令牌时，填写保存它的机密名称。留空：不需要。",
+    keyHint: "保存 SSH 私钥（无口令，例如部署密钥）的机密名称。留空：使用各机器用户自己的密钥。",
+    inAddress: "地址中含有密码或令牌，未加密保存。建议：设置机密，在此填写其名称，并从地址中删去密码。",
+    notSet: "{name} 尚未设置：在设置之前，运行会等待。",
+    user: "用户",
+    userHint: "密码所属的用户。代码托管平台的令牌不需要，或用其规定的名称（oauth2、x-token-auth）；Subversion 总是需要。",
+    knownHosts: "已知主机",
+    knownHostsHint: "ssh-keyscan 输出的主机公钥。留空：首次连接时信任，之后必须保持不变。",
+  },
   environments: {
     hint: "指定了环境的任务须满足这里的要求，任何分支都无法更改。未设置的环境没有任何要求。",
     add: "添加环境",
