@@ -12,7 +12,7 @@ import pytest
 from tests.integration.test_commands import tailrace
 from tests.integration.test_secrets import unpacked
 from tests.support.folders import contents
-from tests.support.git_http import GitHttp, git_http
+from tests.support.git_http import ANYBODY, GitHttp, git_http
 from tests.support.house import House
 from tests.support.ssh import needs_ssh, ssh_server
 from tests.support.svn import PASSWORD, USER, SvnRepository, served
@@ -41,7 +41,7 @@ def repository(tmp_path: Path) -> Repository:
 
 @pytest.fixture
 def web(repository: Repository) -> Generator[GitHttp]:
-    with git_http(repository.place.parent, {None: TOKEN}) as web:
+    with git_http(repository.place.parent, {ANYBODY: TOKEN}) as web:
         yield web
 
 

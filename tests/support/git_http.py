@@ -6,21 +6,24 @@ import base64
 import os
 import subprocess
 import threading
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 
+ANYBODY = "*"
+
+
 class GitHttp:
-    """Serves the repositories in a folder to whom `logins` (passwords by user; None: any user) let in.
+    """Serves the repositories in a folder to whom `logins` (passwords by user; ANYBODY: with any) let in.
 
     `seen` are the logins that were offered, in order: user and password, or None.
     """
 
-    def __init__(self, folder: Path, logins: dict[str | None, str]) -> None:
-        self.logins = logins
+    def __init__(self, folder: Path, logins: Mapping[str, str]) -> None:
+        self.logins: Mapping[str, str] = logins
         self.seen: list[tuple[str, str] | None] = []
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, self, folder))
         self.host = f"127.0.0.1:{self.server.server_address[1]}"
@@ -36,11 +39,11 @@ class GitHttp:
             return not self.logins
         user, _, password = base64.b64decode(header.removeprefix("Basic ")).decode().partition(":")
         self.seen.append((user, password))
-        return password in (self.logins.get(user), self.logins.get(None))
+        return password in (self.logins.get(user), self.logins.get(ANYBODY))
 
 
 @contextmanager
-def git_http(folder: Path, logins: dict[str | None, str]) -> Generator[GitHttp]:
+def git_http(folder: Path, logins: Mapping[str, str]) -> Generator[GitHttp]:
     """A server while this lasts."""
     git = GitHttp(folder, logins)
     git.thread.start()

@@ -88,7 +88,7 @@ class SvnCheckout:
             return f"ref {self.ref!r} is not the path of a folder in the repository"
         if self.externals and self.login is not None:
             return (
-                "its externals are wanted, and svn would give its password to every server that they name;"
+                "its externals are wanted, and svn would give the password to every server that they name;"
                 " keep the login in the agent's own Subversion settings, and neither in the address nor in a secret"
             )
         return None

@@ -15,7 +15,7 @@ from tailrace.domain.spans import Stream
 from tailrace.domain.states import AttemptState
 from tailrace.domain.wire import JobSecrets
 from tests.support.folders import contents
-from tests.support.git_http import git_http
+from tests.support.git_http import ANYBODY, git_http
 from tests.unit.agent.bench import Bench
 from tests.unit.agent.peer import Held, Peer, lease_of, until
 from tests.unit.runner.bench import git
@@ -107,7 +107,7 @@ async def test_what_opens_the_repository_is_in_memory_alone(bench: Bench, peer: 
     (served / "shop").mkdir(parents=True)
     git(served / "shop", "init", "-q")
     git(served / "shop", "commit", "-q", "--allow-empty", "-m", "One")
-    with git_http(served, {None: TOKEN}) as web:
+    with git_http(served, {ANYBODY: TOKEN}) as web:
         steps = (RunStep(name="step", run="env"),)
         lease = lease_of(
             1, job=JobSpec(name="job", steps=steps), repository=web.address("shop"), credentials=KEY

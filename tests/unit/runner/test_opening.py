@@ -10,7 +10,7 @@ import pytest
 from tailrace.domain.credentials import Credentials
 from tailrace.runner.handover import put_into_pipe, split_access, split_opener, take_from_pipe, with_opener
 from tests.support.folders import contents
-from tests.support.git_http import GitHttp, git_http
+from tests.support.git_http import ANYBODY, GitHttp, git_http
 from tests.support.ssh import SshServer, needs_ssh, ssh_server
 from tests.support.svn import PASSWORD, USER, SvnRepository, served
 from tests.unit.runner.bench import Bench, Carried, git
@@ -39,7 +39,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def web(folder: Path) -> Generator[GitHttp]:
-    with git_http(folder, {None: TOKEN}) as web:
+    with git_http(folder, {ANYBODY: TOKEN}) as web:
         link_submodule(folder, web.address("other"))
         yield web
 

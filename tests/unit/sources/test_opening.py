@@ -15,7 +15,7 @@ from tailrace.sources.mirror import Mirrors
 from tailrace.sources.repositories import Repositories
 from tailrace.sources.ways import Ways
 from tests.support.folders import contents
-from tests.support.git_http import GitHttp, git_http
+from tests.support.git_http import ANYBODY, GitHttp, git_http
 from tests.support.ssh import SshServer, listening, needs_ssh, ssh_server
 from tests.support.svn import PASSWORD, USER, SvnRepository, served
 from tests.unit.sources.conftest import Repository
@@ -33,7 +33,7 @@ def opened(address: str, value: str = TOKEN, row: str = ROW, **said: str) -> Rem
 def web(repository: Repository) -> Generator[GitHttp]:
     """The repository over http, for whoever has TOKEN."""
     repository.commit("One", {".tailrace.yml": b"jobs: {}\n"})
-    with git_http(repository.place.parent, {None: TOKEN}) as web:
+    with git_http(repository.place.parent, {ANYBODY: TOKEN}) as web:
         yield web
 
 
@@ -90,7 +90,7 @@ async def test_a_replaced_value_counts_at_once(
 ) -> None:
     """The mirror is the same one."""
     await mirrors.resolve(opened(web.address("wheel")))
-    web.logins = {None: "new-token"}
+    web.logins = {ANYBODY: "new-token"}
     later = repository.commit("Two")
     with pytest.raises(SourceUnreachable):
         await mirrors.resolve(opened(web.address("wheel")), later)

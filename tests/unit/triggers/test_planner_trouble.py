@@ -27,7 +27,7 @@ from tailrace.store.runs import NewRun, create_run, get_run
 from tailrace.store.secrets import secret_row, set_secret
 from tailrace.triggers.again import AWAY, MISSING, WAITS_S, wait_s
 from tailrace.triggers.planner import Planner
-from tests.support.git_http import git_http
+from tests.support.git_http import ANYBODY, git_http
 from tests.unit.sources.conftest import Repository
 from tests.unit.triggers.conftest import KEY
 
@@ -185,7 +185,7 @@ async def test_a_repository_that_a_secret_opens_waits_for_it(store: Store, tmp_p
     """The run says which, and goes on when it is there; a person is told at once."""
     repository = Repository(tmp_path / "repositories" / "wheel")
     repository.commit("One", PLAN)
-    with git_http(tmp_path / "repositories", {None: "hush-hush"}) as web:
+    with git_http(tmp_path / "repositories", {ANYBODY: "hush-hush"}) as web:
         of = await a_project(store, web.address("wheel"))
         await store.write(change_project, of[0], credentials=Credentials(secret="DEPLOY"))
         run = await a_run(store, of, repository.git("rev-parse", "HEAD"))
