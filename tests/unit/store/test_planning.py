@@ -120,6 +120,8 @@ def test_the_work_says_where_to_read(connection: Connection) -> None:
         "here",
         0,
         0,
+        project,
+        False,
     )
 
 
