@@ -11,11 +11,16 @@ from pathlib import Path
 import pytest
 
 from tailrace.agent.job_users import JobUsers
+from tailrace.domain.credentials import Credentials
 from tailrace.domain.errors import Invalid
+from tailrace.domain.lease import Lease
 from tailrace.domain.plan import JobSpec, RunStep
 from tailrace.domain.spans import Stream
 from tailrace.domain.states import AttemptState
+from tailrace.domain.wire import JobSecrets
 from tests.support.folders import remove
+from tests.support.git_http import ANYBODY, git_http
+from tests.support.ssh import needs_ssh, ssh_server
 from tests.support.svn import SvnRepository
 from tests.unit.agent.bench import Bench
 from tests.unit.agent.peer import Held, Peer, lease_of, until
@@ -199,3 +204,54 @@ async def test_a_checkout_of_subversion_belongs_to_the_user_and_no_workspace_is_
             assert words(held) == [FIRST, f"{FIRST}.700", FIRST, FIRST, FIRST, "file", "inner"]
             assert b"the workspace is not kept: this agent runs each job as a user of its own" in held.data
     assert not (place / "agent" / "workspaces").exists()
+
+
+def with_submodule(served: Path, address: str) -> None:
+    """Repositories `inner` and `shop`, of which shop has the other as a submodule at an address."""
+    for name in ("inner", "shop"):
+        (served / name).mkdir(parents=True)
+        git(served / name, "init", "-q")
+        (served / name / "file").write_text(name)
+    (served / "shop" / ".gitmodules").write_text(f'[submodule "inner"]\n\tpath = inner\n\turl = {address}\n')
+    for name in ("inner", "shop"):
+        git(served / name, "add", ".")
+        if name == "shop":
+            commit = git(served / "inner", "rev-parse", "HEAD")
+            git(served / name, "update-index", "--add", "--cacheinfo", f"160000,{commit},inner")
+        git(served / name, "commit", "-q", "-m", name)
+
+
+def opening(number: int, repository: str) -> Lease:
+    """A lease of a job that checks out with submodules, from a repository that DEPLOY opens."""
+    steps = (
+        RunStep(name="step", run="cat file inner/file; cat ../../../mirrors/known_hosts 2>/dev/null || true"),
+    )
+    job = JobSpec(name="job", submodules="recursive", steps=steps)
+    return lease_of(number, job=job, repository=repository, credentials=Credentials(secret="DEPLOY"))
+
+
+@as_root
+@with_users
+async def test_a_password_opens_submodules_that_are_checked_out_as_the_jobs_user(
+    place: Path, peer: Peer
+) -> None:
+    with git_http(place / "served", {ANYBODY: "hush-hush"}) as web:
+        with_submodule(place / "served", web.address("inner"))
+        async with Bench(place / "agent", peer, capacity=1, users=(FIRST,)) as bench:
+            held = await peer.lease(opening(1, web.address("shop")), JobSecrets(opener="hush-hush"))
+            assert await completed(bench, held) is AttemptState.PASSED, held.data
+            assert words(held) == ["shopinner"]
+
+
+@as_root
+@with_users
+@needs_ssh
+async def test_a_key_opens_submodules_that_are_checked_out_as_the_jobs_user(place: Path, peer: Peer) -> None:
+    """Who can read neither the agent's files of keys nor those of machines: both are in memory, for git alone."""
+    with ssh_server() as ssh:
+        address = f"ssh://git@127.0.0.1:{ssh.port}{place}/served"
+        with_submodule(place / "served", f"{address}/inner")
+        async with Bench(place / "agent", peer, capacity=1, users=(FIRST,)) as bench:
+            held = await peer.lease(opening(1, f"{address}/shop"), JobSecrets(opener=ssh.new_key()))
+            assert await completed(bench, held) is AttemptState.PASSED, held.data
+            assert words(held) == ["shopinner"]
