@@ -54,7 +54,7 @@ class Unlocked(NamedTuple):
     shown: str = ""
 
     def knowing(self, known_hosts: bytes) -> Unlocked:
-        """For a process that cannot read the file of known hosts: it is given its bytes, and believes no other machine."""
+        """For a process that could not note a machine: it is given the bytes of what is known, and believes no other."""
         return self._replace(held=(*self.held, known_hosts)) if len(self.held) == 1 else self
 
 

@@ -151,7 +151,8 @@ class Checkout:
 
     # In the workspace
 
-    # What is done there may be done as the job's user, who cannot read the agent's file of known hosts: here are its bytes.
+    # What is done there may be done as the job's user, who could not note a machine in the agent's file of known hosts:
+    # here are its bytes, and no other one is believed.
 
     def detach(self, at: str, known_hosts: bytes = b"") -> Command:
         """Put the files of `at` into the workspace."""

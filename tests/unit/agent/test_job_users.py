@@ -224,7 +224,9 @@ def with_submodule(served: Path, address: str) -> None:
 def opening(number: int, repository: str) -> Lease:
     """A lease of a job that checks out with submodules, from a repository that DEPLOY opens."""
     steps = (
-        RunStep(name="step", run="cat file inner/file; cat ../../../mirrors/known_hosts 2>/dev/null || true"),
+        RunStep(
+            name="step", run="cat file inner/file; echo >> ../../../mirrors/known_hosts && echo written; true"
+        ),
     )
     job = JobSpec(name="job", submodules="recursive", steps=steps)
     return lease_of(number, job=job, repository=repository, credentials=Credentials(secret="DEPLOY"))
@@ -247,7 +249,7 @@ async def test_a_password_opens_submodules_that_are_checked_out_as_the_jobs_user
 @with_users
 @needs_ssh
 async def test_a_key_opens_submodules_that_are_checked_out_as_the_jobs_user(place: Path, peer: Peer) -> None:
-    """Who can read neither the agent's files of keys nor those of machines: both are in memory, for git alone."""
+    """The key is in memory, for its git too; what machines the agent knows it cannot change."""
     with ssh_server() as ssh:
         address = f"ssh://git@127.0.0.1:{ssh.port}{place}/served"
         with_submodule(place / "served", f"{address}/inner")

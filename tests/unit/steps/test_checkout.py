@@ -128,7 +128,7 @@ def test_submodules_are_opened_for_those_who_may_push() -> None:
 
 
 def test_a_key_goes_with_the_machines_that_are_known() -> None:
-    """What may run as the job's user cannot read the agent's file of them."""
+    """What may run as the job's user could note none in the agent's file of them."""
     wanted = opened("git@example.org:r.git")
     key = b"-----BEGIN PRIVATE KEY-----\n"
     assert wanted.fetch_revision().held == (key,)
