@@ -54,11 +54,11 @@ class GitPoll:
             try:
                 changes += await self._changes(wanted, settings, ref, before, revision)
             except RevisionNotFound:  # the others are told all the same
-                odd.append(await self._why_not(wanted.repository, ref, revision, before, remembered))
+                odd.append(await self._why_not(wanted.remote, ref, revision, before, remembered))
         return Found({"refs": remembered}, "; ".join([detail, *odd])[:MOST_DETAIL], tuple(changes), gone=gone)
 
     async def _why_not(
-        self, repository: str, ref: str, revision: str, before: str | None, remembered: dict[str, str]
+        self, repository: Remote, ref: str, revision: str, before: str | None, remembered: dict[str, str]
     ) -> str:
         """Why a ref makes no run. Where its commit cannot be had yet, it is `remembered` where it was: it will be a change."""
         kind = await self._mirrors.ask(repository, "cat-file", "-t", revision)

@@ -10,7 +10,10 @@ import pytest
 
 from tailrace.domain.credentials import Credentials, Opener, Remote
 from tailrace.domain.errors import SourceUnreachable
+from tailrace.domain.polls import Wanted
+from tailrace.domain.triggers import GitSettings
 from tailrace.guard import Guard
+from tailrace.sources.git_poll import GitPoll
 from tailrace.sources.mirror import Mirrors
 from tailrace.sources.repositories import Repositories
 from tailrace.sources.ways import Ways
@@ -108,6 +111,18 @@ async def test_a_password_in_an_address_goes_on_working(
     assert (await mirrors.resolve(address)).title == "One"
     kept = contents(tmp_path / "mirrors")
     assert not [path for path, data in kept.items() if b"p@ss" in data or b"p%40ss" in data]
+
+
+async def test_a_poll_asks_with_it_throughout(web: GitHttp, mirrors: Mirrors, repository: Repository) -> None:
+    """For what has changed, for what a commit says, and for what is no commit."""
+    remote = opened(web.address("wheel"))
+    poll, settings = GitPoll(mirrors), GitSettings(tags=("*",))
+    seen = (await poll.look(Wanted(remote.address, settings, opener=remote.opener), settings)).seen
+    repository.commit("Two", {"file": b"two"})
+    repository.git("tag", "tree", "HEAD^{tree}")
+    found = await poll.look(Wanted(remote.address, settings, seen, opener=remote.opener), settings)
+    assert [(change.event.title, change.event.changed) for change in found.changes] == [("Two", ("file",))]
+    assert "tag tree names a tree and no commit" in found.detail
 
 
 async def test_subversion_has_user_and_password(tmp_path: Path) -> None:
