@@ -119,6 +119,20 @@ def test_a_member_does_the_daily_work_and_touches_no_secret(home: House) -> None
         for secret in ("a-secret-of-hooks", None):
             assert client.patch(address, json={"webhook_secret": secret}).status_code == 403
         assert client.patch(address, json={"name": body["name"] + "x"}).status_code == 200
+        opened = {"repository": "https://git.example.com/a.git", "credentials": {"secret": "TOKEN"}}
+        refused = client.post("/api/projects", json={"name": "opened", **opened})
+        assert (
+            "the credentials of a project or the address that they open needs the role"
+            in refused.json()["detail"]
+        )
+        assert client.patch(address, json={"credentials": None}).status_code == 403
+        assert home.client.patch(address, json=opened).status_code == 200
+        assert (
+            client.patch(address, json={"repository": "https://elsewhere.example.com/a.git"}).status_code
+            == 403
+        )
+        same = {"name": body["name"], "repository": opened["repository"]}
+        assert client.patch(address, json=same).status_code == 200, "the address stays as it is"
         assert client.delete(address).status_code == 403
         wish = {"project": project, "name": "plan", "definition": WAITS}
         assert client.post("/api/plans", json=wish).status_code == 201

@@ -78,6 +78,8 @@ def projects_router(store: Store, bus: Bus, key: SealingKey) -> APIRouter:
     async def create(wish: ProjectWish, request: Request) -> Project:
         if wish.webhook_secret is not None:
             check_secret(request)
+        if wish.credentials is not None:
+            check_credentials(request)
         check_address(keep_password(wish.repository, ""))
         project = await store.write(create_project, wish.name, wish.repository, wish.credentials)
         if wish.webhook_secret is None:
@@ -92,7 +94,12 @@ def projects_router(store: Store, bus: Bus, key: SealingKey) -> APIRouter:
     async def change(id: RowId, wish: ProjectChange, request: Request) -> Project:
         if "webhook_secret" in wish.model_fields_set:
             check_secret(request)
+        if "credentials" in wish.model_fields_set:
+            check_credentials(request)
         if wish.repository is not None:
+            shown = await store.read(get_project, id)
+            if shown.credentials is not None and shown.repository != wish.repository:
+                check_credentials(request)
             check_address(wish.repository)
         project = await store.write(
             change_project,
@@ -119,6 +126,11 @@ def projects_router(store: Store, bus: Bus, key: SealingKey) -> APIRouter:
         restored = await store.write(restore_project, id)
         bus.publish(RUNS)
         return restored
+
+    def check_credentials(request: Request) -> None:
+        """Who says where a secret is shown can have it shown to a machine of their own."""
+        caller: Caller = request.state.caller
+        caller.check(Role.ADMIN, "the credentials of a project or the address that they open")
 
     def check_secret(request: Request) -> None:
         caller: Caller = request.state.caller
