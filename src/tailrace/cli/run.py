@@ -159,7 +159,8 @@ def rerun(
     Parameters
     ----------
     failed:
-        Another attempt at each job that failed or was aborted, in the same run; what passed is not done again.
+        Another attempt at each job that failed or was aborted, in the same run, and at those that need it; what else passed is not
+        done again.
     plan:
         Whether a plan that is kept in the server is as it was for the run, or as it is now.
     revision:
@@ -177,7 +178,7 @@ def rerun(
 
 
 def retry(job: str, *, json: bool = False, flags: ClientFlags = NO_CLIENT_FLAGS) -> int:
-    """Try a job again that failed or was aborted, in its run, and print the job's id.
+    """Try a job again that failed or was aborted, in its run, and with it those that need it; print the job's id.
 
     Parameters
     ----------

@@ -146,6 +146,7 @@ JOB: Machine[JobState] = Machine(
         (_J.RUNNING, "fail"): _J.FAILED,
         (_J.RUNNING, "abort"): _J.ABORTED,
         (_J.RUNNING, "retry"): _J.PENDING,
+        (_J.PASSED, REOPEN): _J.WAITING,
         (_J.FAILED, REOPEN): _J.WAITING,
         (_J.ABORTED, REOPEN): _J.WAITING,
         (_J.SKIPPED, REOPEN): _J.WAITING,

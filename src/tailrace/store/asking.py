@@ -5,20 +5,28 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, bindparam, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, exists, insert, select, update
 
 from tailrace.domain.approvals import ApprovalState, refusal
+from tailrace.domain.states import AttemptState
 from tailrace.store.clock import now_ms
 from tailrace.store.outbox import note_waiting
 from tailrace.store.tables import approval as approvals
 from tailrace.store.tables import approval_open
+from tailrace.store.tables import attempt as attempts
 from tailrace.store.tables import environment as environments
 from tailrace.store.tables import job as jobs
 from tailrace.store.tables import run as runs
 
+_DONE = exists().where(
+    attempts.c.job_id == approvals.c.job_id,
+    attempts.c.state == AttemptState.PASSED.value,
+    attempts.c.finished_at >= approvals.c.at,
+)
+"""What was approved has been done: to do it once more is another question."""
 _ASKED = (
     select(approvals.c.job_id, approvals.c.state)
-    .where(approvals.c.run_id == bindparam("run"))
+    .where(approvals.c.run_id == bindparam("run"), ~_DONE)
     .order_by(approvals.c.id)
 )
 _NAMES = select(jobs.c.id, jobs.c.name).where(jobs.c.id.in_(bindparam("jobs", expanding=True)))

@@ -8,18 +8,17 @@ from typing import NamedTuple
 from sqlalchemy import Connection, bindparam, select
 
 from tailrace.domain.errors import Conflict, MoveRefused, NotFound
-from tailrace.domain.states import JOB, REOPEN, RUN, RUN_ENDED, JobState, RunState
+from tailrace.domain.states import JOB, JOB_ENDED, REOPEN, RUN, RUN_ENDED, JobState, RunState
 from tailrace.store.jobs import advance_run, lock_run
 from tailrace.store.moves import move, move_all
-from tailrace.store.tables import attempt, job, run
+from tailrace.store.tables import job, run
 from tailrace.store.turns import take_place_again
 
 _CLEARED = {"reason": None, "detail": None, "started_at": None, "finished_at": None}
 _AGAIN = (JobState.FAILED, JobState.ABORTED)
 _RUN_OF = select(job.c.run_id).where(job.c.id == bindparam("job"))
 _JOBS = (
-    select(job.c.id, job.c.name, job.c.state, job.c.spec, attempt.c.id.is_not(None).label("begun"))
-    .outerjoin(attempt, (attempt.c.job_id == job.c.id) & (attempt.c.number == 1))
+    select(job.c.id, job.c.name, job.c.state, job.c.spec)
     .where(job.c.run_id == bindparam("run"))
     .order_by(job.c.position)
 )
@@ -29,13 +28,13 @@ class _Job(NamedTuple):
     id: int
     state: JobState
     needs: frozenset[str]
-    begun: bool
 
 
 def retry_job(connection: Connection, job_id: int) -> int:
     """Try a job again that failed or was aborted, in the run that it belongs to; the run's id.
 
-    The jobs that need it and never began wait for it again. Raises NotFound, and MoveRefused for any other job.
+    The jobs that need it, directly or not, and have ended follow again, however they ended: they saw how it ended, and what it
+    gave. Raises NotFound, and MoveRefused for any other job.
     """
     run_id = connection.execute(_RUN_OF, {"job": job_id}).scalar()
     if run_id is None:
@@ -50,7 +49,7 @@ def retry_job(connection: Connection, job_id: int) -> int:
 
 
 def retry_failed(connection: Connection, run_id: int) -> None:
-    """Try all jobs of a run again that failed or were aborted; those that passed are not touched.
+    """Try all jobs of a run again that failed or were aborted, and what needs them; the others that passed are not touched.
 
     Raises NotFound, MoveRefused when the run has not ended that way, Conflict when it has no such job.
     """
@@ -76,17 +75,14 @@ def _reopen(
 
 
 def _with_those_behind(jobs: dict[str, _Job], again: Iterable[str]) -> set[str]:
-    """These jobs, and those that need them, directly or not, and that ended without having begun."""
+    """These jobs, and those that need them, directly or not, as far as they have ended."""
     found = set(again)
     grown = True
     while grown:
         more = {
             name
             for name, one in jobs.items()
-            if name not in found
-            and one.state in (JobState.SKIPPED, JobState.ABORTED)
-            and not one.begun
-            and not found.isdisjoint(one.needs)
+            if name not in found and one.state in JOB_ENDED and not found.isdisjoint(one.needs)
         }
         found |= more
         grown = bool(more)
@@ -95,6 +91,4 @@ def _with_those_behind(jobs: dict[str, _Job], again: Iterable[str]) -> set[str]:
 
 def _jobs(connection: Connection, run_id: int) -> dict[str, _Job]:
     rows = connection.execute(_JOBS, {"run": run_id})
-    return {
-        row.name: _Job(row.id, JobState(row.state), frozenset(row.spec["needs"]), row.begun) for row in rows
-    }
+    return {row.name: _Job(row.id, JobState(row.state), frozenset(row.spec["needs"])) for row in rows}

@@ -120,6 +120,24 @@ def test_what_was_rejected_and_is_tried_again_is_asked_again_and_what_was_approv
     assert (pass_all(connection, agent), count_open(connection)) == (["deploy"], 0)
 
 
+def test_what_passed_and_follows_once_more_is_asked_again(connection: Connection) -> None:
+    """What was approved has been done; whoever tries a job before it again may be somebody else."""
+    agent = an_agent(connection)
+    lint = a_job("lint").model_copy(update={"allow_failure": True})
+    run = a_run(connection, lint, deploying("deploy", "lint"), plan_id=a_guarded_plan(connection))
+    (held,) = lease(connection, agent)
+    start(connection, agent, held.attempt)
+    finish(connection, agent, held.attempt, AttemptState.FAILED)
+    decide(connection, the_open(connection), approve=True, by="Bob", why=None)
+    assert pass_all(connection, agent) == ["deploy"]
+    retry_job(connection, jobs_by_name(connection, run)["lint"].id)
+    assert pass_all(connection, agent) == ["lint"]
+    assert states(get_run(connection, run)) == {"run": "running", "lint": "passed", "deploy": "waiting"}
+    decide(connection, the_open(connection), approve=True, by="Bob", why=None)
+    assert pass_all(connection, agent) == ["deploy"]
+    assert get_run(connection, run).state == "passed"
+
+
 def test_only_those_whom_the_environment_names_may_decide(connection: Connection) -> None:
     """Anybody may see it."""
     plan = a_guarded_plan(connection, Terms(approvers=("Bob", "Carol")))

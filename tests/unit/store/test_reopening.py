@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from sqlalchemy import Connection
 
 from tailrace.domain.errors import Conflict, MoveRefused, NotFound
-from tailrace.domain.plan import Concurrency
+from tailrace.domain.plan import Concurrency, JobSpec
 from tailrace.domain.states import AttemptState
 from tailrace.store.aborts import abort_run
 from tailrace.store.planning import end_planning
@@ -128,6 +130,63 @@ def test_what_still_cannot_begin_is_skipped_again(connection: Connection) -> Non
     assert states(get_run(connection, run))["c"] == "skipped"
     assert carry(connection, agent, {}) == ["a"]
     assert states(get_run(connection, run)) == {"run": "failed", "a": "passed", "b": "failed", "c": "skipped"}
+
+
+def with_condition(job: JobSpec, condition: str, **more: Any) -> JobSpec:
+    return job.model_copy(update={"condition": condition, **more})
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_what_ran_because_of_a_failure_runs_again(connection: Connection, whole: bool) -> None:
+    """However it ended; what needs it in turn too. What needs none of them is not touched."""
+    agent = an_agent(connection)
+    run = a_run(
+        connection,
+        a_job("build"),
+        a_job("deploy", ["build"]),
+        with_condition(a_job("tidy", ["deploy"]), "always"),
+        with_condition(a_job("alarm", ["deploy"]), "failure"),
+        a_job("report", ["tidy"]),
+    )
+    assert carry(connection, agent, {"deploy": FAILED}) == ["build", "deploy", "tidy", "alarm", "report"]
+    if whole:
+        retry_failed(connection, run)
+    else:
+        retry_job(connection, jobs_by_name(connection, run)["deploy"].id)
+    assert states(get_run(connection, run)) == {
+        "run": "running",
+        "build": "passed",
+        "deploy": "pending",
+        "tidy": "waiting",
+        "alarm": "waiting",
+        "report": "waiting",
+    }
+    assert carry(connection, agent, {}) == ["deploy", "tidy", "report"]
+    assert states(get_run(connection, run)) == {
+        "run": "passed",
+        "build": "passed",
+        "deploy": "passed",
+        "tidy": "passed",
+        "alarm": "skipped",
+        "report": "passed",
+    }
+
+
+def test_what_has_not_ended_is_left_as_it_is(connection: Connection) -> None:
+    """It needs a job whose failure is allowed, and runs while that is tried again."""
+    agent = an_agent(connection)
+    lint = a_job("lint").model_copy(update={"allow_failure": True})
+    run = a_run(connection, lint, a_job("test", ["lint"]))
+    (held,) = lease(connection, agent)
+    start(connection, agent, held.attempt)
+    finish(connection, agent, held.attempt, FAILED)
+    (running,) = lease(connection, agent)
+    start(connection, agent, running.attempt)
+    retry_job(connection, jobs_by_name(connection, run)["lint"].id)
+    assert states(get_run(connection, run)) == {"run": "running", "lint": "pending", "test": "running"}
+    finish(connection, agent, running.attempt)
+    assert carry(connection, agent, {}) == ["lint"]
+    assert get_run(connection, run).state == "passed"
 
 
 @pytest.mark.parametrize("outcome", [AttemptState.PASSED, None])
