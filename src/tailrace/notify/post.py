@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from tailrace.domain.channels import AppriseSettings, EmailSettings, ForgeSettings, MessageSettings
 from tailrace.domain.model import RunView
@@ -47,20 +47,21 @@ class Post:
         run: RunView,
         server_url: str,
         told: Mapping[str, str],
+        spoken: Collection[str],
         heard: Callable[[str, str], None],
     ) -> None:
         """Tell a forge of each job whose state it was not `told`; `heard` is called with each that it took.
 
-        Raises Undelivered at the first that it does not take.
+        Of the jobs named in `spoken` another run tells. Raises Undelivered at the first that it does not take.
         """
         if run.revision is None:
             return
-        for status in statuses.statuses_of(run, server_url):
-            if told.get(status.name) == status.state:
+        for status in statuses.statuses_of(run, server_url, spoken):
+            if told.get(status.name) == status.said:
                 continue
             request = statuses.make(settings, secrets["token"], run.revision, status)
             statuses.check(settings, await self._http.post(request.url, request.body, request.headers))
-            heard(status.name, status.state.value)
+            heard(status.name, status.said)
 
     async def look(self, settings: ForgeSettings, secrets: Mapping[str, str]) -> None:
         """Whether a forge knows repository and token; raises Undelivered."""

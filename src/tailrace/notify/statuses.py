@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 from urllib.parse import quote
 
 from tailrace.domain.channels import ChannelKind, ForgeSettings
-from tailrace.domain.model import RunView
+from tailrace.domain.events import EventKind
+from tailrace.domain.model import JobView, RunView
+from tailrace.domain.outcome import Reason
 from tailrace.domain.states import JobState, RunState
 from tailrace.notify.base import Answer, Request, Undelivered, check_status, encode, retry_after
 
@@ -27,31 +29,64 @@ _STATES: Mapping[JobState, tuple[str, str]] = {
 
 
 class Status(NamedTuple):
-    """How one job stands: `name` is unique among the run's, `url` where people see it."""
+    """How one job stands: `name` is unique among those of the commit, `url` where people see it.
+
+    `kept_back`: it was skipped because something that it needs failed or was aborted, which is no success.
+    """
 
     name: str
     state: JobState
     words: str
     url: str
+    kept_back: bool = False
+
+    @property
+    def said(self) -> str:
+        """What is remembered of it, to tell it again only when it is another."""
+        return f"{self.state.value}: {Reason.NEEDS_FAILED.value}" if self.kept_back else self.state.value
 
 
-def statuses_of(run: RunView, server_url: str) -> list[Status]:
-    """How each job of a run stands; of a run that ended before it had jobs, how it ended."""
+def statuses_of(run: RunView, server_url: str, spoken: Collection[str] = ()) -> list[Status]:
+    """How each job of a run stands, but for those of `spoken`, of which another run tells; of a run that ended before it had
+    jobs, how it ended.
+
+    A push's are called `tailrace/PLAN/JOB`; of another event its kind follows, so that none says anything about a push.
+    """
     url = f"{server_url}/runs/{run.id}"
+    suffix = "" if run.trigger.event == EventKind.PUSH else f" ({run.trigger.event})"
     if not run.jobs:
         if run.state not in (RunState.FAILED, RunState.ABORTED):
             return []
         words = run.detail or run.reason or run.state.value
-        return [Status(f"tailrace/{run.plan_name}", JobState(run.state.value), _short(words), url)]
+        return [Status(f"tailrace/{run.plan_name}{suffix}", JobState(run.state.value), _short(words), url)]
+    kept_back = _kept_back(run.jobs)
     return [
         Status(
-            f"tailrace/{run.plan_name}/{job.name}",
+            f"tailrace/{run.plan_name}/{job.name}{suffix}",
             job.state,
             _short(job.state.value + (f": {job.detail or job.reason}" if job.detail or job.reason else "")),
             f"{url}/jobs/{job.id}",
+            job.name in kept_back,
         )
         for job in run.jobs
+        if job.name not in spoken
     ]
+
+
+def _kept_back(jobs: Sequence[JobView]) -> set[str]:
+    """Jobs that were skipped because one that they need failed or was aborted, not because it was skipped itself."""
+    broken = {
+        job.name
+        for job in jobs
+        if job.state is JobState.ABORTED or (job.state is JobState.FAILED and not job.allow_failure)
+    }
+    skipped = [job for job in jobs if job.reason == Reason.NEEDS_FAILED]
+    found: set[str] = set()
+    while more := {
+        job.name for job in skipped if job.name not in found and not (broken | found).isdisjoint(job.needs)
+    }:
+        found |= more
+    return found
 
 
 def _short(words: str) -> str:
@@ -62,6 +97,8 @@ def _short(words: str) -> str:
 def make(settings: ForgeSettings, token: str, revision: str, status: Status) -> Request:
     """The request that sets a commit's status."""
     for_github, for_gitlab = _STATES[status.state]
+    if status.kept_back:
+        for_github = "failure"  # GitHub takes `success` for leave to merge; GitLab asks the other jobs
     if settings.kind is ChannelKind.GITLAB:
         body = {
             "state": for_gitlab,

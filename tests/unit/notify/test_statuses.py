@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from sqlalchemy import Connection
 
 from tailrace.domain.channels import ForgeSettings, GiteaSettings, GitHubSettings, GitLabSettings
+from tailrace.domain.events import EventKind
 from tailrace.domain.states import AttemptState
 from tailrace.notify.base import Answer, Undelivered
 from tailrace.notify.statuses import check
@@ -41,14 +44,145 @@ async def test_github_follows_a_job_from_pending_to_its_end(world: World) -> Non
         ("tailrace/default/build", "pending"),
         ("tailrace/default/test", "pending"),
         ("tailrace/default/build", "failure"),
-        ("tailrace/default/test", "success"),
+        ("tailrace/default/test", "failure"),
     ]
     last = fake_github.asked[2]
     assert last.path == f"/repos/ada/shop/statuses/{PUSH.revision}"
     assert last.headers["authorization"] == "Bearer t0ken"
     assert last.json["target_url"].startswith(f"{URL}/runs/{run}/jobs/")
     assert last.json["description"] == "failed: it ended with 2"
-    assert sent.told == {"tailrace/default/build": "failed", "tailrace/default/test": "skipped"}
+    assert sent.told == {"tailrace/default/build": "failed", "tailrace/default/test": "skipped: needs_failed"}
+
+
+def stated(service: FakeService) -> list[tuple[str, str]]:
+    """What was said of each status, without `tailrace/default`."""
+    return [
+        (one.json["context"].removeprefix("tailrace/default"), one.json["state"]) for one in service.asked
+    ]
+
+
+async def end_next(world: World, state: AttemptState) -> None:
+    """The attempt that is first in the queue ends so."""
+
+    def end(connection: Connection) -> None:
+        (leased,) = lease(connection, world.agent)
+        start(connection, world.agent, leased.attempt)
+        finish(connection, world.agent, leased.attempt, state)
+
+    await world.store.write(end)
+
+
+async def test_only_what_a_failure_keeps_back_is_no_success(world: World) -> None:
+    """A job whose condition does not hold is none of a branch's; nor is what needs it."""
+    with FakeService(Says(201, {})) as fake_github:
+        await world.channel(github(fake_github), {"token": "t"})
+
+        def begin(connection: Connection) -> int:
+            elsewhere = a_job("package").model_copy(update={"condition": 'branch == "stable"'})
+            return a_run(
+                connection,
+                elsewhere,
+                a_job("publish", ["package"]),
+                a_job("build"),
+                a_job("last", ["test", "publish"]),
+                a_job("test", ["build"]),
+                plan_id=world.plan,
+            )
+
+        await world.store.write(begin)
+        await end_next(world, AttemptState.FAILED)
+        await world.send()
+    assert stated(fake_github) == [
+        ("/package", "success"),
+        ("/publish", "success"),
+        ("/build", "failure"),
+        ("/last", "failure"),
+        ("/test", "failure"),
+    ]
+
+
+@pytest.mark.parametrize("kind", [kind for kind in EventKind if kind is not EventKind.PUSH])
+async def test_a_status_of_no_push_has_the_event_in_its_name(world: World, kind: EventKind) -> None:
+    """A run by hand, or one of a pull request, says nothing about what the push came to."""
+    with FakeService(Says(201, {})) as fake_github:
+        await world.channel(github(fake_github), {"token": "t"})
+        event = PUSH.model_copy(update={"kind": kind})
+        await world.store.write(lambda connection: a_run(connection, plan_id=world.plan, event=event))
+        await world.send()
+    assert stated(fake_github) == [(f"/test ({kind.value})", "pending")]
+
+
+async def test_of_two_runs_of_a_commit_the_newer_one_tells(world: World) -> None:
+    """The older one ends later, and tells only of the job that the newer one has not."""
+    with FakeService(Says(201, {})) as fake_github:
+        await world.channel(github(fake_github), {"token": "t"})
+
+        def begin(connection: Connection) -> int:
+            a_run(connection, a_job("old", ["test"]), a_job("test"), plan_id=world.plan)
+            return a_run(connection, plan_id=world.plan)
+
+        newer = await world.store.write(begin)
+        await end_next(world, AttemptState.FAILED)
+        await end_next(world, AttemptState.PASSED)
+        await world.send()
+        await world.send()
+    assert stated(fake_github) == [("/old", "failure"), ("/test", "success")]
+    assert f"/runs/{newer}/" in fake_github.asked[1].json["target_url"]
+
+
+@pytest.mark.parametrize("update", [{"revision": "b" * 40}, {"kind": EventKind.PULL_REQUEST}])
+async def test_runs_of_other_commits_and_events_have_statuses_of_their_own(
+    world: World, update: dict[str, Any]
+) -> None:
+    """Both are told."""
+    with FakeService(Says(201, {})) as fake_github:
+        await world.channel(github(fake_github), {"token": "t"})
+
+        def begin(connection: Connection) -> None:
+            a_run(connection, plan_id=world.plan)
+            a_run(connection, plan_id=world.plan, event=PUSH.model_copy(update=update))
+
+        await world.store.write(begin)
+        await world.send()
+        await world.send()
+    assert [state for _, state in stated(fake_github)] == ["pending", "pending"]
+    assert len({(one.path, one.json["context"]) for one in fake_github.asked}) == 2
+
+
+async def test_a_fork_has_no_word_where_the_repository_has_one(world: World) -> None:
+    """Somebody else's pull request of the same commit says nothing, be it older or newer."""
+    own = PUSH.model_copy(update={"kind": EventKind.PULL_REQUEST, "ref": "refs/pull/7/head"})
+    with FakeService(Says(201, {})) as fake_github:
+        await world.channel(github(fake_github), {"token": "t"})
+
+        def begin(connection: Connection) -> list[int]:
+            return [
+                a_run(
+                    connection,
+                    plan_id=world.plan,
+                    event=own.model_copy(update={"ref": f"refs/pull/{n}/head", "from_fork": fork}),
+                )
+                for n, fork in ((6, True), (7, False), (8, True))
+            ]
+
+        runs = await world.store.write(begin)
+        for _ in runs:
+            await world.send()
+        assert {one.state for one in await world.notifications()} == {"sent"}
+    assert stated(fake_github) == [("/test (pull_request)", "pending")]
+    assert f"/runs/{runs[1]}/" in fake_github.asked[0].json["target_url"]
+
+
+async def test_a_run_that_its_plan_did_not_want_says_nothing_and_silences_none(world: World) -> None:
+    """The one before it goes on telling."""
+    with FakeService(Says(201, {})) as fake_github:
+        await world.channel(github(fake_github), {"token": "t"})
+        await world.store.write(lambda connection: a_run(connection, plan_id=world.plan))
+        unwanted = await world.store.write(lambda connection: a_planning_run(connection, plan_id=world.plan))
+        await world.store.write(end_planning, unwanted, "skip", "filtered", "not this branch")
+        await end_next(world, AttemptState.PASSED)
+        await world.send()
+    assert stated(fake_github) == [("/test", "success")]
 
 
 @pytest.mark.parametrize(

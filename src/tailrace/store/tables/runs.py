@@ -84,6 +84,7 @@ run = Table(
     Index(None, "plan_id", "id"),
     Index(None, "state", "id"),
     Index(None, "branch", "id"),
+    Index(None, "revision"),
     Index(None, "delivery_id"),
     Index(
         "ix_run_trigger",
