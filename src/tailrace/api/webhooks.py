@@ -149,7 +149,7 @@ class Inbox:
             detail=detail,
         )
         accepted = await self._store.write(accept, new, event)
-        for run in accepted.runs:
+        for run in (*accepted.runs, *accepted.ended):
             wake_run(self._bus, run)
         if accepted.runs and not accepted.again:
             self._bus.publish(PLANNING)

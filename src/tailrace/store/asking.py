@@ -11,6 +11,7 @@ from tailrace.domain.approvals import ApprovalState, refusal
 from tailrace.domain.states import AttemptState
 from tailrace.store.clock import now_ms
 from tailrace.store.outbox import note_waiting
+from tailrace.store.outdated import asked_since, outdated_by
 from tailrace.store.tables import approval as approvals
 from tailrace.store.tables import approval_open
 from tailrace.store.tables import attempt as attempts
@@ -57,12 +58,24 @@ class Gate(NamedTuple):
 NO_GATE = Gate(frozenset(), {})
 
 
-def run_waits(connection: Connection, run_id: int) -> bool:
-    """Whether a run from a fork still waits for its approval; asks for it when nobody has."""
-    state = _last(connection, run_id).get(None)
-    if state not in _SETTLED:
-        _ask(connection, run_id, "the run is of a fork's commit: somebody has to allow it")
-    return state != ApprovalState.APPROVED
+class RunGate(NamedTuple):
+    """Whether a run `waits`; the runs that are `outdated`, itself perhaps, because people are asked about `newer` instead."""
+
+    waits: bool
+    outdated: Sequence[int] = ()
+    newer: int = 0
+
+
+def at_run_gate(connection: Connection, run_id: int) -> RunGate:
+    """Whether a run from a fork still waits for its approval; asks for it when nobody has, unless it is outdated."""
+    last = _last(connection, run_id)
+    state = last.get(None)
+    if state in _SETTLED:
+        return RunGate(state != ApprovalState.APPROVED)
+    if None not in last and (newer := asked_since(connection, run_id)) is not None:
+        return RunGate(True, (run_id,), newer)
+    _ask(connection, run_id, "the run is of a fork's commit: somebody has to allow it")
+    return RunGate(True, outdated_by(connection, run_id), run_id)
 
 
 def at_gate(connection: Connection, run_id: int, wanting: Mapping[int, str]) -> Gate:

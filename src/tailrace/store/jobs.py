@@ -22,13 +22,15 @@ from tailrace.domain.states import (
     RunState,
     derive_run_state,
 )
-from tailrace.store.asking import NO_GATE, at_gate, run_waits, withdraw
+from tailrace.store.asking import NO_GATE, RunGate, at_gate, at_run_gate, withdraw
 from tailrace.store.clock import now_ms, read_clock
 from tailrace.store.early_ends import end_early
 from tailrace.store.job_turns import NO_LINE, next_jobs_in_turn, take_job_turns
 from tailrace.store.moves import move, move_all
 from tailrace.store.outbox import note_end, note_progress
+from tailrace.store.outdated import is_asked
 from tailrace.store.outputs import values_for
+from tailrace.store.run_names import run_names
 from tailrace.store.tables import attempt as attempts
 from tailrace.store.tables import job as jobs
 from tailrace.store.tables import log as logs
@@ -93,7 +95,10 @@ def advance_run(connection: Connection, run_id: int) -> bool:
         _skip(connection, ids[name], reason, detail)
         states[name] = JobState.SKIPPED
     if before is RunState.PENDING and not waits and run.from_fork and moves.ready:
-        waits = run_waits(connection, run_id)
+        at = at_run_gate(connection, run_id)
+        if run_id in _end_outdated(connection, run_id, at):
+            return advance_run(connection, run_id)
+        waits = at.waits
     ready = () if waits else moves.ready
     wanting = {ids[name]: specs[name]["environment"] for name in ready if specs[name].get("environment")}
     gate = at_gate(connection, run_id, wanting) if wanting else NO_GATE
@@ -141,6 +146,20 @@ def advance_run(connection: Connection, run_id: int) -> bool:
         for next_id in next_jobs_in_turn(connection, run_id):
             queued |= advance_run(connection, next_id)
     return queued
+
+
+def _end_outdated(connection: Connection, run_id: int, gate: RunGate) -> list[int]:
+    """End what nobody need allow any more, but for what somebody has allowed meanwhile; the runs that ended."""
+    by = f"run {run_names(connection, [gate.newer])[0]}" if gate.outdated else ""
+    ended: list[int] = []
+    for one in gate.outdated:
+        lock_run(connection, one)
+        if one == run_id or is_asked(connection, one):
+            end_early(connection, one, by, Reason.SUPERSEDED_BY)
+            ended.append(one)
+            if one != run_id:
+                advance_run(connection, one)
+    return ended
 
 
 def _progress_of(name: str, spec: Mapping[str, Any], state: JobState) -> JobProgress:

@@ -11,12 +11,15 @@ from tailrace.domain.filters import same_action
 from tailrace.domain.triggers import Outcome
 from tailrace.store.deliveries import NewDelivery, add_delivery, find_delivery, note_outcomes
 from tailrace.store.heads import forget_head, move_head
+from tailrace.store.pull_requests import end_questions
 from tailrace.store.told import tell_once
 from tailrace.triggers.fire import Fired, fire, why_nothing_runs
 
+_ENDS = ("closed", "merged")
+
 
 class Accepted(NamedTuple):
-    """What became of a delivery; `again` says that it had come before, and nothing was made now."""
+    """What became of a delivery; `again` says that it had come before, and nothing was made now. `ended` are runs that it ended."""
 
     delivery: int
     runs: tuple[int, ...]
@@ -24,6 +27,7 @@ class Accepted(NamedTuple):
     detail: str | None
     again: bool
     outcomes: tuple[Outcome, ...] = ()
+    ended: tuple[int, ...] = ()
 
 
 def accept(connection: Connection, new: NewDelivery, event: Event | None) -> Accepted:
@@ -38,12 +42,21 @@ def accept(connection: Connection, new: NewDelivery, event: Event | None) -> Acc
     delivery = add_delivery(connection, new)
     if event is None:
         return Accepted(delivery, (), new.state, new.detail, False)
+    ended: tuple[int, ...] = ()
     if not _tells(connection, new.project_id, event) and why_nothing_runs(event) is None:
         fired = Fired((), (), _nothing_new(event))
     else:
+        ended = _end_questions(connection, new.project_id, event)
         fired = fire(connection, new.project_id, event, kind="webhook", by=event.author, delivery_id=delivery)
     note_outcomes(connection, delivery, fired.state, fired.why, fired.outcomes)
-    return Accepted(delivery, fired.runs, fired.state, fired.why, False, fired.outcomes)
+    return Accepted(delivery, fired.runs, fired.state, fired.why, False, fired.outcomes, ended)
+
+
+def _end_questions(connection: Connection, project_id: int, event: Event) -> tuple[int, ...]:
+    """What waited for leave to run a pull request's commits, and need not wait any more: it has ended."""
+    if event.kind is not EventKind.PULL_REQUEST or event.ref is None or event.action not in _ENDS:
+        return ()
+    return end_questions(connection, project_id, event.ref, event.action)
 
 
 def _tells(connection: Connection, project_id: int, event: Event) -> bool:

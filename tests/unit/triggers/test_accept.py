@@ -5,12 +5,16 @@ from __future__ import annotations
 import zlib
 from typing import Any
 
+import pytest
 from sqlalchemy import Connection, select, update
 
+from tailrace.domain.approvals import ApprovalState
 from tailrace.domain.events import Event, EventKind
 from tailrace.store import Store
+from tailrace.store.approvals import ApprovalFilter, list_approvals
 from tailrace.store.deliveries import NewDelivery, get_delivery
 from tailrace.store.heads import find_head, move_head
+from tailrace.store.runs import get_run
 from tailrace.store.tables import told
 from tailrace.store.told import WITHIN_MS
 from tailrace.triggers.accept import Accepted, accept
@@ -193,3 +197,32 @@ async def test_a_webhook_and_a_poll_at_the_same_moment_make_one_run(store: Store
 
     heard, polled = await overlapping(store, hear_other, poll_other)
     assert (len(heard), len(polled)) == (1, 0)
+
+
+@pytest.mark.parametrize("more", [{}, {"message": "Mend it [skip ci]"}])
+def test_the_end_of_a_pull_request_asks_nobody_more(connection: Connection, more: dict[str, Any]) -> None:
+    """Whether or not a plan wants to hear of it; one that does asks anew."""
+    project = a_project(connection)
+    a_plan(connection, project)
+    wants = "on: {pull_request: {actions: closed}}\n" + DEFINITION
+    a_plan(connection, project, "last", wants)
+    opened = PUSH.model_copy(
+        update={
+            "kind": EventKind.PULL_REQUEST,
+            "ref": "refs/pull/7/head",
+            "pull_request": 7,
+            "action": "opened",
+            "from_fork": True,
+            "message": "Mend it",
+        }
+    )
+    (waiting,) = _take(connection, project, opened).runs
+    assert get_run(connection, waiting).state == "pending"
+    taken = _take(connection, project, opened.model_copy(update={"action": "closed", **more}))
+    assert taken.ended == (waiting,)
+    assert get_run(connection, waiting).detail == (
+        "job make: aborted by the end of its pull request: it was closed"
+    )
+    open_now = list_approvals(connection, ApprovalFilter(ApprovalState.OPEN, project=project))
+    assert [one.run for one in open_now] == list(taken.runs)
+    assert len(taken.runs) == (0 if more else 1)
