@@ -39,7 +39,9 @@ def find_plans(connection: Connection, run_id: int, paths: Sequence[str], event:
     """
     cause = connection.execute(select(runs).where(runs.c.id == run_id)).one()
     # Locked, so that two events do not both make them.
-    connection.execute(select(projects.c.id).where(projects.c.id == cause.project_id).with_for_update())
+    connection.execute(
+        select(projects.c.id).where(projects.c.id == cause.project_id).with_for_update(key_share=True)
+    )
     counts = or_(plans.c.removed_at.is_(None), plans.c.version_count > 0, ~plans.c.found)
     known = select(plans.c.path).where(
         plans.c.project_id == cause.project_id, plans.c.path.is_not(None), counts

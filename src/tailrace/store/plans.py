@@ -105,7 +105,7 @@ def add_version(connection: Connection, plan_id: int, definition: str, seen: See
 
     Which is in force does not change by it: see store/in_force.py.
     """
-    connection.execute(select(plans.c.id).where(plans.c.id == plan_id).with_for_update())
+    connection.execute(select(plans.c.id).where(plans.c.id == plan_id).with_for_update(key_share=True))
     same = select(versions.c.id, versions.c.from_fork).where(
         versions.c.plan_id == plan_id, versions.c.sha256 == _sha256(definition)
     )
@@ -200,7 +200,9 @@ def restore_plan(connection: Connection, id: int) -> PlanView:
     plan = found[0]
     if plan.removed_at is None:
         raise Conflict(f"plan {plan.name!r} is not removed")
-    connection.execute(select(projects.c.id).where(projects.c.id == plan.project).with_for_update())
+    connection.execute(
+        select(projects.c.id).where(projects.c.id == plan.project).with_for_update(key_share=True)
+    )
     gone = select(projects.c.removed_at).where(projects.c.id == plan.project)
     if connection.execute(gone).scalar() is not None:
         raise Conflict(f"project {plan.project_name!r} is removed: restore it first")
@@ -274,7 +276,9 @@ def webhook_plans(connection: Connection, project_id: int) -> list[PlanSource]:
     ids = _webhook_triggers(connection, project_id)
     if not ids:
         # Locked, so that two first events do not both make it.
-        connection.execute(select(projects.c.id).where(projects.c.id == project_id).with_for_update())
+        connection.execute(
+            select(projects.c.id).where(projects.c.id == project_id).with_for_update(key_share=True)
+        )
         ids = _webhook_triggers(connection, project_id)
     if not ids and not _ever_had_a_plan(connection, project_id):
         ids = [(create_plan(connection, project_id, "default", path=REPOSITORY_PLAN, found=True).id, True)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 import zlib
 from typing import Any
 
@@ -12,8 +14,9 @@ from tailrace.domain.approvals import ApprovalState
 from tailrace.domain.events import Event, EventKind
 from tailrace.store import Store
 from tailrace.store.approvals import ApprovalFilter, list_approvals
-from tailrace.store.deliveries import NewDelivery, get_delivery
+from tailrace.store.deliveries import NewDelivery, add_delivery, get_delivery
 from tailrace.store.heads import find_head, move_head
+from tailrace.store.plans import PlanSource, webhook_plans
 from tailrace.store.runs import get_run
 from tailrace.store.tables import told
 from tailrace.store.told import WITHIN_MS
@@ -26,7 +29,7 @@ from tests.unit.triggers.plans import DEFINITION, a_plan
 A, B = "a" * 40, "b" * 40
 
 
-def _take(connection: Connection, project: int, event: Event | None = PUSH, **changes: Any) -> Accepted:
+def _delivery(project: int, **changes: Any) -> NewDelivery:
     new: dict[str, Any] = {
         "project_id": project,
         "source": "github",
@@ -38,7 +41,11 @@ def _take(connection: Connection, project: int, event: Event | None = PUSH, **ch
         "state": "accepted",
         "detail": None,
     }
-    return accept(connection, NewDelivery(**{**new, **changes}), event)
+    return NewDelivery(**{**new, **changes})
+
+
+def _take(connection: Connection, project: int, event: Event | None = PUSH, **changes: Any) -> Accepted:
+    return accept(connection, _delivery(project, **changes), event)
 
 
 def test_the_delivery_keeps_what_each_trigger_made_of_it(connection: Connection) -> None:
@@ -162,6 +169,25 @@ def test_the_same_delivery_again_makes_nothing(connection: Connection) -> None:
     assert [(made.trigger, made.run) for made in again.outcomes] == [
         (made.trigger, made.run) for made in first.outcomes
     ]
+
+
+async def test_first_webhooks_of_a_project_do_not_stand_in_each_others_way(store: Store) -> None:
+    """Each has kept its delivery when it looks for plans; they waited for each other."""
+    project = await store.write(a_project)
+    many = 4 if type(store).__name__ == "PostgresStore" else 1  # SQLite has one writer
+    kept = threading.Barrier(many)
+    tries: list[int] = []
+
+    def first(connection: Connection, n: int) -> list[PlanSource]:
+        tries.append(n)
+        add_delivery(connection, _delivery(project))
+        if tries.count(n) == 1:
+            kept.wait(30)
+        return webhook_plans(connection, project)
+
+    made = await asyncio.gather(*(store.write(first, n) for n in range(many)))
+    assert sorted(tries) == list(range(many)), "none was begun again"
+    assert len({plan.plan_id for (plan,) in made}) == 1
 
 
 async def test_a_webhook_and_a_poll_at_the_same_moment_make_one_run(store: Store) -> None:
