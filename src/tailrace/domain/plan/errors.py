@@ -9,6 +9,9 @@ from typing import ClassVar
 from tailrace.domain.errors import TailraceError
 
 MAX_SHOWN = 100  # characters of the file's text that a message repeats
+MAX_FAULTS = 100
+MAX_MESSAGE = 1000  # characters
+MAX_COMPARED = 1_000_000  # pairs of characters, for what was probably meant: less than half a second
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -57,6 +60,15 @@ class Unreadable(Exception):
         self.message = message
 
 
+class TooManyFaults(Unreadable):
+    """Whoever reads on finds more faults than anybody reads; a file can be made to have any number of them."""
+
+    def __init__(self, place: Place) -> None:
+        super().__init__(
+            place, f"the file was read until here, where it had {MAX_FAULTS} faults: mend them first"
+        )
+
+
 class Problems:
     """Collects the faults of one file while it is being read."""
 
@@ -64,13 +76,28 @@ class Problems:
         self._found: dict[tuple[Place, str], None] = {}
         self._warnings: dict[tuple[Place, str], None] = {}
         self._labels: dict[tuple[Place, str, tuple[str, ...]], None] = {}
+        self._compared = 0
 
     def __len__(self) -> int:
         return len(self._found)
 
     def add(self, place: Place, message: str) -> None:
-        """Note a fault; one that an alias shows a second time counts once."""
-        self._found[(place, message)] = None
+        """Note a fault; one that an alias shows a second time counts once. Raises TooManyFaults after the hundredth."""
+        fault = place, message if len(message) <= MAX_MESSAGE else f"{message[: MAX_MESSAGE - 1]}…"
+        if len(self._found) >= MAX_FAULTS and fault not in self._found:
+            raise TooManyFaults(place)
+        self._found[fault] = None
+
+    def end(self, fault: Unreadable) -> None:
+        """Note where and why reading ended, whatever was found before."""
+        self._found[(fault.place, fault.message)] = None
+
+    def may_compare(self, pairs: int) -> bool:
+        """Whether so many pairs of characters may still be compared; they count when they may."""
+        if self._compared + pairs > MAX_COMPARED:
+            return False
+        self._compared += pairs
+        return True
 
     def warn(self, place: Place, message: str) -> None:
         """Note what is no fault, and still is hardly meant."""

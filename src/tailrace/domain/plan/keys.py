@@ -92,7 +92,6 @@ PARAMETER_KEYS = Keys(
     not_yet=frozenset(),
 )
 SCHEDULE_KEYS = Keys(level='"on.schedule"', allowed=("branch", "cron", "zone"), not_yet=frozenset())
-_MANY_PROBLEMS = 100
 LEVELS = (
     PLAN_KEYS,
     JOB_KEYS,
@@ -146,8 +145,8 @@ def known_entries(mapping: Mapping, keys: Keys, subject: str, problems: Problems
 
 def did_you_mean(word: str, candidates: Collection[str], problems: Problems) -> str | None:
     """Return the candidate that `word` was probably meant to be."""
-    # Comparing takes time, and a file can be made to want it thousands of times; no slip of a finger is so long.
-    if len(problems) >= _MANY_PROBLEMS or len(word) > 100:
+    # Comparing takes time, and a file can be made to want it very often; no slip of a finger is so long.
+    if len(word) > 100 or not problems.may_compare(len(word) * sum(map(len, candidates))):
         return None
     return next(iter(get_close_matches(word, candidates, n=1)), None)
 

@@ -40,8 +40,20 @@ class Variant(NamedTuple):
     entry: Entry
 
 
-def expand(entry: Entry, room: Room, problems: Problems) -> list[Variant]:
-    """The jobs that an entry of `jobs` stands for: one, or one for each combination of its matrix."""
+class FoundMatrix(NamedTuple):
+    """An entry of `jobs`, without its matrix, and what that is made of: nothing where it has none, or none that can be read."""
+
+    entry: Entry
+    at: Entry | None
+    combinations: list[_Combination]
+
+    @property
+    def jobs(self) -> int:
+        return len(self.combinations) or 1
+
+
+def read_matrix(entry: Entry, problems: Problems) -> FoundMatrix:
+    """Read the matrix of an entry of `jobs`; how many jobs all of them make is known before one is made."""
     node = entry.value
     found = (
         next((one for one in node.entries if one.key == "matrix"), None)
@@ -50,19 +62,26 @@ def expand(entry: Entry, room: Room, problems: Problems) -> list[Variant]:
     )
     if found is None or not isinstance(node, Mapping):
         _check_alone(entry, problems)
-        return [Variant(entry.key, {}, (), entry)]
-    subject = f"job {shown(entry.key)}"
-    rest = Entry(
-        entry.key, entry.place, replace(node, entries=tuple(one for one in node.entries if one is not found))
-    )
-    combinations = _combinations(found, f'"matrix" of {subject}', problems)
-    if not combinations or not room.takes(rest.value, len(combinations), found.place, subject, problems):
-        return [Variant(entry.key, {}, (), rest)]
+        return FoundMatrix(entry, None, [])
+    rest = replace(node, entries=tuple(one for one in node.entries if one is not found))
+    combinations = _combinations(found, f'"matrix" of job {shown(entry.key)}', problems)
+    return FoundMatrix(Entry(entry.key, entry.place, rest), found, combinations)
+
+
+def expand(matrix: FoundMatrix, room: Room, problems: Problems) -> list[Variant]:
+    """The jobs that an entry of `jobs` stands for: one, or one for each combination of its matrix."""
+    rest, found, combinations = matrix
+    alone = [Variant(rest.key, {}, (), rest)]
+    if found is None or not combinations:
+        return alone
+    subject = f"job {shown(rest.key)}"
+    if not room.takes(rest.value, len(combinations), found.place, subject, problems):
+        return alone
     axes = tuple(dict.fromkeys(axis for one in combinations for axis in one.values))
     _check_variables(axes, found, subject, problems)
-    _check_names(entry.key, combinations, found, subject, problems)
+    _check_names(rest.key, combinations, found, subject, problems)
     return [
-        Variant(one.job(entry.key), one.values, axes, filled(rest, one.values, axes, subject, problems))
+        Variant(one.job(rest.key), one.values, axes, filled(rest, one.values, axes, subject, problems))
         for one in combinations
     ]
 

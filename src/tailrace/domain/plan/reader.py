@@ -9,7 +9,7 @@ from tailrace.domain.plan.jobs import OfPlan, ReadJob, read_job, variables_of
 from tailrace.domain.plan.keys import PLAN_KEYS, did_you_mean, known_entries
 from tailrace.domain.plan.limits import read_limits
 from tailrace.domain.plan.log_limits import read_log
-from tailrace.domain.plan.matrix import Room, Variant, expand
+from tailrace.domain.plan.matrix import Room, Variant, expand, read_matrix
 from tailrace.domain.plan.model import NO_LIMITS, LogSpec, Plan
 from tailrace.domain.plan.nodes import Entry, Mapping, Node, Scalar, describe, read_nodes
 from tailrace.domain.plan.on import read_on
@@ -32,8 +32,8 @@ _START = Place(1, 1)
 def parse_plan(text: str | bytes, file: str = ".tailrace.yml") -> Plan:
     """Read a plan file; `file` is its name in messages.
 
-    Raises PlanInvalid, and nothing else, with every fault that can be found at once: a text that is not YAML is
-    one fault, for what follows it cannot be told.
+    Raises PlanInvalid, and nothing else, with every fault that can be found at once, up to MAX_FAULTS and where reading ended:
+    a text that is not YAML is one fault, for what follows it cannot be told.
     """
     plan, problems = read_text_of_plan(text)
     if problems:
@@ -48,7 +48,7 @@ def read_text_of_plan(text: str | bytes) -> tuple[Plan, Problems]:
         root = read_nodes(read_source(text), problems)
         return _read_plan(root, problems), problems
     except Unreadable as fault:
-        problems.add(fault.place, fault.message)
+        problems.end(fault)
         return Plan(), problems
 
 
@@ -117,14 +117,15 @@ def _read_jobs(entry: Entry, plan: OfPlan, problems: Problems) -> dict[str, Read
             f"a plan may have at most {MAX_JOBS} jobs; found {len(node.entries)}",
         )
         return {}
-    room = Room()
-    variants = {job.key: expand(job, room, problems) for job in node.entries}
-    number = sum(map(len, variants.values()))
+    found = [read_matrix(job, problems) for job in node.entries]
+    number = sum(one.jobs for one in found)
     if number > MAX_JOBS:
         problems.add(
             entry.place, f"a plan may have at most {MAX_JOBS} jobs; its matrices make {number} of them"
         )
         return {}
+    room = Room()
+    variants = {one.entry.key: expand(one, room, problems) for one in found}
     matrices = {
         name: tuple(one.name for one in found) for name, found in variants.items() if _is_matrix(found)
     }

@@ -71,9 +71,9 @@ class Uses:
             fault = fault_of(use.reference, needs, use.steps, self._axes, matrices)
             if fault is not None:
                 self._problems.add(use.place, f"{use.subject}: {_printable(fault)}")
-        outputs = dict.fromkeys(use.reference for use in self.found if use.reference[0] == "needs")
+        outputs = list(dict.fromkeys(use.reference for use in self.found if use.reference[0] == "needs"))
         if len(outputs) > MAX_NEEDED_OUTPUTS:
-            last = next(use for use in self.found if use.reference == list(outputs)[MAX_NEEDED_OUTPUTS])
+            last = next(use for use in self.found if use.reference == outputs[MAX_NEEDED_OUTPUTS])
             self._problems.add(
                 last.place,
                 f"{last.subject}: a job may name {MAX_NEEDED_OUTPUTS} values of the jobs that it needs; found {len(outputs)}",

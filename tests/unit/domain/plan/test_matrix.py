@@ -193,7 +193,13 @@ def test_a_small_file_cannot_stand_for_a_plan_that_nobody_can_hold() -> None:
     (found,) = faults(f" a: {{matrix: {{x: {axis}, y: {axis}}}, {STEPS}}}")
     assert '"matrix" of job "a" may have 256 combinations; found 289' in found
     many = "".join(f" a{n}: {{matrix: {{x: {axis}}}, {STEPS}}}\n" for n in range(30))
-    assert "a plan may have at most 500 jobs; its matrices make 510" in faults(many)[0]
+    (found,) = faults(many)
+    assert "a plan may have at most 500 jobs; its matrices make 510" in found
+    heavy = "".join(
+        f" a{n}: {{matrix: {{x: {axis}}}, variables: {{A: {'y' * 10_000}}}, {STEPS}}}\n" for n in range(100)
+    )
+    (found,) = faults(heavy)
+    assert "its matrices make 1700" in found, "none of them was made: they would not have fitted either"
     wide = "[" + ", ".join(f"v{n}" for n in range(200)) + "]"
     text = "y" * 100_000
     began = time.monotonic()

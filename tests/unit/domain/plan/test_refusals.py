@@ -8,6 +8,7 @@ import pytest
 
 from tailrace.domain.errors import TailraceError
 from tailrace.domain.plan import PlanError, PlanInvalid, parse_plan
+from tailrace.domain.plan.errors import MAX_COMPARED
 from tailrace.domain.plan.keys import JOB_KEYS, PLAN_KEYS, STEP_KEYS, Keys
 
 STEPS = "steps: [{run: x}]"
@@ -433,10 +434,31 @@ def test_what_a_message_repeats_of_the_file_is_short_and_printable():
     assert len(fault) < 400
 
 
-def test_only_the_first_hundred_faults_are_compared_with_what_may_have_been_meant():
+def test_a_file_with_more_than_a_hundred_faults_is_read_no_further():
     faults = refusal("".join(f"jbos{n}: 1\n" for n in range(300)))
-    assert len(faults) == 301
-    assert sum("did you mean" in fault for fault in faults) == 100
+    assert len(faults) == 101
+    assert faults[:100] == sorted(faults[:100], key=lambda fault: int(fault.split(":")[1]))
+    assert faults[100] == "p:101:1: the file was read until here, where it had 100 faults: mend them first"
+
+
+def test_a_fault_that_names_much_is_cut():
+    outputs = ", ".join(f"{'o' * 90}{n}: x" for n in range(50))
+    a, b = f"{{outputs: {{{outputs}}}, {STEPS}}}", f"{{needs: a, if: needs.a.outputs.q == 'x', {STEPS}}}"
+    (fault,) = refusal(f"jobs:\n  a: {a}\n  b: {b}")
+    assert "names an output that job" in fault
+    assert len(fault) < 1100
+    assert fault.endswith("…")
+
+
+def test_what_may_have_been_meant_is_looked_for_within_bounds():
+    """A file can name many jobs that are like many others; of each it is told, not each is compared."""
+    name, wanted = "a-job-with-a-long-name-{:03}", "a-job-with-long-names-{:03}"
+    jobs = "".join(f"  {name.format(n)}: {{{STEPS}}}\n" for n in range(300))
+    wants = ", ".join(wanted.format(n) for n in range(60))
+    faults = refusal(f"jobs:\n{jobs}  a: {{needs: [{wants}], {STEPS}}}")
+    assert len(faults) == 60
+    each = len(wanted.format(0)) * 300 * len(name.format(0))
+    assert sum("did you mean" in fault for fault in faults) == MAX_COMPARED // each > 0
 
 
 def test_a_long_circle_is_told_by_its_ends():
