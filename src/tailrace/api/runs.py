@@ -31,6 +31,7 @@ from tailrace.store.sealing import SealingKey
 from tailrace.triggers.manual import start_again, start_manual
 
 MAX_VARIABLES = 200
+MAX_VARIABLES_BYTES = 1024 * 1024
 
 
 class RunWish(BaseModel):
@@ -54,6 +55,11 @@ class RunWish(BaseModel):
                 raise ValueError(
                     f"the value of {name} has a NUL or 128 KiB and more: no environment can hold it"
                 )
+        size = sum(len(name) + len(text.encode()) for name, text in value.items())
+        if size > MAX_VARIABLES_BYTES:
+            raise ValueError(
+                f"the variables have {size} bytes; together they may have 1 MiB: no more reaches a program"
+            )
         return value
 
 

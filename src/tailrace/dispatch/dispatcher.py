@@ -11,11 +11,12 @@ import structlog
 from tailrace.domain.states import AgentMode
 from tailrace.domain.trust import Taker
 from tailrace.live.bus import Bus
-from tailrace.live.scopes import QUEUE, agent_scope, wake_run
+from tailrace.live.scopes import QUEUE, SEALING, agent_scope, wake_ended, wake_run
 from tailrace.store import Store
 from tailrace.store.aborts import agents_to_tell
 from tailrace.store.agents import Standing
 from tailrace.store.leases import Granted, Handover, Offer, lease_attempts
+from tailrace.store.oversize import end_oversize, is_oversize
 
 SLOW_S = 5.0
 """How often the queue is looked at without a wake: the price of a wake that was lost."""
@@ -109,7 +110,10 @@ class Dispatcher:
         while offers := self.offers():
             granted = await self._store.write(lease_attempts, offers, self._lease_ms)
             for grant in granted:
-                self._deliver(grant)
+                if is_oversize(grant.lease):
+                    await self._refuse(grant)
+                else:
+                    self._deliver(grant)
             if not granted:
                 return
 
@@ -117,6 +121,16 @@ class Dispatcher:
         """A run that came may have superseded others."""
         for agent_id in await self._store.read(agents_to_tell):
             self._bus.publish(agent_scope(agent_id))
+
+    async def _refuse(self, grant: Granted) -> None:
+        """The agent would lose its connection over it, whenever it came back: the attempt ends instead."""
+        _log.warning(
+            "an attempt is too large for any agent", attempt=grant.lease.attempt, run=grant.lease.run
+        )
+        ended = await self._store.write(end_oversize, grant.lease)
+        if ended is not None:
+            self._bus.publish(SEALING)
+            wake_ended(self._bus, ended.run_id, ended.queued)
 
     def _deliver(self, grant: Granted) -> None:
         seat = self._seats.get(grant.agent_id)

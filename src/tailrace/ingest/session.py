@@ -50,6 +50,7 @@ from tailrace.store.aborts import attempts_to_abort
 from tailrace.store.agents import HeldAttempt, held_attempts, note_trouble
 from tailrace.store.leases import Handover, Lapsed, end_lapsed, read_handovers, renew_leases
 from tailrace.store.logs import LogOwner, close_log, find_owner
+from tailrace.store.oversize import end_oversize, is_oversize
 from tailrace.store.segments import find_sealed, unseal
 from tailrace.store.stalls import truncate_log
 
@@ -89,7 +90,7 @@ class Session:
                 await self._resume(own.attempt_id, own.log_id, begun=own.state is not AttemptState.LEASED)
             elif own.state is AttemptState.LEASED:
                 for handover in await self._desk.store.read(read_handovers, [own.attempt_id]):
-                    self.deliver(handover)
+                    await self._deliver_again(handover)
             else:
                 await self._lose(own)
         for left in await self._desk.left_logs.of(self._agent_id):
@@ -110,6 +111,16 @@ class Session:
             )
         )
 
+    async def _deliver_again(self, handover: Handover) -> None:
+        """What was leased before; a server that was ended, or an older one, may have leased what nobody can be given."""
+        if not is_oversize(handover.lease):
+            self.deliver(handover)
+            return
+        ended = await self._desk.store.write(end_oversize, handover.lease)
+        if ended is not None:
+            self._desk.bus.publish(SEALING)
+            wake_ended(self._desk.bus, ended.run_id, ended.queued)
+
     async def tell_untold(self) -> None:
         """Hand over what was leased between `begin` and the agent's new seat: its earlier connection was told, in vain.
 
@@ -122,7 +133,7 @@ class Session:
             if one.state is AttemptState.LEASED and one.attempt_id not in self._attempts
         ]
         for handover in await self._desk.store.read(read_handovers, untold) if untold else ():
-            self.deliver(handover)
+            await self._deliver_again(handover)
 
     async def tell_aborts(self) -> None:
         """Tell the agent what it has to end; harmless when it knows already."""

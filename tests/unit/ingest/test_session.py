@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import Connection, update
 
 from tailrace.domain.errors import LeaseLost
 from tailrace.domain.plan import JobSpec, RunStep
 from tailrace.domain.wire import Ack, Drop, Held, JobSecrets, Leased, Resume, pack_chunk
 from tailrace.store.aborts import abort_run
 from tailrace.store.leases import Handover, end_lapsed, find_lapsed
+from tailrace.store.runs import get_run
 from tailrace.store.secrets import secret_row, set_secret
+from tailrace.store.tables import run as runs
 from tests.unit.ingest.world import KEY, World
 from tests.unit.store.world import a_run, lease, start
 
@@ -28,6 +31,21 @@ async def test_what_was_leased_while_an_agent_took_its_seat_is_handed_over(world
     assert world.heard(Leased) == [Leased(lease=leased)]
     await session.tell_untold()
     assert len(world.heard(Leased)) == 1
+
+
+async def test_what_was_leased_and_is_too_large_to_be_handed_over_ends(world: World) -> None:
+    """Else the agent would lose its connection over it whenever it came back."""
+
+    def grow(connection: Connection) -> None:
+        connection.execute(update(runs).values(variables={"A": "x" * 9 * 2**20}))
+
+    await world.store.write(grow)
+    await world.store.write(lease, world.agent)
+    session = world.session()
+    await session.begin([])
+    await session.tell_untold()
+    assert world.heard(Leased) == []
+    assert (await world.store.read(get_run, world.run)).reason == "setup_failed"
 
 
 @pytest.mark.parametrize("connected", [True, False])
