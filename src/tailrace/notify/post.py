@@ -14,13 +14,17 @@ from tailrace.notify.http import Http
 from tailrace.notify.kinds import KINDS
 from tailrace.notify.mail import Mailer
 
+TELL_S = 60.0
+"""After so long the rest of a run's jobs is told another time: what a forge has taken is then written down."""
+
 
 class Post:
     """Knows how each kind of channel is spoken to."""
 
-    def __init__(self, http: Http, mailer: Mailer, apprise: Apprise) -> None:
+    def __init__(self, http: Http, mailer: Mailer, apprise: Apprise, *, tell_s: float = TELL_S) -> None:
         self._http = http
         self._mailer = mailer
+        self._tell_s = tell_s
         self._apprise = apprise
 
     async def check(self, settings: MessageSettings | ForgeSettings, secrets: Mapping[str, str]) -> None:
@@ -49,19 +53,26 @@ class Post:
         told: Mapping[str, str],
         spoken: Collection[str],
         heard: Callable[[str, str], None],
-    ) -> None:
+    ) -> bool:
         """Tell a forge of each job whose state it was not `told`; `heard` is called with each that it took.
 
-        Of the jobs named in `spoken` another run tells. Raises Undelivered at the first that it does not take.
+        Of the jobs named in `spoken` another run tells. False when it took so long that some are left. Raises Undelivered at the
+        first that it does not take.
         """
         if run.revision is None:
-            return
+            return True
+        until = time.monotonic() + self._tell_s
+        asked = False
         for status in statuses.statuses_of(run, server_url, spoken):
             if told.get(status.name) == status.said:
                 continue
+            if asked and time.monotonic() >= until:
+                return False
+            asked = True
             request = statuses.make(settings, secrets["token"], run.revision, status)
             statuses.check(settings, await self._http.post(request.url, request.body, request.headers))
             heard(status.name, status.said)
+        return True
 
     async def look(self, settings: ForgeSettings, secrets: Mapping[str, str]) -> None:
         """Whether a forge knows repository and token; raises Undelivered."""

@@ -154,7 +154,7 @@ class Sender:
         except asyncio.CancelledError:
             may_repeat = not begun.is_set() or due.settings.kind in REPEATABLE
             await asyncio.shield(
-                self._store.write(release, due)
+                self._store.write(release, due, _known(due, told))
                 if may_repeat
                 else self._store.write(end_failed, due, NotificationState.UNSURE, _STOPPED)
             )
@@ -168,21 +168,25 @@ class Sender:
             failure = Undelivered(f"the server failed to send it: {error!r}")
             await self._record(self._undelivered, due, failure, told)
         else:
-            known = told if isinstance(due.settings, ForgeSettings) else None
+            known = _known(due, told)
             if put:
                 await self._record(self._store.write, end_sent, due, known)
             else:
-                await self._record(self._store.write, put_off, due, LOG_LOOK_MS, None, counts=False)
+                wait_ms = LOG_LOOK_MS if known is None else 0
+                await self._record(self._store.write, put_off, due, wait_ms, None, counts=False, told=known)
 
     async def _try(self, due: Due, told: dict[str, str], begun: asyncio.Event) -> bool:
-        """Hand it over; False when it is too early. `begun` is set before anything leaves. Raises Undelivered."""
+        """Hand it over; False when it is too early, or some of it is left.
+
+        `begun` is set before anything leaves. Raises Undelivered.
+        """
         secrets = self._open(due.channel_id, due.sealed)
         run = await self._store.read(get_run, due.run_id)
         if isinstance(due.settings, ForgeSettings):
             spoken = await self._store.read(spoken_for, due.run_id)
             begun.set()
-            await self._post.tell(due.settings, secrets, run, self._url, due.told, spoken, told.__setitem__)
-            return True
+            heard = told.__setitem__
+            return await self._post.tell(due.settings, secrets, run, self._url, due.told, spoken, heard)
         lines = await self._lines(due, run)
         if lines is None:
             return False
@@ -210,7 +214,7 @@ class Sender:
                 await asyncio.sleep(wait_s)
 
     async def _undelivered(self, due: Due, error: Undelivered, told: Mapping[str, str]) -> None:
-        known = told if isinstance(due.settings, ForgeSettings) else None
+        known = _known(due, told)
         state = None
         if error.final or due.attempts > len(self._waits_s):
             state = NotificationState.FAILED
@@ -238,6 +242,11 @@ class Sender:
 
     def _open(self, channel: int, sealed: bytes | None) -> dict[str, str]:
         return {} if sealed is None else json.loads(self._key.open(sealed, channel_row(channel)))
+
+
+def _known(due: Due, told: Mapping[str, str]) -> Mapping[str, str] | None:
+    """What its forge was told, as far as it is for one."""
+    return told if isinstance(due.settings, ForgeSettings) else None
 
 
 def seal_secrets(key: SealingKey, secrets: Mapping[str, str], row: str) -> bytes:

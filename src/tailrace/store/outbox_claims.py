@@ -167,9 +167,9 @@ def put_off(
     return _end(connection, due, next_at=read_clock(connection) + wait_ms, **more)
 
 
-def release(connection: Connection, due: Due) -> bool:
+def release(connection: Connection, due: Due, told: Mapping[str, str] | None = None) -> bool:
     """Whoever claimed it does not send it: another may at once."""
-    return put_off(connection, due, 0, None, counts=False)
+    return put_off(connection, due, 0, None, counts=False, told=told)
 
 
 _MINE = outbox_pending & (outbox.c.id == bindparam("due")) & (outbox.c.claimed_by == bindparam("who"))

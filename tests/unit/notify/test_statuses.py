@@ -249,6 +249,22 @@ async def test_what_the_forge_took_is_not_told_again_after_a_failure(world: Worl
     assert [one.json["context"][-1] for one in fake_github.asked] == ["a", "b", "b"]
 
 
+async def test_a_slow_forge_is_told_of_many_jobs_in_several_tries(world: World) -> None:
+    """What it took is written down before the claim runs out, and not told again; no try of them failed."""
+    names = ["a", "b", "c", "d"]
+    with FakeService(Says(201, {})) as fake_github:
+        world.sender = world.make_sender(tell_s=0)
+        await world.channel(github(fake_github), {"token": "t"})
+        await world.store.write(
+            lambda connection: a_run(connection, *(a_job(name) for name in names), plan_id=world.plan)
+        )
+        shown = [await world.send() for _ in names]
+    assert [len(one.told or {}) for one in shown] == [1, 2, 3, 4]
+    assert [one.state for one in shown] == ["pending", "pending", "pending", "sent"]
+    assert [(one.attempts, one.last_error) for one in shown] == [(0, None)] * 3 + [(1, None)]
+    assert [one.json["context"][-1] for one in fake_github.asked] == names
+
+
 def test_gitlab_knows_it_already() -> None:
     """GitLab refuses a state that a status has; that is no failure."""
     gitlab = GitLabSettings(repository="a/b")

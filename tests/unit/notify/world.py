@@ -20,7 +20,7 @@ from tailrace.logs.tail_file import FileLogStore
 from tailrace.notify.apprise import Apprise
 from tailrace.notify.http import Http
 from tailrace.notify.mail import Mailer
-from tailrace.notify.post import Post
+from tailrace.notify.post import TELL_S, Post
 from tailrace.notify.sender import Sender, seal_secrets
 from tailrace.store import Store
 from tailrace.store.channels import add_channel
@@ -56,10 +56,12 @@ class World:
         self.project, self.plan, self.agent = await self.store.write(make)
         self.sender = self.make_sender()
 
-    def make_sender(self, *, allow_private: bool = True, timeout_s: float = 10, **more: Any) -> Sender:
+    def make_sender(
+        self, *, allow_private: bool = True, timeout_s: float = 10, tell_s: float = TELL_S, **more: Any
+    ) -> Sender:
         guard = Guard.allowing("allow_private_targets", ["127.0.0.1"] if allow_private else [])
         self.http = Http(guard, timeout_s=timeout_s)
-        post = Post(self.http, self.mailer, Apprise(guard, self.apprise_python))
+        post = Post(self.http, self.mailer, Apprise(guard, self.apprise_python), tell_s=tell_s)
         return Sender(self.store, self.bus, self.logs, KEY, post, URL, **more)
 
     async def close(self) -> None:
