@@ -2,6 +2,32 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
+_TAGS = ("refs/tags/", "tags/")  # git's, and Subversion's
+_REQUESTS = ("refs/pull/", "refs/merge-requests/")
+
+
+class RunNames(NamedTuple):
+    """What the short name of a run's ref is the name of; one of them, or none, is not empty.
+
+    `head` is that of a pull request's branch, in whichever repository: whatever its author called it.
+    """
+
+    branch: str = ""
+    tag: str = ""
+    head: str = ""
+
+
+def names_of(ref: str | None, branch: str | None, from_fork: bool) -> RunNames:
+    """What plans and scripts are told: a stranger's branch called main is no run of main, nor is a tag of that name."""
+    if branch is None:
+        return RunNames()
+    known = ref or ""
+    if from_fork or known.startswith(_REQUESTS):
+        return RunNames(head=branch)
+    return RunNames(tag=branch) if known.startswith(_TAGS) else RunNames(branch=branch)
+
 
 def refs_of_branch(branch: str) -> tuple[str, ...]:
     """The refs that mean this branch of the repository itself: git's, and the folders that are branches in Subversion's."""

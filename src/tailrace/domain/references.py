@@ -15,7 +15,7 @@ Reference = tuple[str, ...]
 Lookup = Callable[[Reference], str]
 """What a name stands for; what the run does not have is empty."""
 
-OF_RUN = ("branch", "event", "plan", "project", "ref", "revision")
+OF_RUN = ("branch", "event", "head", "plan", "project", "ref", "revision", "tag")
 FORMS = (
     *OF_RUN,
     "variables.NAME",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from tailrace.domain.branches import names_of
 from tailrace.domain.conditions import parse_condition
 from tailrace.domain.lease import Lease
 from tailrace.domain.outcome import Outcome
@@ -98,7 +99,7 @@ class Course:
 
 def _values(lease: Lease) -> RunValues:
     own = {
-        "branch": lease.branch,
+        **names_of(lease.ref, lease.branch, lease.from_fork)._asdict(),
         "event": lease.event,
         "plan": lease.plan,
         "project": lease.project,

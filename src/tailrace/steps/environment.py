@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from tailrace.domain.branches import names_of
 from tailrace.domain.lease import Lease
 from tailrace.domain.matrix import variable_of
 from tailrace.steps.command import Machine, Place
@@ -26,6 +27,7 @@ def environment(
     variables win over the job's, secrets over both, and the step's own over all of these; none can replace a `TAILRACE_`
     variable, because the cookie is how an attempt's processes are found and ended.
     """
+    names = names_of(lease.ref, lease.branch, lease.from_fork)
     return {
         "PATH": machine.path,
         "HOME": machine.home,
@@ -46,7 +48,9 @@ def environment(
         "TAILRACE_ATTEMPT": str(lease.number),
         "TAILRACE_REVISION": revision or "",
         "TAILRACE_REF": lease.ref or "",
-        "TAILRACE_BRANCH": lease.branch or "",
+        "TAILRACE_BRANCH": names.branch,
+        "TAILRACE_TAG": names.tag,
+        "TAILRACE_HEAD": names.head,
         "TAILRACE_EVENT": lease.event,
         "TAILRACE_WORKSPACE": str(place.workspace),
         **{variable_of(name): value for name, value in lease.job.matrix.items()},

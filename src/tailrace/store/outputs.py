@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, select
 
+from tailrace.domain.branches import names_of
 from tailrace.domain.lease import Need
 from tailrace.domain.plan import JobSpec, needed_values
 from tailrace.domain.references import Lookup
@@ -30,6 +31,7 @@ _ENDED = select(jobs.c.name).where(
 _RUN = (
     select(
         runs.c.branch,
+        runs.c.from_fork,
         runs.c.trigger_event.label("event"),
         runs.c.ref,
         runs.c.revision,
@@ -66,4 +68,5 @@ def values_for(connection: Connection, run_id: int, spec: Mapping[str, Any]) -> 
     run = connection.execute(_RUN, {"run": run_id}).mappings().one()
     needs = read_given(connection, run_id, spec["needs"]) if spec["needs"] else {}
     variables = {**spec["variables"], **run["variables"]}
-    return RunValues(dict(run), variables, needs, spec.get("matrix", {}), spec.get("matrices", {})).value
+    own = {**run, **names_of(run["ref"], run["branch"], run["from_fork"])._asdict()}
+    return RunValues(own, variables, needs, spec.get("matrix", {}), spec.get("matrices", {})).value

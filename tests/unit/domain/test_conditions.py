@@ -153,6 +153,6 @@ def test_whether_a_name_is_known(name: str, fault: str | None) -> None:
 def test_a_name_of_another_kind_is_told_what_is_allowed(name: str) -> None:
     fault = fault_of(parse_reference(name), {"build": ()}, None)
     assert fault is not None
-    assert fault.startswith(f"{name} is not known here; allowed: branch, event, ")
+    assert fault.startswith(f"{name} is not known here; allowed: branch, event, head, ")
     assert "needs.JOB.outputs.KEY" in fault
     assert "steps.ID" not in fault

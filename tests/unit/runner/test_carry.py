@@ -98,7 +98,8 @@ async def test_the_environment_is_only_what_is_promised(
     assert set(said) == {
         "PATH", "HOME", "USER", "LANG", "TMPDIR", "CI", "WHO", "JOB", "TAILRACE", "TAILRACE_RUN_ID",
         "TAILRACE_RUN_NUMBER", "TAILRACE_PROJECT", "TAILRACE_PLAN", "TAILRACE_JOB", "TAILRACE_ATTEMPT",
-        "TAILRACE_REVISION", "TAILRACE_REF", "TAILRACE_BRANCH", "TAILRACE_EVENT", "TAILRACE_WORKSPACE", "TAILRACE_COOKIE",
+        "TAILRACE_REVISION", "TAILRACE_REF", "TAILRACE_BRANCH", "TAILRACE_TAG", "TAILRACE_HEAD",
+        "TAILRACE_EVENT", "TAILRACE_WORKSPACE", "TAILRACE_COOKIE",
         "TAILRACE_OUTPUT",
     }  # fmt: skip
     assert (said["WHO"], said["JOB"], said["LANG"]) == ("run", "x y\n'\"$", "de_DE.UTF-8")

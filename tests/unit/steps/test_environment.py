@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tailrace.domain.lease import Lease
 from tailrace.domain.plan import JobSpec
 from tailrace.steps.command import Machine, Place
@@ -26,9 +28,27 @@ def test_the_whole_environment() -> None:
         "TAILRACE": "true", "TAILRACE_RUN_ID": "12", "TAILRACE_RUN_NUMBER": "5", "TAILRACE_PROJECT": "acme",
         "TAILRACE_PLAN": "default", "TAILRACE_JOB": "test", "TAILRACE_ATTEMPT": "2", "TAILRACE_REVISION": "abc",
         "TAILRACE_REF": "refs/heads/main", "TAILRACE_BRANCH": "main", "TAILRACE_EVENT": "push",
-        "TAILRACE_WORKSPACE": "/a/workspace",
+        "TAILRACE_TAG": "", "TAILRACE_HEAD": "", "TAILRACE_WORKSPACE": "/a/workspace",
         "TAILRACE_COOKIE": "ab12",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("ref", "from_fork", "names"),
+    [
+        (None, False, ("main", "", "")),
+        ("refs/tags/main", False, ("", "main", "")),
+        ("refs/pull/7/head", False, ("", "", "main")),
+        ("refs/pull/7/head", True, ("", "", "main")),
+    ],
+)
+def test_only_the_repository_s_own_branch_is_its_branch(
+    ref: str | None, from_fork: bool, names: tuple[str, str, str]
+) -> None:
+    """`test "$TAILRACE_BRANCH" = main && ./deploy` is done for no tag and no pull request of that name."""
+    one = lease({}, {}).model_copy(update={"ref": ref, "from_fork": from_fork})
+    env = environment(one, PLACE, MACHINE, None, {})
+    assert (env["TAILRACE_BRANCH"], env["TAILRACE_TAG"], env["TAILRACE_HEAD"]) == names
 
 
 def test_who_wins() -> None:

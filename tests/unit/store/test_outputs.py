@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from sqlalchemy import Connection
 
 from tailrace.dispatch.why import explain, what_holds
+from tailrace.domain.events import EventKind
 from tailrace.domain.facts import Finished
 from tailrace.domain.lease import Need
 from tailrace.domain.outcome import Outcome, Reason
@@ -15,6 +17,7 @@ from tailrace.domain.states import AttemptState
 from tailrace.store.facts import apply_fact
 from tailrace.store.runs import get_run
 from tests.unit.store.world import (
+    PUSH,
     a_job,
     a_run,
     an_agent,
@@ -88,6 +91,27 @@ def test_outputs_are_those_of_the_newest_attempt(connection: Connection) -> None
     build = jobs_by_name(connection, deploy.run)["build"]
     assert [attempt.outputs for attempt in build.attempts] == [{"tag": "old"}, {"tag": "new"}]
     assert jobs_by_name(connection, deploy.run)["deploy"].attempts[0].outputs == {}
+
+
+@pytest.mark.parametrize(
+    ("change", "ran"),
+    [
+        ({}, {"of_branch"}),
+        ({"ref": "refs/tags/main", "kind": EventKind.TAG}, {"of_tag"}),
+        ({"ref": "refs/pull/7/head", "kind": EventKind.PULL_REQUEST}, {"of_head"}),
+        ({"ref": "refs/pull/7/head", "kind": EventKind.PULL_REQUEST, "from_fork": True}, {"of_head"}),
+    ],
+)
+def test_nobody_s_tag_or_branch_called_main_is_main(
+    connection: Connection, change: dict[str, Any], ran: set[str]
+) -> None:
+    """Most pull requests from forks come from their main: a job for main alone must not be of their run."""
+    jobs = [
+        a_job(f"of_{name}").model_copy(update={"condition": f'{name} == "main"'})
+        for name in ("branch", "tag", "head")
+    ]
+    run = a_run(connection, *jobs, event=PUSH.model_copy(update=change))
+    assert {job.name for job in get_run(connection, run).jobs if job.state != "skipped"} == ran
 
 
 def test_a_job_whose_condition_does_not_hold_is_skipped_at_once(connection: Connection) -> None:

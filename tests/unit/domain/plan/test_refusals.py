@@ -176,8 +176,8 @@ def test_a_file_without_jobs(text: str, expected: str):
          "p:2:38: \"A\" in \"env\" of step 1 of job \"a\": steps.b.outputs.c names step 'b', "
          "but no step before this one has that id"),
         ("a: {steps: [{run: x, env: {A: '${HOME}'}}]}",
-         'p:2:31: "A" in "env" of step 1 of job "a": HOME is not known here; allowed: branch, event, plan, project, ref, '
-         "revision, variables.NAME, needs.JOB.outcome, needs.JOB.outputs.KEY, steps.ID.outcome, steps.ID.outputs.KEY"),
+         'p:2:31: "A" in "env" of step 1 of job "a": HOME is not known here; allowed: branch, event, head, plan, project, ref, '
+         "revision, tag, variables.NAME, needs.JOB.outcome, needs.JOB.outputs.KEY, steps.ID.outcome, steps.ID.outputs.KEY"),
         ("a: {steps: [{run: x, env: {A: '${branch'}}]}",
          "p:2:31: \"A\" in \"env\" of step 1 of job \"a\": '${branch' has no }; write $${ for the text ${"),
         ("a: {steps: [{run: x, id: 1b}]}",
