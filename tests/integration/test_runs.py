@@ -131,6 +131,22 @@ def test_variables_reach_the_script_as_environment(home: House) -> None:
     assert home.output(home.wait_log(run)["log"], "stdout").decode() == expected
 
 
+def test_a_job_that_no_agent_can_be_given_ends_and_holds_up_no_other(home: House) -> None:
+    """A small file can stand for it; every agent that was told of it lost its connection, and again when it came back."""
+    many = "".join(f"      V{n}: *long\n" for n in range(150))
+    control = r"\x01"  # six bytes in a message
+    poison = home.plan(
+        f'variables: {{LONG: &long "{"x" * 70_000}{control * 20_000}"}}\n'
+        f"jobs:\n  big:\n    checkout: false\n    variables:\n{many}    steps: [{{run: 'true'}}]\n"
+    )
+    run = home.run(poison)
+    after = home.run(home.script_plan("echo well", name="after"))
+    shown = home.wait_state(run, "failed")
+    assert shown["reason"] == "setup_failed"
+    assert "MiB of text, and an agent can be given 8; " in shown["detail"]
+    home.wait_state(after, "passed")
+
+
 def test_an_abort_ends_every_process_of_the_job(home: House, tmp_path: Path) -> None:
     """Also one that left the process group and ignores SIGTERM; the run says who wanted it."""
     pids = tmp_path / "pids"
