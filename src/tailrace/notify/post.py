@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 
 from tailrace.domain.channels import AppriseSettings, EmailSettings, ForgeSettings, MessageSettings
 from tailrace.domain.model import RunView
@@ -13,6 +13,7 @@ from tailrace.notify.base import Message, Target, Undelivered
 from tailrace.notify.http import Http
 from tailrace.notify.kinds import KINDS
 from tailrace.notify.mail import Mailer
+from tailrace.store.spoken import Voice
 
 TELL_S = 60.0
 """After so long the rest of a run's jobs is told another time: what a forge has taken is then written down."""
@@ -51,19 +52,19 @@ class Post:
         run: RunView,
         server_url: str,
         told: Mapping[str, str],
-        spoken: Collection[str],
+        voice: Voice,
         heard: Callable[[str, str], None],
     ) -> bool:
         """Tell a forge of each job whose state it was not `told`; `heard` is called with each that it took.
 
-        Of the jobs named in `spoken` another run tells. False when it took so long that some are left. Raises Undelivered at the
+        It tells what `voice` leaves to it. False when it took so long that some are left. Raises Undelivered at the
         first that it does not take.
         """
         if run.revision is None:
             return True
         until = time.monotonic() + self._tell_s
         asked = False
-        for status in statuses.statuses_of(run, server_url, spoken):
+        for status in statuses.statuses_of(run, server_url, voice):
             if told.get(status.name) == status.said:
                 continue
             if asked and time.monotonic() >= until:

@@ -38,7 +38,7 @@ from tailrace.store.outbox_claims import (
 )
 from tailrace.store.runs import get_run
 from tailrace.store.sealing import SealingKey
-from tailrace.store.spoken import spoken_for
+from tailrace.store.spoken import voice_of
 
 CLAIM_MS = 5 * 60 * 1000
 """Longer than any try takes: a claim that runs out belonged to a server that ended."""
@@ -183,10 +183,10 @@ class Sender:
         secrets = self._open(due.channel_id, due.sealed)
         run = await self._store.read(get_run, due.run_id)
         if isinstance(due.settings, ForgeSettings):
-            spoken = await self._store.read(spoken_for, due.run_id)
+            voice = await self._store.read(voice_of, due.run_id)
             begun.set()
             heard = told.__setitem__
-            return await self._post.tell(due.settings, secrets, run, self._url, due.told, spoken, heard)
+            return await self._post.tell(due.settings, secrets, run, self._url, due.told, voice, heard)
         lines = await self._lines(due, run)
         if lines is None:
             return False

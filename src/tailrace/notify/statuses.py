@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 from urllib.parse import quote
 
@@ -12,6 +12,7 @@ from tailrace.domain.model import JobView, RunView
 from tailrace.domain.outcome import Reason
 from tailrace.domain.states import JobState, RunState
 from tailrace.notify.base import Answer, Request, Undelivered, check_status, encode, retry_after
+from tailrace.store.spoken import Voice
 
 MOST_CHARACTERS = 140
 """Of a description: GitHub's limit."""
@@ -46,21 +47,22 @@ class Status(NamedTuple):
         return f"{self.state.value}: {Reason.NEEDS_FAILED.value}" if self.kept_back else self.state.value
 
 
-def statuses_of(run: RunView, server_url: str, spoken: Collection[str] = ()) -> list[Status]:
-    """How each job of a run stands, but for those of `spoken`, of which another run tells; of a run that ended before it had
-    jobs, how it ended.
+def statuses_of(run: RunView, server_url: str, voice: Voice) -> list[Status]:
+    """How each job of a run stands, of which no other run tells; of a run that ended before it had jobs, how it ended.
 
     A push's are called `tailrace/PLAN/JOB`; of another event its kind follows, so that none says anything about a push.
     """
     url = f"{server_url}/runs/{run.id}"
     suffix = "" if run.trigger.event == EventKind.PUSH else f" ({run.trigger.event})"
+    whole = f"tailrace/{run.plan_name}{suffix}"
     if not run.jobs:
         if run.state not in (RunState.FAILED, RunState.ABORTED):
             return []
         words = run.detail or run.reason or run.state.value
-        return [Status(f"tailrace/{run.plan_name}{suffix}", JobState(run.state.value), _short(words), url)]
+        return [Status(whole, JobState(run.state.value), _short(words), url)]
     kept_back = _kept_back(run.jobs)
-    return [
+    planned = Status(whole, JobState.PASSED, "its plan could be read: see its jobs", url)
+    return [planned] * voice.first_planned + [
         Status(
             f"tailrace/{run.plan_name}/{job.name}{suffix}",
             job.state,
@@ -69,7 +71,7 @@ def statuses_of(run: RunView, server_url: str, spoken: Collection[str] = ()) -> 
             job.name in kept_back,
         )
         for job in run.jobs
-        if job.name not in spoken
+        if job.name not in voice.spoken
     ]
 
 

@@ -130,6 +130,18 @@ async def test_of_two_runs_of_a_commit_the_newer_one_tells(world: World) -> None
     assert f"/runs/{newer}/" in fake_github.asked[1].json["target_url"]
 
 
+async def test_a_plan_that_can_be_read_after_all_is_told(world: World) -> None:
+    """The repository did not answer the first time: what was said then does not stay."""
+    with FakeService(Says(201, {})) as fake_github:
+        await world.channel(github(fake_github), {"token": "t"})
+        first = await world.store.write(lambda connection: a_planning_run(connection, plan_id=world.plan))
+        await world.store.write(end_planning, first, "fail", "source_unreachable", "it did not answer")
+        await world.send()
+        await world.store.write(lambda connection: a_run(connection, plan_id=world.plan))
+        await world.send()
+    assert stated(fake_github) == [("", "failure"), ("", "success"), ("/test", "pending")]
+
+
 @pytest.mark.parametrize("update", [{"revision": "b" * 40}, {"kind": EventKind.PULL_REQUEST}])
 async def test_runs_of_other_commits_and_events_have_statuses_of_their_own(
     world: World, update: dict[str, Any]

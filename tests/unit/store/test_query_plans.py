@@ -56,7 +56,7 @@ from tailrace.store.segments import (
     unseal,
 )
 from tailrace.store.servers import stamp_server
-from tailrace.store.spoken import spoken_for
+from tailrace.store.spoken import voice_of
 from tailrace.store.sqlite import sqlite_engine
 from tailrace.store.stalls import find_left_logs, left_logs_of, note_stalled, run_of_attempt, truncate_log
 from tailrace.store.start_timeouts import find_late, give_up
@@ -441,7 +441,7 @@ PER_PAGE: dict[str, Callable[[World], Callable[[Connection], Any]]] = {
     "list_approvals of a run": lambda w: lambda c: list_approvals(c, ApprovalFilter(run=17)),
     "open_approvals": lambda w: lambda c: open_approvals(c, 17),
     "runs_under_way": lambda w: lambda c: runs_under_way(c, w.project, "branch-3"),
-    "spoken_for": lambda w: lambda c: spoken_for(c, 17),
+    "voice_of": lambda w: lambda c: voice_of(c, 17),
     "get_run": lambda w: lambda c: get_run(c, 17),
     "summaries": lambda w: lambda c: summaries(c, [3, 17, 5]),
     "jobs_of_run": lambda w: lambda c: jobs_of_run(c, 17),
