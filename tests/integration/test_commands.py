@@ -118,6 +118,38 @@ def test_projects_and_plans_are_made_and_listed(home: House) -> None:
     assert tailrace(home, "project", "remove", "cli-shop").returncode == 0
 
 
+def test_runs_are_named_as_logs_and_pages_name_them(home: House) -> None:
+    """PROJECT#NUMBER; and what names none says what does."""
+    project = home.project("named")
+    run = home.run(home.script_plan("true", project=project))
+    home.wait_state(run, "passed")
+    again = json.loads(tailrace(home, "rerun", "named#1", "--json").stdout)
+    assert (again["project_name"], again["number"]) == ("named", 2)
+    home.wait_state(again["id"], "passed")
+    ended = tailrace(home, "abort", "named#2")
+    assert (ended.returncode, f"run {again['id']} is passed" in ended.stderr) == (2, True), ended.stderr
+    wrong = tailrace(home, "abort", "named")
+    assert (wrong.returncode, wrong.stderr) == (
+        2,
+        "tailrace: 'named' names no run: expected an id, or PROJECT#NUMBER\n",
+    )
+    assert "project named has no run 99" in tailrace(home, "rerun", "named#99").stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("notify", "list-rules"), "there is no command 'notify list-rules' (did you mean"),
+        (("agents", "xyz"), "there is no command 'agents xyz'; allowed: list, show,"),
+    ],
+)
+def test_a_groups_command_that_there_is_not_is_named(house: House, words: tuple[str, ...], said: str) -> None:
+    """Also where the group does something by itself."""
+    wrong = tailrace(house, *words)
+    assert wrong.returncode == 2
+    assert said in wrong.stderr
+
+
 def test_a_plan_file_is_checked_without_a_server(house: House) -> None:
     """Every fault with its place; exit status 1."""
     wrong = tailrace(house, "plan", "check", "-", given="jobs:\n  a:\n    stepz: 1\n")

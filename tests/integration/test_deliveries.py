@@ -11,11 +11,14 @@ import uuid
 from typing import Any
 
 import httpx2
+import pytest
 
+from tailrace.cli.deliveries import replay_deliveries
+from tailrace.cli.flags import ClientFlags
 from tests.integration.test_triggers import tailrace
 from tests.integration.test_webhooks import PAYLOADS, SECRET, deliver
 from tests.support.disk import fill, relieve, small_disk
-from tests.support.house import House
+from tests.support.house import ADMIN_TOKEN, House
 from tests.support.waiting import wait_for
 
 PUSH = (PAYLOADS / "push_branch.json").read_bytes()
@@ -126,6 +129,24 @@ def test_many_are_replayed_at_once(home: House) -> None:
     assert [one["delivery"] for one in some["replayed"]] == [ids[0], ping]
     assert [one["delivery"] for one in some["failed"]] == [10**9]
     assert home.client.post("/api/deliveries/replay", json={}).status_code == 422
+
+
+def test_more_than_fit_into_one_call_are_replayed_each_once(
+    home: House, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The answer says where to go on, and the command goes on by itself."""
+    project = home.project(secret=SECRET)
+    ids = [_delivery(home, project, _numbered(number)) for number in range(5)]
+    first = home.post("/api/deliveries/replay", {"project": project, "limit": 2})
+    assert ([one["delivery"] for one in first["replayed"]], first["next"]) == (ids[:2], ids[1])
+    rest = home.post("/api/deliveries/replay", {"project": project, "after": first["next"], "limit": 3})
+    assert ([one["delivery"] for one in rest["replayed"]], rest["next"]) == (ids[2:], None)
+    monkeypatch.setattr("tailrace.cli.deliveries.AT_ONCE", 2)
+    flags = ClientFlags(server=home.url, token=ADMIN_TOKEN)
+    assert replay_deliveries(project=str(project), json=True, flags=flags) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert [one["delivery"] for one in said["replayed"]] == said["deliveries"] == ids
+    assert {home.get(f"/api/deliveries/{id}")["delivery"]["replays"] for id in ids} == {2}
 
 
 def test_a_delivery_that_retention_took_cannot_be_replayed_and_still_tells_duplicates(house: House) -> None:

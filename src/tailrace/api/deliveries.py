@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
+import structlog
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import Response
 
 from tailrace.api.lists import Cursor, Limit, Page, page
@@ -21,6 +23,7 @@ from tailrace.store.deliveries import DeliveryFilter, find_replayable, list_deli
 from tailrace.triggers.replay import Replayed
 
 MOST_AT_ONCE = 1000
+_log = structlog.get_logger("deliveries")
 
 State = Literal["accepted", "ignored", "invalid"]
 Word = Annotated[Text, Field(min_length=1, max_length=100)]
@@ -45,7 +48,10 @@ class ReplayFailure(BaseModel):
 
 
 class ReplayWish(BaseModel):
-    """Which deliveries: `ids`, or all that the filters let through, the oldest first; `dry_run` only says which."""
+    """Which deliveries: `ids`, or all that the filters let through, the oldest first; `dry_run` only says which.
+
+    `after` is the `next` of the answer before: an id, above which it goes on.
+    """
 
     model_config = ConfigDict(extra="forbid")
     ids: Annotated[list[RowId], Field(min_length=1, max_length=MOST_AT_ONCE)] | None = None
@@ -55,23 +61,30 @@ class ReplayWish(BaseModel):
     event: Word | None = None
     since: Word | None = None
     until: Word | None = None
+    after: RowId | None = None
     limit: Annotated[int, Field(ge=1, le=MOST_AT_ONCE)] = MOST_AT_ONCE
     dry_run: bool = False
 
     @model_validator(mode="after")
     def _some(self) -> ReplayWish:
-        if self.ids is None and self.model_fields_set <= {"limit", "dry_run"}:
+        if self.ids is None and self.model_fields_set <= {"after", "limit", "dry_run"}:
             raise ValueError("expected `ids`, or a filter: project, state, source, event, since, until")
         return self
 
 
 class ReplaysAnswer(BaseModel):
-    """`deliveries` are those that were meant, `replayed` what came of them, `failed` what could not be acted on."""
+    """`deliveries` are those that were meant, `replayed` what came of them, `failed` what could not be acted on.
+
+    `next` is where to go on (`after`), null when there are no more. `stopped` says why it ended before its time: what comes
+    after `next` was not tried.
+    """
 
     dry_run: bool
     deliveries: list[int]
     replayed: list[ReplayAnswer]
     failed: list[ReplayFailure]
+    next: int | None = None
+    stopped: str | None = None
 
 
 def deliveries_router(store: Store, replays: Replays) -> APIRouter:
@@ -115,11 +128,14 @@ def deliveries_router(store: Store, replays: Replays) -> APIRouter:
             since=None if wish.since is None else moment(wish.since, "since"),
             until=None if wish.until is None else moment(wish.until, "until"),
             ids=None if wish.ids is None else tuple(wish.ids),
-            limit=wish.limit,
+            after=wish.after,
+            limit=wish.limit + 1,
         )
         ids = await store.read(find_replayable, wanted)
+        more, ids = len(ids) > wish.limit, ids[: wish.limit]
         known = set(ids)
         answer = ReplaysAnswer(dry_run=wish.dry_run, deliveries=ids, replayed=[], failed=[])
+        answer.next = ids[-1] if more else None
         for id in sorted(set(wish.ids or ()) - known):
             detail = "there is no such delivery that the filters let through and whose body is kept"
             answer.failed.append(ReplayFailure(delivery=id, detail=detail))
@@ -128,6 +144,16 @@ def deliveries_router(store: Store, replays: Replays) -> APIRouter:
                 answer.replayed.append(_answer(id, await replays.replay(id, request.state.name)))
             except TailraceError as error:  # the others are to be acted on all the same
                 answer.failed.append(ReplayFailure(delivery=id, detail=str(error)))
+            except (
+                SQLAlchemyError
+            ) as error:  # the next would fail likewise, and what was done has to be known
+                _log.error("replays stopped", delivery=id, error=str(error))
+                before = ids.index(id) - 1
+                answer.next = ids[before] if before >= 0 else ids[0] - 1
+                answer.stopped = (
+                    f"the database does not answer: delivery {id} and those after it were not tried"
+                )
+                break
         return answer
 
     @router.get("/api/deliveries/{id}")

@@ -11,6 +11,8 @@ from tailrace.cli.out import Out
 from tailrace.cli.projects import find_project
 from tailrace.cli.texts import print_fields, print_json, say, tame
 
+AT_ONCE = 200
+"""What is replayed at a time: it is told as it goes."""
 State = Literal["accepted", "ignored", "invalid"]
 
 
@@ -107,6 +109,7 @@ def replay_deliveries(
     event: str | None = None,
     since: str | None = None,
     until: str | None = None,
+    after: int | None = None,
     dry_run: bool = False,
     json: bool = False,
     flags: ClientFlags = NO_CLIENT_FLAGS,
@@ -127,6 +130,8 @@ def replay_deliveries(
         Only those that came at this time or later: ISO 8601, or ms since 1970.
     until:
         Only those that came before this time.
+    after:
+        Go on above this delivery, where it stopped.
     dry_run:
         Only say which.
     """
@@ -137,19 +142,33 @@ def replay_deliveries(
     if not body:
         raise CallFailed("say which deliveries: ids, or a filter such as --project")
     body = {name: value for name, value in body.items() if value is not None} | {"dry_run": dry_run}
-    done = client.call("POST", "/api/deliveries/replay", body=body, timeout_s=600)
+    if after is not None:
+        body["after"] = after
+    whole: dict[str, Any] = {"dry_run": dry_run, "deliveries": [], "replayed": [], "failed": []}
+    while True:
+        done = client.call("POST", "/api/deliveries/replay", body=body | {"limit": AT_ONCE}, timeout_s=600)
+        for name in ("deliveries", "replayed", "failed"):
+            whole[name] += done[name]
+        if not json:
+            _tell(done)
+        if done["next"] is None or done["stopped"] is not None:
+            break
+        body["after"] = done["next"]
     if json:
-        print_json(done)
-    elif dry_run:
-        for id in done["deliveries"]:
-            print(id)
-    else:
-        for one in done["replayed"]:
-            runs = ", ".join(_runs(one))
-            say(tame(f"delivery {one['delivery']}: {f'runs {runs}' if runs else one['detail']}"))
+        print_json(whole | {"next": done["next"], "stopped": done["stopped"]})
+    if done["stopped"] is not None:
+        say(f"tailrace: {done['stopped']}: go on with --after {done['next']}", to=sys.stderr)
+    return 1 if whole["failed"] or done["stopped"] is not None else 0
+
+
+def _tell(done: dict[str, Any]) -> None:
+    for id in done["deliveries"] if done["dry_run"] else ():
+        print(id)
+    for one in done["replayed"]:
+        runs = ", ".join(_runs(one))
+        say(tame(f"delivery {one['delivery']}: {f'runs {runs}' if runs else one['detail']}"))
     for one in done["failed"]:
         say(f"tailrace: delivery {one['delivery']}: {one['detail']}", to=sys.stderr)
-    return 1 if done["failed"] else 0
 
 
 def _runs(delivery: dict[str, Any]) -> list[str]:

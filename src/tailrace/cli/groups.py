@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
 from typing import NamedTuple
 
 from cyclopts import App
@@ -24,6 +25,7 @@ from tailrace.cli import (
     tokens,
     triggers,
 )
+from tailrace.cli.client import CallFailed
 
 
 class Group(NamedTuple):
@@ -197,3 +199,21 @@ GROUPS = (
         bare=notify.list_notifications,
     ),
 )
+
+
+def check_word(arguments: Sequence[str]) -> None:
+    """Raise CallFailed for a group's command that there is not, where the group does something by itself.
+
+    The parser takes such a word for an argument of that, and says that it has none.
+    """
+    bare = {group.name: group for group in GROUPS if group.bare is not None}
+    if len(arguments) < 2 or (group := bare.get(arguments[0])) is None:
+        return
+    word = arguments[1]
+    if word.startswith("-") or word in group.commands:
+        return
+    near = get_close_matches(word, group.commands, 1)
+    meant = f" (did you mean {near[0]}?)" if near else ""
+    raise CallFailed(
+        f"there is no command '{group.name} {word}'{meant}; allowed: {', '.join(group.commands)}"
+    )

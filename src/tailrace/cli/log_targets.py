@@ -90,11 +90,16 @@ def find_target(client: Client, text: str) -> Target:
     parts = text.split("/")
     # A project's name may have slashes; then the run's number ends it.
     at = next((at for at, part in enumerate(parts) if "#" in part), 0)
-    run = _run_of(client, "/".join(parts[: at + 1]), text)
+    run = _run_of(client, "/".join(parts[: at + 1]), f"{text!r} names no log: expected {FORMS}")
     rest = parts[at + 1 :]
     if len(rest) > 1 and rest[-1].isascii() and rest[-1].isdigit():
         return Target(run, "/".join(rest[:-1]), int(rest[-1]))
     return Target(run, "/".join(rest) if rest else None)
+
+
+def find_run(client: Client, text: str) -> int:
+    """The id of the run that `text` names, an id or PROJECT#NUMBER; raises CallFailed."""
+    return _run_of(client, text, f"{text!r} names no run: expected an id, or PROJECT#NUMBER")
 
 
 def exit_status(jobs: list[dict[str, Any]]) -> int:
@@ -112,10 +117,10 @@ def exit_status(jobs: list[dict[str, Any]]) -> int:
     return next((code for code in codes if code), 1)
 
 
-def _run_of(client: Client, text: str, whole: str) -> int:
+def _run_of(client: Client, text: str, refusal: str) -> int:
     match = _RUN.match(text)
     if match is None:
-        raise CallFailed(f"{whole!r} names no log: expected {FORMS}")
+        raise CallFailed(refusal)
     if match[1]:
         return int(match[1])
     project, number = find_project(client, match[2]), int(match[3])

@@ -12,7 +12,7 @@ from tailrace import __version__
 from tailrace.cli.agent import agent, agent_token
 from tailrace.cli.cron import cron
 from tailrace.cli.exec import exec_plan
-from tailrace.cli.groups import GROUPS
+from tailrace.cli.groups import GROUPS, check_word
 from tailrace.cli.login_link import login_link
 from tailrace.cli.logs import logs
 from tailrace.cli.out import ReaderGone
@@ -65,6 +65,7 @@ def completion(shell: Literal["bash", "zsh", "fish"], /) -> None:
 def main() -> None:
     """Run the command that the arguments name; its exit status: 0 well, 1 failed, 2 wrong usage or settings."""
     try:
+        check_word(sys.argv[1:])
         status = app(sys.argv[1:], exit_on_error=True, result_action="return_value")
         sys.stdout.flush()
     except ModuleNotFoundError as error:

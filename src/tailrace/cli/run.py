@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from tailrace.cli import interrupt
 from tailrace.cli.client import CallFailed, Client, connect, show, tell
 from tailrace.cli.flags import NO_CLIENT_FLAGS, ClientFlags
-from tailrace.cli.log_targets import find_target
+from tailrace.cli.log_targets import find_run, find_target
 from tailrace.cli.plans import find_plan
 from tailrace.cli.projects import find_project
 
@@ -115,7 +115,7 @@ def runs(
 
 
 def abort(
-    run: int | None = None,
+    run: str | None = None,
     *,
     project: str | None = None,
     branch: str | None = None,
@@ -126,6 +126,8 @@ def abort(
 
     Parameters
     ----------
+    run:
+        An id, or PROJECT#NUMBER.
     project:
         With --branch, instead of a run: its name or id.
     branch:
@@ -133,8 +135,9 @@ def abort(
     """
     client = connect(flags)
     if run is not None and project is None and branch is None:
-        client.post(f"/api/runs/{run}/abort")
-        tell({"runs": [run]}, as_json=json)
+        id = find_run(client, run)
+        client.post(f"/api/runs/{id}/abort")
+        tell({"runs": [id]}, as_json=json)
         return 0
     if run is not None or project is None or branch is None:
         raise CallFailed("name a run, or --project and --branch")
@@ -145,7 +148,7 @@ def abort(
 
 
 def rerun(
-    run: int,
+    run: str,
     *,
     failed: bool = False,
     plan: Literal["same", "newest"] = "same",
@@ -158,6 +161,8 @@ def rerun(
 
     Parameters
     ----------
+    run:
+        An id, or PROJECT#NUMBER.
     failed:
         Another attempt at each job that failed or was aborted, in the same run, and at those that need it; what else passed is not
         done again.
@@ -173,7 +178,7 @@ def rerun(
     _one_output(follow=follow, json=json)
     client = connect(flags)
     wish = {"jobs": "failed" if failed else "all", "plan": plan, "revision": revision}
-    begun = client.post(f"/api/runs/{run}/rerun", wish)
+    begun = client.post(f"/api/runs/{find_run(client, run)}/rerun", wish)
     return _begun(client, begun, follow=follow, json=json)
 
 

@@ -107,6 +107,20 @@ def defaults(parameters: Mapping[str, Parameter]) -> dict[str, str]:
     return {name: one.default for name, one in parameters.items() if one.default is not None}
 
 
+def unasked(parameters: Mapping[str, Parameter], given: Mapping[str, str]) -> Values:
+    """The values of a run that nobody was asked about: what the event gave, and defaults.
+
+    Raises Invalid for what is no answer, and for a secret one: what an event gives is not kept as one.
+    """
+    for name, parameter in parameters.items():
+        if parameter.kind == "secret" and name in given:
+            raise Invalid(
+                f"parameter {name} is secret, and what an event gives is not: pick it under another name"
+            )
+    texts = resolve(parameters, given, asked=False).texts
+    return Values({**given, **texts}, tuple(parameters))
+
+
 def check_names(parameters: Mapping[str, Parameter], names: Mapping[str, object]) -> None:
     """Raises Invalid for names that are no parameters of the plan."""
     unknown = [name for name in names if name not in parameters]

@@ -59,7 +59,8 @@ class NewDelivery:
 
 @dataclass(frozen=True)
 class DeliveryFilter:
-    """Which deliveries to list; `since` and `until` in ms since the epoch; `before` is the cursor: only ids below it."""
+    """Which deliveries to list; `since` and `until` in ms since the epoch; `before` is the cursor: only ids below it;
+    `after` likewise for what is read from the oldest on."""
 
     project: int | None = None
     state: str | None = None
@@ -69,6 +70,7 @@ class DeliveryFilter:
     until: int | None = None
     ids: tuple[int, ...] | None = None
     before: int | None = None
+    after: int | None = None
     limit: int = 50
 
 
@@ -234,6 +236,8 @@ def _condition(connection: Connection, wanted: DeliveryFilter) -> ColumnElement[
         condition &= deliveries.c.id.in_(wanted.ids)
     if wanted.before is not None:
         condition &= deliveries.c.id < wanted.before
+    if wanted.after is not None:
+        condition &= deliveries.c.id > wanted.after
     return condition
 
 

@@ -21,3 +21,8 @@ def tell_once(connection: Connection, project_id: int, what: str) -> bool:
     kind = sqlite_insert if connection.dialect.name == "sqlite" else postgres_insert
     new = kind(told).values(project_id=project_id, what=what, at=now).on_conflict_do_nothing()
     return connection.execute(new.returning(told.c.at)).first() is not None
+
+
+def forget_told(connection: Connection, project_id: int, what: str) -> None:
+    """When `what` is told the next time, it has happened again."""
+    connection.execute(delete(told).where(told.c.project_id == project_id, told.c.what == what))

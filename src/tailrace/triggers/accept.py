@@ -12,7 +12,7 @@ from tailrace.domain.triggers import Outcome
 from tailrace.store.deliveries import NewDelivery, add_delivery, find_delivery, note_outcomes
 from tailrace.store.heads import forget_head, move_head
 from tailrace.store.pull_requests import end_questions
-from tailrace.store.told import tell_once
+from tailrace.store.told import forget_told, tell_once
 from tailrace.triggers.fire import Fired, fire, why_nothing_runs
 
 _ENDS = ("closed", "merged")
@@ -63,6 +63,11 @@ def _tells(connection: Connection, project_id: int, event: Event) -> bool:
     """Whether it tells something new: what is no push, and has no words of its own, always does."""
     words = _in_words(event)
     if words is not None:
+        if event.kind is EventKind.PULL_REQUEST and same_action(event.action or "") == "closed":
+            # People close and open a pull request again to have it run: the next time is another one, however soon.
+            forget_told(
+                connection, project_id, _in_words(event.model_copy(update={"action": "reopened"})) or ""
+            )
         return why_nothing_runs(event) is not None or tell_once(connection, project_id, words)
     if event.kind not in (EventKind.PUSH, EventKind.TAG) or event.ref is None:
         return True

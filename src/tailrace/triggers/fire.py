@@ -8,8 +8,10 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
+from tailrace.domain.errors import Invalid
 from tailrace.domain.events import Event, EventKind
 from tailrace.domain.filters import matches, same_action, why_not
+from tailrace.domain.parameters import unasked
 from tailrace.domain.plan import PlanInvalid
 from tailrace.domain.triggers import (
     GitSettings,
@@ -166,6 +168,10 @@ def _start(
         return None, f"its plan cannot be read: {error}"
     if reason is not None:
         return None, reason
+    try:
+        unasked({} if planned is None else planned.parameters, event.values)
+    except Invalid as error:
+        return None, str(error)
     new = NewRun(
         plan_id=source.plan_id,
         project_id=source.project_id,

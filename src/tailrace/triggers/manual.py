@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
 from sqlalchemy import Connection
 
 from tailrace.domain.events import Event, EventKind
-from tailrace.domain.parameters import check_names, resolve
+from tailrace.domain.parameters import Parameter, check_names, resolve
 from tailrace.domain.trust import is_strangers
 from tailrace.store.plans import plan_source, version_definition
 from tailrace.store.run_secrets import SealedValue, keep_run_secrets, run_secrets
-from tailrace.store.runs import NewRun, create_run, run_again
+from tailrace.store.runs import NewRun, create_run, plan_text_of, run_again
 from tailrace.triggers.planned import planned_at_once, read_plan
 
 
@@ -70,13 +70,37 @@ def start_again(
     newest_plan: bool = False,
     newest_revision: bool = False,
 ) -> int:
-    """A new run of the same plan version, revision and variables, or of newer ones (`run_again`); its id. Raises NotFound."""
+    """A new run of the same plan version, revision and variables, or of newer ones; its id.
+
+    A newer plan that is kept here gets what its parameters ask for, of what the run was given. Raises NotFound, and Invalid where
+    that does not answer them.
+    """
     new = run_again(connection, run_id, by, newest_plan=newest_plan, newest_revision=newest_revision)
     source = plan_source(connection, new.plan_id)
+    sealed = run_secrets(connection, run_id)
     if newest_plan:
         new = replace(new, plan_version_id=source.version_id)
+        if source.definition is not None:
+            asked = read_plan(source.definition, f"plan {new.plan_id}").parameters
+            new = replace(new, variables=_answers(new, asked, _asked_before(connection, run_id)))
+            sealed = {
+                name: one for name, one in sealed.items() if name in asked and asked[name].kind == "secret"
+            }
     elif new.plan_version_id is not None:
         source = source._replace(definition=version_definition(connection, new.plan_version_id))
     run = create_run(connection, replace(new, planned=planned_at_once(source, new.event.revision)))
-    keep_run_secrets(connection, run, run_secrets(connection, run_id))
+    keep_run_secrets(connection, run, sealed)
     return run
+
+
+def _asked_before(connection: Connection, run_id: int) -> Collection[str]:
+    """The parameters of the plan version that the run is of."""
+    definition = plan_text_of(connection, run_id)
+    return () if definition is None else read_plan(definition, f"the plan of run {run_id}").parameters.keys()
+
+
+def _answers(new: NewRun, asked: Mapping[str, Parameter], before: Collection[str]) -> dict[str, str]:
+    """The run's variables: those that were no answers as they are, and of the answers those that are asked for now."""
+    given = {name: text for name, text in new.variables.items() if name not in before or name in asked}
+    texts = resolve(asked, given, asked=new.event.kind is EventKind.MANUAL).texts
+    return {name: text for name, text in given.items() if name not in asked} | texts

@@ -16,7 +16,7 @@ from tailrace.domain.errors import Invalid, RevisionNotFound, SourceUnreachable
 from tailrace.domain.events import MOST_PATHS, Event, EventKind
 from tailrace.domain.filters import On, lacks_paths, why_not
 from tailrace.domain.outcome import Reason
-from tailrace.domain.parameters import Values, check_names, defaults, resolve
+from tailrace.domain.parameters import Values, check_names, resolve, unasked
 from tailrace.domain.plan import Plan, PlanInvalid
 from tailrace.domain.slots import Slots
 from tailrace.live.bus import Bus
@@ -257,7 +257,7 @@ class Planner:
     async def _values(self, work: PlanningWork, plan: Plan) -> Values:
         """What the run has for the plan's parameters; raises Invalid."""
         if not work.asked:
-            return Values({**defaults(plan.parameters), **work.variables}, tuple(plan.parameters))
+            return unasked(plan.parameters, work.variables)
         sealed = await self._store.read(run_secrets, work.run_id)
         check_names(plan.parameters, sealed)
         given = {name: self._key.open(one.value, one.row) for name, one in sealed.items()}

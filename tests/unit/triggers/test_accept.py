@@ -114,6 +114,20 @@ def test_two_webhooks_of_one_pull_request_are_one_event(connection: Connection) 
     assert len(connection.execute(select(told)).all()) == 1, "what is long past is forgotten"
 
 
+def test_a_pull_request_that_is_opened_again_twice_runs_twice(connection: Connection) -> None:
+    """However soon: that is how people start it anew."""
+    project = a_project(connection)
+    a_plan(connection, project, definition="on: {pull_request: {actions: reopened}}\n" + DEFINITION)
+    change = PUSH.model_copy(
+        update={"kind": EventKind.PULL_REQUEST, "ref": "refs/pull/7/head", "pull_request": 7}
+    )
+    actions = ("closed", "reopened", "reopened", "closed", "reopened")
+    ran = [
+        bool(_take(connection, project, change.model_copy(update={"action": one})).runs) for one in actions
+    ]
+    assert ran == [False, True, False, False, True]
+
+
 def test_two_webhooks_of_one_workflow_are_one_event(connection: Connection) -> None:
     """Nothing else tells them from two workflows on one commit."""
     project = a_project(connection)

@@ -24,7 +24,7 @@ from tailrace.store.runs import get_run
 from tailrace.store.triggers import add_trigger, list_triggers, set_enabled
 from tailrace.triggers.fire import Fired, fire
 from tests.unit.store.world import PUSH, a_project
-from tests.unit.triggers.plans import a_plan
+from tests.unit.triggers.plans import DEFINITION, a_plan
 
 TAG = Event(kind=EventKind.TAG, ref="refs/tags/v1", branch="v1", revision="b" * 40)
 
@@ -192,6 +192,35 @@ def test_a_workflow_is_asked_of_the_text_in_force(connection: Connection, on: st
     put_in_force(connection, plan, 1)
     fired = _fire(connection, project, ended)
     assert (len(fired.runs), fired.why) == (0 if why else 1, why)
+
+
+@pytest.mark.parametrize(
+    ("values", "why"),
+    [
+        ({"WHERE": "evil"}, "parameter WHERE must be staging or production; found 'evil'"),
+        ({"COUNT": "99"}, "parameter COUNT must be 3 or less; found '99'"),
+        (
+            {"KEY": "s3cret-key"},
+            "parameter KEY is secret, and what an event gives is not: pick it under another name",
+        ),
+        ({"WHERE": "production", "OTHER": "x"}, None),
+    ],
+)
+def test_what_an_event_gives_is_an_answer_or_starts_nothing(
+    connection: Connection, values: dict[str, str], why: str | None
+) -> None:
+    """Who writes `choices` relies on them, whoever started the run."""
+    project = a_project(connection)
+    where = "{type: choice, choices: [staging, production], default: staging}"
+    asks = f"{{WHERE: {where}, COUNT: {{type: number, max: 3}}, KEY: {{type: secret}}}}"
+    a_plan(
+        connection,
+        project,
+        definition=f"parameters: {asks}\n{DEFINITION}".replace("{make: {", "{make: {checkout: false, "),
+    )
+    fired = _fire(connection, project, Event(kind=EventKind.CHANGE, values=values))
+    assert fired.why == why
+    assert [get_run(connection, run).variables for run in fired.runs] == ([] if why else [values])
 
 
 def test_triggers_with_different_reasons_are_summed_up(connection: Connection) -> None:
