@@ -89,15 +89,15 @@ async def test_of_a_change_that_touches_too_many_paths_none_is_known(
 
 
 async def test_runs_of_a_group_are_planned_in_the_order_in_which_they_came(
-    store: Store, planned: Planned, repository: Repository
+    store: Store, planned: Planned, repository: Repository, tmp_path: Path
 ) -> None:
     """Also where the commit of the older one comes to its repository later."""
     tip = repository.commit(
         "plan", {".tailrace.yml": b"concurrency: one\njobs: {job: {steps: [{run: x}]}}\n"}
     )
-    repository.git("switch", "--quiet", "--detach")
-    late = repository.commit("late")
-    repository.git("switch", "--quiet", "main")
+    ahead = Repository(tmp_path / "ahead")
+    ahead.git("pull", "--quiet", repository.address, "main")
+    late = ahead.commit("late")
 
     def both(connection: Connection) -> tuple[int, int]:
         project = create_project(connection, secrets.token_hex(8), repository.address).id
@@ -106,11 +106,11 @@ async def test_runs_of_a_group_are_planned_in_the_order_in_which_they_came(
         return create_run(connection, older), create_run(connection, newer)
 
     older, newer = await store.write(both)
-    soon = asyncio.create_task(planned(newer))
+    soon = asyncio.ensure_future(planned(newer))
     async with asyncio.timeout(60):
         while "came before it" not in ((await store.read(get_run, newer)).detail or ""):
             await asyncio.sleep(0.01)
-    repository.git("branch", "late", late)
+    repository.git("fetch", "--quiet", ahead.address, "main:late")
     shown = await soon, await planned(older)
     assert [one.jobs[0].state for one in shown] == ["waiting", "pending"]
 
