@@ -98,12 +98,18 @@ def test_while_the_database_is_away_everybody_is_told_to_come_back(
         try:
             admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
             answers = [push(first, project), first.client.get("/api/runs"), first.client.get("/api/projects")]
+            ready = first.client.get("/readyz")
         finally:
             admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true".encode())
     for answer in answers:
         assert (answer.status_code, answer.headers["content-type"]) == (503, "application/problem+json")
         assert int(answer.headers["retry-after"]) > 0
         assert "database does not answer" in answer.json()["detail"]
+    # Everybody may ask this: nobody learns where the database is.
+    assert (ready.status_code, ready.json()["detail"]) == (
+        503,
+        "the database does not answer: the server's log says why",
+    )
     assert push(first, project).status_code == 202
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import structlog
 from fastapi import APIRouter, FastAPI
 from starlette.responses import JSONResponse, Response
 
@@ -68,6 +69,7 @@ from tailrace.store.projects import get_webhook_target, list_projects
 from tailrace.store.sealing import SealingKey
 from tailrace.triggers.inbox_retention import InboxRetention
 
+_log = structlog.get_logger("api")
 MAX_BODY_BYTES = 32 * 1024 * 1024
 """Of any request: more than a webhook or a run's variables may have; nobody fills the memory."""
 
@@ -201,7 +203,10 @@ def _health_router(desk: Desk, sealer: Sealer) -> APIRouter:
         try:
             await desk.store.read(list_projects, 0, 1)
         except Exception as error:
-            return problem(503, f"the database does not answer: {error}")
+            _log.error(
+                "the database does not answer", error=str(error)
+            )  # where it is, is nobody's who may ask this
+            return problem(503, "the database does not answer: the server's log says why")
         if (trouble := desk.room.trouble) is not None:
             return problem(503, trouble)
         away = sealer.state.away

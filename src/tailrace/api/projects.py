@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import Connection
 
 from tailrace.api.ending import end_runs
 from tailrace.api.lists import Cursor, Limit, Page, page
@@ -81,10 +82,7 @@ def projects_router(store: Store, bus: Bus, key: SealingKey) -> APIRouter:
         if wish.credentials is not None:
             check_credentials(request)
         check_address(keep_password(wish.repository, ""))
-        project = await store.write(create_project, wish.name, wish.repository, wish.credentials)
-        if wish.webhook_secret is None:
-            return project
-        return await keep_secret(project.id, wish.webhook_secret)
+        return await store.write(make, wish)
 
     @router.get("/api/projects/{id}")
     async def show(id: RowId) -> Project:
@@ -135,6 +133,15 @@ def projects_router(store: Store, bus: Bus, key: SealingKey) -> APIRouter:
     def check_secret(request: Request) -> None:
         caller: Caller = request.state.caller
         caller.check(Role.ADMIN, "the webhook secret of a project")
+
+    def make(connection: Connection, wish: ProjectWish) -> Project:
+        project = create_project(connection, wish.name, wish.repository, wish.credentials)
+        if wish.webhook_secret is None:
+            return project
+        set_webhook_secret(
+            connection, project.id, key.seal(wish.webhook_secret, webhook_secret_row(project.id))
+        )
+        return get_project(connection, project.id)
 
     async def keep_secret(project_id: int, secret: str | None) -> Project:
         sealed = None if secret is None else key.seal(secret, webhook_secret_row(project_id))
