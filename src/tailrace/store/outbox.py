@@ -65,6 +65,11 @@ _BEFORE = (
     .order_by(runs.c.id.desc())
     .limit(1)
 )
+_AFTER = (
+    select(runs.c.id)
+    .where(runs.c.plan_id == bindparam("plan"), runs.c.id > bindparam("run"), run_verdict)
+    .limit(1)
+)
 _TOLD_BEFORE = (
     select(outbox.c.what)
     .where(
@@ -124,7 +129,7 @@ def note_end(connection: Connection, run_id: int, state: RunState) -> None:
     for row in connection.execute(_RULES, {"run": run_id}).all():
         if row.channel_id in told or not covers(row.branches, track_of(row.ref, row.branch, row.from_fork)):
             continue
-        what = what_to_tell(row.on, state, _state_before(connection, run_id, row))
+        what = what_to_tell(row.on, state, _state_before(connection, run_id, row, state))
         if what is not None:
             told.add(row.channel_id)
             _add(connection, row.channel_id, run_id, f"{_ENDED}{row.finished_at}", what, row.id)
@@ -156,14 +161,20 @@ def note_progress(connection: Connection, run_id: int) -> None:
             _add(connection, channel_id, run_id, STATUSES, What.STATUSES)
 
 
-def _state_before(connection: Connection, run_id: int, row: Row[*tuple[Any, ...]]) -> RunState | None:
-    """What this channel's readers believe: what they were told of this very run, or how the one before it ended."""
+def _state_before(
+    connection: Connection, run_id: int, row: Row[*tuple[Any, ...]], state: RunState
+) -> RunState | None:
+    """What this channel's readers believe: what they were told of this very run, or how the one before it ended.
+
+    Where a newer one has ended, how this one ends (`state`) is no news of the branch.
+    """
     told = connection.execute(_TOLD_BEFORE, {"run": run_id, "channel": row.channel_id}).scalar()
     if told in (What.PASSED, What.RECOVERED, What.FAILED):
         return RunState.FAILED if told == What.FAILED else RunState.PASSED
-    before = connection.execute(
-        _BEFORE.where(_on_same_track(row)), {"plan": row.plan_id, "run": run_id}
-    ).scalar()
+    track, known = _on_same_track(row), {"plan": row.plan_id, "run": run_id}
+    if connection.execute(_AFTER.where(track), known).first() is not None:
+        return state
+    before = connection.execute(_BEFORE.where(track), known).scalar()
     return None if before is None else RunState(before)
 
 

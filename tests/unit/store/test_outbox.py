@@ -134,6 +134,21 @@ def test_each_kind_of_rule_tells_what_it_says(setting: Setting) -> None:
     assert setting.told(channels[When.WAITING]) == []
 
 
+def test_an_older_run_that_ends_last_is_no_news_of_its_branch(setting: Setting) -> None:
+    """The newer one has passed: readers who heard "failed" now would never hear that it recovered."""
+    news, every = setting.add("news"), setting.add("every")
+    setting.rule(When.FIRST_FAILURE, When.RECOVERED, channel=news)
+    setting.rule(When.EVERY, channel=every)
+    older, newer = (a_run(setting.connection, plan_id=setting.plan) for _ in range(2))
+    first, second = lease(setting.connection, setting.agent, free=2)
+    for leased, state in ((second, PASSED), (first, FAILED)):
+        start(setting.connection, setting.agent, leased.attempt)
+        finish(setting.connection, setting.agent, leased.attempt, state)
+    last = setting.run(PASSED)
+    assert setting.told(news) == []
+    assert setting.told(every) == [(newer, "passed"), (older, "failed"), (last, "passed")]
+
+
 def test_branches_are_told_apart(setting: Setting) -> None:
     """The run before is the one before it on its branch, and a rule may be for some branches only."""
     setting.rule(When.FIRST_FAILURE)
