@@ -44,7 +44,7 @@ def gitlab(house: House, project: int, payload: str, **headers: str) -> Any:
         ("merge_request_update_commits", 1, ""),
         ("merge_request_update_title", 0, "that was edited"),
         ("merge_request_merge", 0, "that was merged"),
-        ("issue_open", 0, "issue starts nothing"),
+        ("issue_open", 0, '"issue" starts nothing'),
     ],
 )
 def test_each_event_of_gitlab_is_understood(home: House, payload: str, runs: int, words: str) -> None:
@@ -95,7 +95,7 @@ def gitea(house: House, project: int, payload: str, event: str, **headers: str) 
         ("pull_request_opened", "pull_request", 1, ""),
         ("pull_request_synchronized", "pull_request_sync", 1, ""),
         ("pull_request_label_updated", "pull_request", 0, "that was label_updated"),
-        ("issues_opened", "issues", 0, "issues starts nothing"),
+        ("issues_opened", "issues", 0, '"issues" starts nothing'),
     ],
 )
 def test_each_event_of_gitea_is_understood(

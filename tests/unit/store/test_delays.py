@@ -91,10 +91,16 @@ def test_a_failure_that_is_allowed_does_not_fail_its_run(connection: Connection)
     with pytest.raises(MoveRefused):
         retry_job(connection, shown.jobs[1].id)
     retry_job(connection, shown.jobs[0].id)
-    (held,) = lease(connection, agent)
-    start(connection, agent, held.attempt)
-    finish(connection, agent, held.attempt)
-    assert states(get_run(connection, run))["run"] == "passed"
+    while held := lease(connection, agent):
+        start(connection, agent, held[0].attempt)
+        finish(connection, agent, held[0].attempt)
+    assert states(get_run(connection, run)) == {
+        "run": "passed",
+        "lint": "passed",
+        "test": "passed",
+        "tell": "skipped",
+        "ask": "skipped",
+    }
 
 
 def test_a_failure_that_is_not_allowed_is_the_run_s_reason(connection: Connection) -> None:
