@@ -136,6 +136,25 @@ def test_runs_are_named_as_logs_and_pages_name_them(home: House) -> None:
     assert "project named has no run 99" in tailrace(home, "rerun", "named#99").stderr
 
 
+def test_who_renames_a_project_is_told_what_has_its_old_name(home: House) -> None:
+    project = home.project("old-name")
+    done = tailrace(home, "project", "edit", "old-name", "--name", "new-name")
+    assert done.returncode == 0
+    assert "webhooks sent to /hooks/…/old-name and badges" in done.stderr
+    assert f"(/hooks/…/{project})" in done.stderr
+    assert tailrace(home, "project", "edit", "new-name", "--repository", "/srv/x").stderr == ""
+
+
+@pytest.mark.parametrize(
+    "words", [("runs",), ("delivery", "list"), ("approvals", "list"), ("notify", "list")]
+)
+def test_a_list_of_none_is_refused(house: House, words: tuple[str, ...]) -> None:
+    """It would look like there were none."""
+    for limit in ("0", "-3"):
+        wrong = tailrace(house, *words, "--limit", limit)
+        assert (wrong.returncode, "--limit" in wrong.stderr) == (2, True)
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -7,19 +7,20 @@ import asyncio
 import structlog
 
 from tailrace.live.bus import Bus
-from tailrace.live.connections import BEAT_S, Connections
+from tailrace.live.connections import Connections
 from tailrace.live.scopes import TOKENS
 from tailrace.live.signal import Signal
 from tailrace.store import Store
 from tailrace.store.identity import good_among
 
+EVERY_S = 5.0
 _log = structlog.get_logger("tokens")
 
 
 class TokensGone:
     """Every request asks the store who calls; a watch asked once, when it began, and is asked after here."""
 
-    def __init__(self, store: Store, bus: Bus, connections: Connections, every_s: float = BEAT_S) -> None:
+    def __init__(self, store: Store, bus: Bus, connections: Connections, every_s: float = EVERY_S) -> None:
         self._store = store
         self._bus = bus
         self._connections = connections

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tailrace.cli.client import connect, show, tell
-from tailrace.cli.flags import NO_CLIENT_FLAGS, ClientFlags
+from tailrace.cli.flags import NO_CLIENT_FLAGS, ClientFlags, Limit
 
 COLUMNS = {
     "ID": "id",
@@ -20,7 +20,7 @@ COLUMNS = {
 
 
 def list_approvals(
-    *, state: str = "open", limit: int = 50, json: bool = False, flags: ClientFlags = NO_CLIENT_FLAGS
+    *, state: str = "open", limit: Limit = 50, json: bool = False, flags: ClientFlags = NO_CLIENT_FLAGS
 ) -> int:
     """List what waits for a person: jobs of an environment, and whole runs whose commit is from a fork.
 

@@ -6,7 +6,7 @@ import sys
 from typing import Any, Literal
 
 from tailrace.cli.client import CallFailed, Client, connect, show
-from tailrace.cli.flags import NO_CLIENT_FLAGS, ClientFlags
+from tailrace.cli.flags import NO_CLIENT_FLAGS, ClientFlags, Limit
 from tailrace.cli.out import Out
 from tailrace.cli.projects import find_project
 from tailrace.cli.texts import print_fields, print_json, say, tame
@@ -24,7 +24,7 @@ def list_deliveries(
     event: str | None = None,
     since: str | None = None,
     until: str | None = None,
-    limit: int = 50,
+    limit: Limit = 50,
     json: bool = False,
     flags: ClientFlags = NO_CLIENT_FLAGS,
 ) -> int:

@@ -6,10 +6,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from cyclopts import Parameter
+from cyclopts import Parameter, validators
 
 DATA_DIR = "The folder for the database, logs, mirrors and keys."
 LOG_LEVEL = "The least level of the {}'s own messages."
+Limit = Annotated[int, Parameter(validator=validators.Number(gte=1))]
+"""How many of a list are shown at most."""
 IN_PUBLIC = " Who lists processes sees a flag: prefer TAILRACE_{}."
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from tailrace.cli.client import CallFailed, Client, connect, show, tell
-from tailrace.cli.flags import NO_CLIENT_FLAGS, ClientFlags
+from tailrace.cli.flags import NO_CLIENT_FLAGS, ClientFlags, Limit
 from tailrace.cli.plans import find_plan
 from tailrace.cli.projects import find_project
 from tailrace.cli.texts import say
@@ -168,7 +168,7 @@ def list_notifications(
     run: int | None = None,
     channel: str | None = None,
     project: str | None = None,
-    limit: int = 50,
+    limit: Limit = 50,
     json: bool = False,
     flags: ClientFlags = NO_CLIENT_FLAGS,
 ) -> int:

@@ -11,6 +11,7 @@ from cyclopts import Parameter
 from tailrace.cli.client import CallFailed, Client, connect, is_id, show, tell
 from tailrace.cli.credentials import credentials_wish, warn_of_login
 from tailrace.cli.flags import NO_CLIENT_FLAGS, ClientFlags
+from tailrace.cli.texts import say
 
 
 def add_project(
@@ -117,8 +118,16 @@ def edit_project(
         body["credentials"] = credentials_wish(credentials, user, known_hosts)
     if not body:
         raise CallFailed("nothing to change: give --name, --repository, --webhook-secret or --credentials")
-    changed = client.call("PATCH", f"/api/projects/{find_project(client, project)['id']}", body=body)
+    was = find_project(client, project)
+    changed = client.call("PATCH", f"/api/projects/{was['id']}", body=body)
     warn_of_login(client, changed)
+    if changed["name"] != was["name"]:
+        old, id = was["name"], was["id"]
+        say(
+            f"tailrace: webhooks sent to /hooks/…/{old} and badges of {old} find the project no more: give their senders"
+            f" the new name, or its id, which stays (/hooks/…/{id})",
+            to=sys.stderr,
+        )
     tell(changed, as_json=json, plain=changed["id"])
     return 0
 

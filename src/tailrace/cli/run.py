@@ -9,7 +9,7 @@ from cyclopts import Parameter
 
 from tailrace.cli import interrupt
 from tailrace.cli.client import CallFailed, Client, connect, show, tell
-from tailrace.cli.flags import NO_CLIENT_FLAGS, ClientFlags
+from tailrace.cli.flags import NO_CLIENT_FLAGS, ClientFlags, Limit
 from tailrace.cli.log_targets import find_run, find_target
 from tailrace.cli.plans import find_plan
 from tailrace.cli.projects import find_project
@@ -70,7 +70,7 @@ def runs(
     plan: str | None = None,
     branch: str | None = None,
     trigger: int | None = None,
-    limit: int = 20,
+    limit: Limit = 20,
     json: bool = False,
     flags: ClientFlags = NO_CLIENT_FLAGS,
 ) -> int:

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from tailrace.cli.client import CallFailed, connect
-from tailrace.cli.flags import NO_CLIENT_FLAGS, ClientFlags
+from tailrace.cli.flags import NO_CLIENT_FLAGS, ClientFlags, Limit
 from tailrace.cli.plans import find_plan
 from tailrace.cli.projects import find_project
 from tailrace.cli.texts import say
@@ -37,7 +37,7 @@ def search(
     regex: Annotated[bool, Parameter(name=["--regex", "-E"], negative="")] = False,
     case: Annotated[bool, Parameter(negative="")] = False,
     stream: str | None = None,
-    limit: int = 1000,
+    limit: Limit = 1000,
     names: Annotated[bool, Parameter(name=["--list", "-l"], negative="")] = False,
     json: bool = False,
     flags: ClientFlags = NO_CLIENT_FLAGS,

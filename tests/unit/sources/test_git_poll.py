@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tailrace.domain.credentials import Remote
 from tailrace.domain.errors import SourceUnreachable
 from tailrace.domain.events import EventKind
 from tailrace.domain.polls import MOST_EARLIER, Found, Wanted, Whom
@@ -207,7 +208,7 @@ class AheadOfItself(Mirrors):
         super().__init__(folder, timeout=30)
         self.ahead = dict(ahead)
 
-    async def refs(self, repository: str) -> list[tuple[str, str]]:
+    async def refs(self, repository: str | Remote) -> list[tuple[str, str]]:
         known = await super().refs(repository)
         return [(self.ahead.get(ref, hash_), ref) for hash_, ref in known]
 
