@@ -7,7 +7,7 @@ const projects = {
     missing: "There is no project {id}, or it was removed.",
     renameHint: "Addresses of webhooks and badges have the name in them: enter them anew where they are used.",
     remove: "Remove this project",
-    removeHint: "It starts no more runs. Its runs and logs stay, and it can be restored with its plans.",
+    removeHint: "What it has under way is aborted, and it starts no more runs. Its runs and logs stay, and it can be restored with its plans.",
   },
   credentials: {
     secret: "Opened by the secret",

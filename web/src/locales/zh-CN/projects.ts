@@ -9,7 +9,7 @@ const projects: typeof en = {
     missing: "没有项目 {id}，或它已被移除。",
     renameHint: "Webhook 与徽章的地址包含项目名称：改名后请在使用处重新填写。",
     remove: "移除此项目",
-    removeHint: "它不再启动运行。其运行和日志会保留，并且可以连同计划一起恢复。",
+    removeHint: "正在进行的运行会被中止，之后不再启动运行。其运行和日志会保留，并且可以连同计划一起恢复。",
   },
   credentials: {
     secret: "用于打开仓库的机密",
