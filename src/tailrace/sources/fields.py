@@ -67,7 +67,7 @@ def _moment(value: object) -> int | None:
         ms = int(time.timestamp() * 1000) if time is not None and time.tzinfo is not None else 0
     except (ValueError, OverflowError):  # in the year 1, or 9999
         return None
-    return ms if ms > 0 else None  # Gitea has the year 1 where it knows none
+    return ms if ms > 0 else None  # before 1970 there was no git
 
 
 Hash = Annotated[str, AfterValidator(_hash)]

@@ -119,7 +119,6 @@ def _push(push: Push) -> Event | Ignored:
         url=link(head.url) if head else None,
         before=before,
         message=head.message if head else None,
-        committed_at=head.timestamp if head else None,
         # Gitea lists a few commits only; how many there are, it says since 1.17.
         changed=paths_of(commits) if before is not None and push.total_commits == len(commits) else None,
         default_branch=home.default_branch,

@@ -19,7 +19,6 @@ from tailrace.sources.fields import (
     FullRef,
     Hash,
     Many,
-    Moment,
     Paths,
     RefName,
 )
@@ -42,7 +41,6 @@ class Commit(Payload):
 
     id: Hash = Field(description=A_HASH)
     message: str = Field(description=A_STRING)
-    timestamp: Moment = None
     author: Author | None = Field(None, description=A_PERSON)
     # "" where Gitea has none.
     url: str | None = Field(None, description=_AN_ADDRESS)

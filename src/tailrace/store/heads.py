@@ -10,6 +10,7 @@ A head remembers where it was (`moves`), so that a webhook which comes late, or 
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, delete, select, update
@@ -22,6 +23,8 @@ from tailrace.store.tables import head as heads
 
 MOVES_KEPT = 50
 """Of each head; a webhook that is later than so many changes is taken for news."""
+CHAIN_MS = 10 * 60 * 1000
+"""For so long after a webhook was late, one that begins where that one ended is taken for the next of them."""
 LATE_MS = 24 * 3600 * 1000
 """A webhook that comes so long after a poll saw the same revision tells of another change."""
 
@@ -104,7 +107,7 @@ def forget_head(connection: Connection, project_id: int, ref: str) -> None:
 
 Moves = list[dict[str, Any]]
 """Each with where the head was (`from`) and went (`to`), when the commit was `made`, `at`, whether a webhook `told` of it, and
-what that said was `before`."""
+what that said was `before`; `late`: the head was elsewhere by then."""
 
 
 class _This(NamedTuple):
@@ -145,22 +148,45 @@ def _webhook_tells(head: str, moves: Moves, this: _This) -> _News:
         if before is None or before in left | {head} or not left:
             return _News(False, False, moves)
         return _News(True, False, [*moves, _told(head, this)])
-    passed = left | {move["to"] for move in moves[:-1]} - {head}
-    if before in passed or (before != head and (revision in left - was or _older(moves[-1], head, this))):
-        if revision in was:
-            return _News(False, False, moves)
+    passed = before in left or (before != head and revision in left - was) or _is_lower(head, revision)
+    if passed and revision in was:
+        return _News(False, False, moves)
+    if (
+        passed
+        or _follows_late(moves, head, this)
+        or (revision not in was and _is_older(moves, head, was, this))
+    ):
         # Nobody ran it, but the head has passed it: to be remembered as told, before where the head is.
-        return _News(True, False, [*moves[:-1], _told(None, this), *moves[-1:]])
+        return _News(True, False, [*moves[:-1], {**_told(None, this), "late": True}, *moves[-1:]])
     return _News(True, True, [*moves, _told(head, this)])
 
 
-def _older(newest: dict[str, Any], head: str, this: _This) -> bool:
-    """Whether it is told of a commit that is older than the head's: by Subversion's numbers, or by the time of both."""
-    if _is_number(head) and _is_number(this.revision):
-        return int(this.revision) < int(head)
-    known = newest.get("made") if newest["to"] == head else None
-    # A branch that begins anew, after a deletion that nobody told of, may begin anywhere.
-    return this.before is not None and known is not None and this.made is not None and this.made < known
+def _follows_late(moves: Moves, head: str, this: _This) -> bool:
+    """Whether it begins where another one ended that was late a moment ago, and is not newer than the head by its time."""
+    late = {move["to"] for move in moves if move.get("late") and move["at"] > this.now - CHAIN_MS} - {head}
+    made = _made(moves, head)
+    return this.before in late and (made is None or this.made is None or this.made <= made)
+
+
+def _is_older(moves: Moves, head: str, was: Collection[object], this: _This) -> bool:
+    """Whether it is told of a commit that was made before the head's.
+
+    That counts only for what begins where nobody knows the branch to have been: a clock may be wrong. And one that begins anew,
+    after a deletion that nobody told of, may begin anywhere.
+    """
+    made = _made(moves, head)
+    unknown = this.before is not None and this.before not in was
+    return unknown and made is not None and this.made is not None and this.made < made
+
+
+def _made(moves: Moves, head: str) -> int | None:
+    """When the commit that the head is at was made."""
+    return moves[-1].get("made") if moves and moves[-1]["to"] == head else None
+
+
+def _is_lower(head: str, revision: str) -> bool:
+    """Whether Subversion's numbers say that it is older."""
+    return _is_number(head) and _is_number(revision) and int(revision) < int(head)
 
 
 def _is_number(revision: str) -> bool:

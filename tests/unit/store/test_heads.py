@@ -186,6 +186,44 @@ def test_what_a_poll_found_is_newer_than_an_older_commit_that_a_webhook_tells_of
     assert told.head == "r4"
 
 
+def test_a_clock_that_is_wrong_keeps_the_head_for_one_push_and_no_longer(connection: Connection) -> None:
+    told = Told(connection)
+    told.webhook(None, "h", made=100)
+    assert told.webhook("i", "j", made=60), "that of i was lost"
+    assert told.head == "h"
+    assert told.webhook("j", "k", made=120)
+    assert told.head == "k", "it is newer than the head, whatever it begins at"
+    assert told.webhook("k", "l", made=50)
+    assert told.head == "l"
+
+
+def test_pushes_behind_one_that_was_late_by_its_clock_move_the_head_in_the_end(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where every clock is behind that of the head's commit."""
+    told = Told(connection)
+    told.webhook(None, "h", made=100)
+    assert told.webhook("i", "j", made=60)
+    assert told.webhook("j", "k", made=61), "it is taken for the next of those that come late"
+    assert told.head == "h"
+    monkeypatch.setattr("tailrace.store.heads.CHAIN_MS", -1)
+    assert told.webhook("k", "l", made=62)
+    assert told.head == "l", "a while later it is not"
+
+
+def test_a_branch_that_was_forced_back_to_where_it_was_moves_although_the_commit_is_older(
+    connection: Connection,
+) -> None:
+    """The webhook before it was lost; GitLab does not say that it was forced."""
+    told = Told(connection)
+    for before, revision, made in ((None, "a", 1), ("a", "b", 2), ("b", "c", 3)):
+        told.webhook(before, revision, made=made)
+    assert told.webhook("d", "b", made=2)
+    assert told.head == "b"
+    assert told.webhook("b", "e", made=9)
+    assert told.head == "e"
+
+
 def test_who_pushes_an_older_commit_over_the_head_moves_it(connection: Connection) -> None:
     told = Told(connection)
     told.webhook(None, "b", made=5)
