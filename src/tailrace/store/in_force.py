@@ -46,10 +46,3 @@ def candidate_of(connection: Connection, run_id: int) -> Candidate | None:
 def put_in_force(connection: Connection, plan_id: int, number: int) -> None:
     """The version of this number holds from now on."""
     connection.execute(update(plans).where(plans.c.id == plan_id).values(in_force=number))
-
-
-def definition_in_force(connection: Connection, plan_id: int) -> str | None:
-    """The text of the version that holds; None where none is known."""
-    held = versions.c.number == plans.c.in_force
-    found = select(versions.c.definition).join(plans, plans.c.id == versions.c.plan_id)
-    return connection.execute(found.where(plans.c.id == plan_id, held)).scalar()

@@ -9,6 +9,7 @@ from tailrace.domain.model import PlanVersionText, PlanVersionView, PlanView
 from tailrace.store.plans import change_plan, get_plan
 from tailrace.store.tables import plan as plans
 from tailrace.store.tables import plan_version as versions
+from tailrace.store.tables import run as runs
 
 _SHOWN = (
     versions.c.id,
@@ -67,3 +68,12 @@ def restore_version(connection: Connection, plan_id: int, number: int, author: s
     """
     text = get_version(connection, plan_id, number).definition
     return change_plan(connection, plan_id, definition=text, author=author)
+
+
+def definition_at(connection: Connection, plan_id: int, revision: str | None) -> str | None:
+    """The text of a plan in the repository at a commit, where a run of that commit has read it."""
+    if revision is None:
+        return None
+    read = (runs.c.plan_id == plan_id) & (runs.c.revision == revision)
+    found = select(versions.c.definition).join(runs, runs.c.plan_version_id == versions.c.id)
+    return connection.execute(found.where(read).limit(1)).scalar()

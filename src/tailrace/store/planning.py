@@ -260,6 +260,23 @@ def _cut(detail: str) -> str:
     )
 
 
+def note_text(connection: Connection, work: PlanningWork, definition: str, resolved: Resolved) -> bool:
+    """A claimed run names the text of its plan, which does not want it: that is known then of its commit, and may be in force.
+
+    False when it is no longer planning, or claimed by another.
+    """
+    if not _holds(connection, work.run_id, work.by):
+        return False
+    these = runs.c.id == work.run_id
+    known = connection.execute(select(runs.c.ref, runs.c.branch, runs.c.from_fork).where(these)).one()
+    ref, branch = known.ref or resolved.ref, known.branch or resolved.branch
+    seen = Seen(ref, resolved.revision, known.from_fork, resolved.author)
+    version_id = work.version_id or add_version(connection, work.plan_id, definition, seen)
+    found = {"plan_version_id": version_id, "revision": resolved.revision, "ref": ref, "branch": branch}
+    connection.execute(update(runs).where(these).values(found))
+    return True
+
+
 def end_planning(
     connection: Connection, run_id: int, verb: str, reason: str, detail: str, by: str | None = None
 ) -> bool:

@@ -21,7 +21,7 @@ from tailrace.domain.triggers import (
     TriggerView,
     WebhookSettings,
 )
-from tailrace.store.in_force import definition_in_force
+from tailrace.store.plan_versions import definition_at
 from tailrace.store.plans import PlanSource, plan_source, webhook_plans
 from tailrace.store.runs import NewRun, create_run
 from tailrace.store.triggers import get_trigger, listening_triggers
@@ -190,8 +190,8 @@ def _start(
 def _why_not_by_plan(connection: Connection, source: PlanSource, event: Event) -> str | None:
     definition = source.definition
     if definition is None and event.kind is EventKind.WORKFLOW:
-        # Forges tell of every step of each, and few plans want any: the text in force decides, and there is no run to be skipped.
-        definition = definition_in_force(connection, source.plan_id)
+        # GitHub tells of every step of each, and few plans want any: one run of a commit that is skipped says it for them all.
+        definition = definition_at(connection, source.plan_id, event.revision)
     if definition is None:
         return None
     return why_not(read_plan(definition, f"plan {source.plan_id}").on, event)

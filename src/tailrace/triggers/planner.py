@@ -30,6 +30,7 @@ from tailrace.store.planning import (
     claim_planning,
     end_planning,
     next_postponed_in,
+    note_text,
     plan_run,
     postpone,
     release_claims,
@@ -195,11 +196,14 @@ class Planner:
                 return
             definition, file = body.decode(errors="replace"), work.path
         plan = await asyncio.to_thread(read_plan, definition, file)  # a stranger's may take its time
+        resolved = Resolved(commit.revision, commit.ref, commit.branch, commit.title, commit.author)
         await self._follow_schedule(work, look, plan.on, commit)
         if work.event is not None:
             event = await self._with_paths(look, plan.on, work.event, commit.revision)
             why = await asyncio.to_thread(why_not, plan.on, event)
             if why is not None:
+                if not event.from_fork and await self._store.write(note_text, work, definition, resolved):
+                    await follow_default_branch(self._store, look.resolve, work.run_id)
                 await self._end(work, "skip", Reason.FILTERED, why)
                 return
         try:
@@ -207,7 +211,6 @@ class Planner:
         except Invalid as error:
             await self._end(work, "fail", Reason.PARAMETERS_INVALID, str(error))
             return
-        resolved = Resolved(commit.revision, commit.ref, commit.branch, commit.title, commit.author)
         if await self._store.write(plan_run, work, definition, plan, resolved, values):
             self._bus.publish(QUEUE)
             if work.path is not None:

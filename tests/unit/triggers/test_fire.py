@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from tailrace.domain.events import Event, EventKind
 from tailrace.domain.filters import Filter, On
+from tailrace.domain.slots import Slots
 from tailrace.domain.triggers import (
     CronSettings,
     GitSettings,
@@ -18,8 +19,8 @@ from tailrace.domain.triggers import (
     UrlSettings,
     WebhookSettings,
 )
-from tailrace.store.in_force import put_in_force
-from tailrace.store.plans import Seen, add_version, create_plan
+from tailrace.store.planning import Resolved, claim_planning, end_planning, note_text
+from tailrace.store.plans import create_plan
 from tailrace.store.runs import get_run
 from tailrace.store.triggers import add_trigger, list_triggers, set_enabled
 from tailrace.triggers.fire import Fired, fire
@@ -178,8 +179,10 @@ def test_a_plan_of_the_repository_is_asked_when_it_is_read(connection: Connectio
         ("{workflow: {names: deploy}}", None),
     ],
 )
-def test_a_workflow_is_asked_of_the_text_in_force(connection: Connection, on: str, why: str | None) -> None:
-    """GitHub tells of each step of each workflow: what no plan wants makes no run that is skipped then."""
+def test_a_workflow_is_asked_of_the_text_that_a_run_of_its_commit_has_read(
+    connection: Connection, on: str, why: str | None
+) -> None:
+    """GitHub tells of each step of each: one run that is skipped says it for them all, and the next commit is read anew."""
     project = a_project(connection)
     plan = create_plan(connection, project, "default", path=".tailrace.yml").id
     ended = Event(
@@ -187,11 +190,15 @@ def test_a_workflow_is_asked_of_the_text_in_force(connection: Connection, on: st
     )
     (first,) = _fire(connection, project, ended).runs
     assert get_run(connection, first).state == "planning", "nobody knows its text yet"
-    seen = Seen("refs/heads/main", "a" * 40, False, "Ada")
-    add_version(connection, plan, f"on: {on}\njobs: {{a: {{steps: [{{run: x}}]}}}}\n", seen)
-    put_in_force(connection, plan, 1)
+    (work,) = claim_planning(connection, "here", 60_000, Slots(1, 1, 1))
+    text = f"on: {on}\njobs: {{a: {{steps: [{{run: x}}]}}}}\n"
+    assert note_text(connection, work, text, Resolved("a" * 40, None, "main", "Title", "Eve"))
+    end_planning(connection, first, "skip", "filtered", "not wanted", "here")
     fired = _fire(connection, project, ended)
     assert (len(fired.runs), fired.why) == (0 if why else 1, why)
+    (other,) = _fire(connection, project, ended.model_copy(update={"revision": "b" * 40})).runs
+    assert get_run(connection, other).state == "planning"
+    assert get_run(connection, first).plan == plan
 
 
 @pytest.mark.parametrize(

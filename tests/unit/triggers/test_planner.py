@@ -144,6 +144,20 @@ async def test_a_pull_request_whose_commit_says_so_is_skipped(
     assert (await planned(await store.write(start_again, run, by="Ada"))).state == "pending"
 
 
+async def test_a_text_that_wants_no_pushes_is_in_force_all_the_same(
+    store: Store, planned: Planned, repository: Repository
+) -> None:
+    """Else nobody would hear of what it wants now, and its old text would be shown for ever."""
+    first = repository.commit("plan", {".tailrace.yml": PLAN})
+    run = await planned(await a_run(store, repository, pushed(None, first)))
+    only = b"on: {workflow: {names: [test]}}\njobs: {job: {steps: [{run: x}]}}\n"
+    second = repository.commit("workflow", {".tailrace.yml": only})
+    new = NewRun(run.plan, run.project, pushed(first, second), "webhook")
+    skipped = await planned(await store.write(create_run, new))
+    assert (skipped.state, skipped.reason, skipped.plan_version) == ("skipped", "filtered", 2)
+    assert (await store.read(get_plan, run.plan)).definition == only.decode()
+
+
 async def test_people_run_what_on_does_not_ask_for(
     store: Store, planned: Planned, repository: Repository
 ) -> None:
