@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Row, bindparam, func, or_, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, func, or_, select, update
 
 from tailrace.domain.plan import Concurrency
 from tailrace.domain.plan.turns import resolve_group
@@ -38,7 +38,17 @@ _YOUNGER = (
         runs.c.project_id == bindparam("project"),
         runs.c.id > bindparam("run"),
         jobs.c.concurrency == bindparam("name"),
-        or_(jobs.c.finished_at.is_(None), jobs.c.state == JobState.PASSED.value),
+        or_(
+            jobs.c.finished_at.is_(None),
+            # Of what has ended only this very job, of this plan and branch: another one has not done its work.
+            and_(
+                jobs.c.state == JobState.PASSED.value,
+                jobs.c.name == bindparam("job"),
+                runs.c.plan_id == bindparam("plan"),
+                runs.c.ref.is_not_distinct_from(bindparam("ref")),
+                runs.c.branch.is_not_distinct_from(bindparam("branch")),
+            ),
+        ),
     )
 )
 _LAST = select(func.max(jobs.c.place)).where(job_in_turn, jobs.c.concurrency == bindparam("name"))
@@ -106,7 +116,11 @@ def take_job_turns(connection: Connection, run_id: int, wanting: Mapping[int, Co
         if place is None:
             again = name is not None  # people want it, whatever came after it
             name = f"jobs of project {about.project_id}: {resolve_group(group.group, about.values)}"
-            if group.cancel_superseded and not again and (by := _younger(connection, run_id, about, name)):
+            if (
+                group.cancel_superseded
+                and not again
+                and (by := _younger(connection, run_id, about, row.name, name))
+            ):
                 superseded.append(Superseded(run_id, (job_id,), by))
                 connection.execute(_TAKE, {"job": job_id, "group": name, "at": None})
                 continue
@@ -167,10 +181,12 @@ def _take_last_place(connection: Connection, job_id: int, name: str) -> int:
     return place
 
 
-def _younger(connection: Connection, run_id: int, about: AboutRun, name: str) -> str | None:
-    """The newest run that came after this one and whose job has had its turn in this group, or waits for it."""
+def _younger(connection: Connection, run_id: int, about: AboutRun, job: str, name: str) -> str | None:
+    """The newest run that came after this one and whose job is in this group, or of which this job has passed in it."""
     lock_group(connection, name)
-    these = {"project": about.project_id, "run": run_id, "name": name}
+    own = connection.execute(select(runs.c.ref, runs.c.branch).where(runs.c.id == run_id)).one()
+    these = {"project": about.project_id, "plan": about.plan_id, "run": run_id, "job": job, "name": name}
+    these |= {"ref": own.ref, "branch": own.branch}
     found = connection.execute(_YOUNGER, these).scalar()
     return None if found is None else f"run {run_names(connection, [found])[0]}"
 

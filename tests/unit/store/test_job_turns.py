@@ -191,6 +191,28 @@ def test_an_older_job_that_could_begin_later_ends_and_not_the_newer_one(
     assert set(leased(connection, agent)) == {(older, "deploy")}
 
 
+def test_what_another_job_has_passed_replaces_nothing(connection: Connection) -> None:
+    """Two plans of a project deploy in one group, and the two jobs of a plan: each does its own work."""
+    project, agent = a_project(connection), an_agent(connection)
+    back, front = a_plan(connection, project, "back"), a_plan(connection, project, "front")
+    slow = [a_job("test"), a_job("deploy", ["test"]).model_copy(update={"concurrency": NEWEST})]
+    older = run_of(connection, back, *slow)
+    tests = leased(connection, agent)
+    newer = run_of(connection, front, deploys(NEWEST))
+    finish(connection, agent, leased(connection, agent)[newer, "deploy"])
+    finish(connection, agent, tests[older, "test"])
+    held = leased(connection, agent)
+    assert set(held) == {(older, "deploy")}
+    finish(connection, agent, held[older, "deploy"])
+    east = a_job("east", ["test"]).model_copy(update={"concurrency": NEWEST})
+    older = run_of(connection, back, a_job("test"), east)
+    tests = leased(connection, agent)
+    newer = run_of(connection, back, deploys(NEWEST).model_copy(update={"name": "west"}))
+    finish(connection, agent, leased(connection, agent)[newer, "west"])
+    finish(connection, agent, tests[older, "test"])
+    assert set(leased(connection, agent)) == {(older, "east")}
+
+
 def test_a_newer_job_that_failed_supersedes_nobody_any_more(connection: Connection) -> None:
     plan, agent = a_plan(connection), an_agent(connection)
     older = run_of(
