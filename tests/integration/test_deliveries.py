@@ -147,6 +147,17 @@ def test_more_than_fit_into_one_call_are_replayed_each_once(
     said = json.loads(capsys.readouterr().out)
     assert [one["delivery"] for one in said["replayed"]] == said["deliveries"] == ids
     assert {home.get(f"/api/deliveries/{id}")["delivery"]["replays"] for id in ids} == {2}
+    assert replay_deliveries(*ids, 10**9, json=True, flags=flags) == 1
+    said = json.loads(capsys.readouterr().out)
+    assert [one["delivery"] for one in said["replayed"]] == ids
+    assert [one["delivery"] for one in said["failed"]] == [10**9], (
+        "and of those that come later nothing is said"
+    )
+    late = _delivery(home, project, _numbered(9))
+    rest = home.post(
+        "/api/deliveries/replay", {"project": project, "after": ids[1], "through": first["through"]}
+    )
+    assert (rest["deliveries"], late in rest["deliveries"]) == (ids[2:], False)
 
 
 def test_a_delivery_that_retention_took_cannot_be_replayed_and_still_tells_duplicates(house: House) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Literal
 
 import structlog
@@ -19,7 +20,13 @@ from tailrace.domain.errors import TailraceError
 from tailrace.domain.model import RefusalView
 from tailrace.domain.text import Text
 from tailrace.store import Store
-from tailrace.store.deliveries import DeliveryFilter, find_replayable, list_deliveries, list_refusals
+from tailrace.store.deliveries import (
+    DeliveryFilter,
+    find_replayable,
+    list_deliveries,
+    list_refusals,
+    newest_delivery,
+)
 from tailrace.triggers.replay import Replayed
 
 MOST_AT_ONCE = 1000
@@ -50,7 +57,8 @@ class ReplayFailure(BaseModel):
 class ReplayWish(BaseModel):
     """Which deliveries: `ids`, or all that the filters let through, the oldest first; `dry_run` only says which.
 
-    `after` is the `next` of the answer before: an id, above which it goes on.
+    `after` is the `next` of the answer before: an id, above which it goes on; `through` the `through` of the first answer, so that
+    what comes meanwhile is not replayed too.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -62,12 +70,13 @@ class ReplayWish(BaseModel):
     since: Word | None = None
     until: Word | None = None
     after: RowId | None = None
+    through: RowId | None = None
     limit: Annotated[int, Field(ge=1, le=MOST_AT_ONCE)] = MOST_AT_ONCE
     dry_run: bool = False
 
     @model_validator(mode="after")
     def _some(self) -> ReplayWish:
-        if self.ids is None and self.model_fields_set <= {"after", "limit", "dry_run"}:
+        if self.ids is None and self.model_fields_set <= {"after", "through", "limit", "dry_run"}:
             raise ValueError("expected `ids`, or a filter: project, state, source, event, since, until")
         return self
 
@@ -75,14 +84,15 @@ class ReplayWish(BaseModel):
 class ReplaysAnswer(BaseModel):
     """`deliveries` are those that were meant, `replayed` what came of them, `failed` what could not be acted on.
 
-    `next` is where to go on (`after`), null when there are no more. `stopped` says why it ended before its time: what comes
-    after `next` was not tried.
+    `next` is where to go on (`after`), null when there are no more; `through` the last that there was at first. `stopped` says why
+    it ended before its time: what comes after `next` was not tried.
     """
 
     dry_run: bool
     deliveries: list[int]
     replayed: list[ReplayAnswer]
     failed: list[ReplayFailure]
+    through: int
     next: int | None = None
     stopped: str | None = None
 
@@ -128,13 +138,17 @@ def deliveries_router(store: Store, replays: Replays) -> APIRouter:
             since=None if wish.since is None else moment(wish.since, "since"),
             until=None if wish.until is None else moment(wish.until, "until"),
             ids=None if wish.ids is None else tuple(wish.ids),
-            after=wish.after,
-            limit=wish.limit + 1,
+            limit=MOST_AT_ONCE,
         )
-        ids = await store.read(find_replayable, wanted)
+        through = wish.through or await store.read(newest_delivery)
+        # Of those that are named, which are none is told once, and not by each call that goes on.
+        known = set(
+            await store.read(find_replayable, wanted) if wish.ids and not wish.after else wish.ids or ()
+        )
+        part = replace(wanted, after=wish.after, before=through + 1, limit=wish.limit + 1)
+        ids = await store.read(find_replayable, part)
         more, ids = len(ids) > wish.limit, ids[: wish.limit]
-        known = set(ids)
-        answer = ReplaysAnswer(dry_run=wish.dry_run, deliveries=ids, replayed=[], failed=[])
+        answer = ReplaysAnswer(dry_run=wish.dry_run, deliveries=ids, replayed=[], failed=[], through=through)
         answer.next = ids[-1] if more else None
         for id in sorted(set(wish.ids or ()) - known):
             detail = "there is no such delivery that the filters let through and whose body is kept"

@@ -153,7 +153,7 @@ def replay_deliveries(
             _tell(done)
         if done["next"] is None or done["stopped"] is not None:
             break
-        body["after"] = done["next"]
+        body |= {"after": done["next"], "through": done["through"]}
     if json:
         print_json(whole | {"next": done["next"], "stopped": done["stopped"]})
     if done["stopped"] is not None:

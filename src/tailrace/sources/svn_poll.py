@@ -52,6 +52,8 @@ class SubversionPoll:
         entries = newest
         if settings.mode == "every" or several:
             entries = await self._log(repository, place, f"{number}:{before + 1}", MOST_EARLIER + 1)
+        if several and len(entries) > MOST_EARLIER:
+            detail += f"; more than {MOST_EARLIER} commits came: branches that only earlier ones touched are not told of"
         base = await self._base(repository)
         if several:
             told = _of_branches(entries, base, settings.path, settings.mode == "every")

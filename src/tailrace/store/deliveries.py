@@ -175,6 +175,11 @@ def find_replayable(connection: Connection, wanted: DeliveryFilter) -> list[int]
     return list(connection.execute(query.order_by(deliveries.c.id).limit(wanted.limit)).scalars())
 
 
+def newest_delivery(connection: Connection) -> int:
+    """The id of the one that came last; 0 where there is none."""
+    return connection.execute(select(func.max(deliveries.c.id))).scalar() or 0
+
+
 def find_expired_deliveries(connection: Connection, days: int) -> list[ExpiredDelivery]:
     """Those that came more than `days` ago, the oldest first; none where it is 0."""
     if not days:

@@ -16,6 +16,8 @@ from tailrace.store.told import forget_told, tell_once
 from tailrace.triggers.fire import Fired, fire, why_nothing_runs
 
 _ENDS = ("closed", "merged")
+_UNDOES = {"closed": ("reopened",), "merged": ("reopened",), "reopened": ("closed", "merged")}
+"""People close and open a pull request again to have it run: what undoes another makes that one news again, however soon."""
 
 
 class Accepted(NamedTuple):
@@ -42,11 +44,10 @@ def accept(connection: Connection, new: NewDelivery, event: Event | None) -> Acc
     delivery = add_delivery(connection, new)
     if event is None:
         return Accepted(delivery, (), new.state, new.detail, False)
-    ended: tuple[int, ...] = ()
+    ended = _end_questions(connection, new.project_id, event)
     if not _tells(connection, new.project_id, event) and why_nothing_runs(event) is None:
         fired = Fired((), (), _nothing_new(event))
     else:
-        ended = _end_questions(connection, new.project_id, event)
         fired = fire(connection, new.project_id, event, kind="webhook", by=event.author, delivery_id=delivery)
     note_outcomes(connection, delivery, fired.state, fired.why, fired.outcomes)
     return Accepted(delivery, fired.runs, fired.state, fired.why, False, fired.outcomes, ended)
@@ -63,12 +64,12 @@ def _tells(connection: Connection, project_id: int, event: Event) -> bool:
     """Whether it tells something new: what is no push, and has no words of its own, always does."""
     words = _in_words(event)
     if words is not None:
-        if event.kind is EventKind.PULL_REQUEST and same_action(event.action or "") == "closed":
-            # People close and open a pull request again to have it run: the next time is another one, however soon.
-            forget_told(
-                connection, project_id, _in_words(event.model_copy(update={"action": "reopened"})) or ""
-            )
-        return why_nothing_runs(event) is not None or tell_once(connection, project_id, words)
+        if why_nothing_runs(event) is not None:
+            return True
+        tells = tell_once(connection, project_id, words)
+        for undone in _UNDOES.get(same_action(event.action or ""), ()) if tells else ():
+            forget_told(connection, project_id, _in_words(event.model_copy(update={"action": undone})) or "")
+        return tells
     if event.kind not in (EventKind.PUSH, EventKind.TAG) or event.ref is None:
         return True
     if event.deleted:

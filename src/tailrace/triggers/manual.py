@@ -9,7 +9,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from tailrace.domain.events import Event, EventKind
-from tailrace.domain.parameters import Parameter, check_names, resolve
+from tailrace.domain.parameters import Parameter, check_names, defaults, resolve
 from tailrace.domain.trust import is_strangers
 from tailrace.store.plans import plan_source, version_definition
 from tailrace.store.run_secrets import SealedValue, keep_run_secrets, run_secrets
@@ -88,9 +88,19 @@ def start_again(
             }
     elif new.plan_version_id is not None:
         source = source._replace(definition=version_definition(connection, new.plan_version_id))
+    if newest_revision and source.definition is None:
+        new = replace(new, variables=_given(connection, new, run_id))
     run = create_run(connection, replace(new, planned=planned_at_once(source, new.event.revision)))
     keep_run_secrets(connection, run, sealed)
     return run
+
+
+def _given(connection: Connection, new: NewRun, run_id: int) -> dict[str, str]:
+    """The run's variables without what its plan itself took where nobody said anything: its newer text has other defaults."""
+    definition = plan_text_of(connection, run_id)
+    asked = {} if definition is None else read_plan(definition, f"the plan of run {run_id}").parameters
+    own = defaults(asked)
+    return {name: text for name, text in new.variables.items() if own.get(name) != text}
 
 
 def _asked_before(connection: Connection, run_id: int) -> Collection[str]:

@@ -6,9 +6,14 @@ import pytest
 from sqlalchemy import Connection
 
 from tailrace.domain.errors import Invalid
-from tailrace.store.plans import change_plan
+from tailrace.domain.events import Event, EventKind
+from tailrace.domain.parameters import unasked
+from tailrace.domain.plan import parse_plan
+from tailrace.domain.slots import Slots
+from tailrace.store.planning import Resolved, claim_planning, plan_run
+from tailrace.store.plans import change_plan, create_plan
 from tailrace.store.run_secrets import SealedValue, run_secrets
-from tailrace.store.runs import get_run
+from tailrace.store.runs import NewRun, create_run, get_run
 from tailrace.triggers.manual import Given, start_again, start_manual
 from tests.unit.store.world import a_project
 from tests.unit.triggers.plans import a_plan
@@ -64,6 +69,28 @@ def test_what_a_newer_plan_asks_for_and_the_run_has_not_is_told(
     with pytest.raises(Invalid) as refused:
         again(connection, run)
     assert str(refused.value) == why
+
+
+def test_at_a_newer_commit_the_defaults_are_those_of_its_plan(connection: Connection) -> None:
+    """What nobody said is no answer to another question; what somebody said is."""
+    project = a_project(connection)
+    plan = create_plan(connection, project, "default", path=".tailrace.yml").id
+    push = Event(
+        kind=EventKind.CHANGE, ref="refs/heads/main", branch="main", revision="a" * 40, values={"SAID": "x"}
+    )
+    run = create_run(connection, NewRun(plan, project, push, "url"))
+    (work,) = claim_planning(connection, "here", 60_000, Slots(1, 1, 1))
+    text = "parameters: {SAID: {}, OWN: old}\n" + JOBS
+    resolved = Resolved("a" * 40, "refs/heads/main", "main", "Title", "Eve")
+    asked = parse_plan(text)
+    assert plan_run(connection, work, text, asked, resolved, unasked(asked.parameters, push.values))
+    assert get_run(connection, run).variables == {"SAID": "x", "OWN": "old"}
+    newer = start_again(connection, run, by="lee", newest_revision=True)
+    assert get_run(connection, newer).variables == {"SAID": "x"}
+    assert get_run(connection, start_again(connection, run, by="lee")).variables == {
+        "SAID": "x",
+        "OWN": "old",
+    }
 
 
 def test_a_newer_plan_that_asks_for_the_secret_gets_it(connection: Connection) -> None:
