@@ -35,7 +35,7 @@ class SessionWish(BaseModel):
 
     model_config = ConfigDict(hide_input_in_errors=True)
     code: str | None = None
-    token: Annotated[str, Field(repr=False)] | None = None
+    token: str | None = Field(default=None, repr=False)
 
     @model_validator(mode="after")
     def _one(self) -> SessionWish:
