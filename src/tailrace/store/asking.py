@@ -18,6 +18,7 @@ from tailrace.store.tables import attempt as attempts
 from tailrace.store.tables import environment as environments
 from tailrace.store.tables import job as jobs
 from tailrace.store.tables import run as runs
+from tailrace.store.turns import lock_group
 
 _DONE = exists().where(
     attempts.c.job_id == approvals.c.job_id,
@@ -38,6 +39,7 @@ _OPEN = select(approvals.c.job_id, approvals.c.id).where(
 _ABOUT = select(runs.c.project_id, runs.c.ref, runs.c.branch, runs.c.from_fork).where(
     runs.c.id == bindparam("run")
 )
+_QUESTIONS = select(runs.c.plan_id, runs.c.ref).where(runs.c.id == bindparam("run"))
 _ENVIRONMENTS = select(environments).where(
     environments.c.project_id == bindparam("project"),
     environments.c.name.in_(bindparam("names", expanding=True)),
@@ -72,6 +74,7 @@ def at_run_gate(connection: Connection, run_id: int) -> RunGate:
     state = last.get(None)
     if state in _SETTLED:
         return RunGate(state != ApprovalState.APPROVED)
+    _lock_questions(connection, run_id)
     if None not in last and (newer := asked_since(connection, run_id)) is not None:
         return RunGate(True, (run_id,), newer)
     _ask(connection, run_id, "the run is of a fork's commit: somebody has to allow it")
@@ -137,6 +140,13 @@ def _ask(
     asked = {"run_id": run_id, "job_id": job_id, "environment": environment, "approvers": approvers}
     id = connection.execute(_ASK, asked).scalar_one()
     note_waiting(connection, run_id, f"approval/{id}", detail)
+
+
+def _lock_questions(connection: Connection, run_id: int) -> None:
+    """Two commits of one pull request that ask at the same moment do so one after the other: each else sees no question but its
+    own."""
+    plan, ref = connection.execute(_QUESTIONS, {"run": run_id}).one()
+    lock_group(connection, f"questions of plan {plan}: {ref or ''}")
 
 
 def _last(connection: Connection, run_id: int) -> dict[int | None, str]:

@@ -122,7 +122,8 @@ def _choose(connection: Connection, free: ColumnElement[bool], slots: Slots) -> 
     asking = (
         select(runs.c.id, runs.c.project_id, projects.c.repository)
         .join(projects, projects.c.id == runs.c.project_id)
-        .where(free)
+        # An event that was accepted while its project was removed: nothing of that begins any more.
+        .where(free, projects.c.removed_at.is_(None))
         .order_by(runs.c.id)
         .limit(LOOKED_AT)
     )
@@ -143,7 +144,12 @@ def _choose(connection: Connection, free: ColumnElement[bool], slots: Slots) -> 
 def renew_claims(connection: Connection, by: str, claim_ms: int) -> None:
     """`by` still plans what it claimed, as far as nobody else claimed it meanwhile."""
     held = run_planning & (runs.c.claimed_by == by)
-    connection.execute(update(runs).where(held).values(claimed_until=read_clock(connection) + claim_ms))
+    # What is locked is just being planned, or ended. To wait for it with others held would be a deadlock: a run that is planned
+    # ends older ones.
+    those = select(runs.c.id).where(held).order_by(runs.c.id).with_for_update(skip_locked=True)
+    ids = list(connection.execute(those).scalars())
+    until = read_clock(connection) + claim_ms
+    connection.execute(update(runs).where(runs.c.id.in_(ids)).values(claimed_until=until))
 
 
 def release_claims(connection: Connection, by: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
@@ -17,6 +17,7 @@ from tailrace.domain.states import RUN_ENDED, RunState
 from tailrace.store.clock import now_ms
 from tailrace.store.job_views import jobs_of_run
 from tailrace.store.new_jobs import create_jobs
+from tailrace.store.planning_order import may_be_behind
 from tailrace.store.run_pages import Wanted, find_page
 from tailrace.store.tables import agent as agents
 from tailrace.store.tables import attempt as attempts
@@ -84,9 +85,19 @@ _VARIABLES = select(runs.c.variables).where(runs.c.id == bindparam("run"))
 
 
 def create_run(connection: Connection, new: NewRun) -> int:
-    """The id of the new run; it takes its project's next number."""
+    """The id of the new run; it takes its project's next number.
+
+    What is planned is planned again behind those of its group that came before and are still being planned.
+    """
     number = connection.execute(_NEXT_NUMBER, {"project": new.project_id}).scalar_one()
     event = new.event
+    # Asked with the project's row held: none that came before is still to be made.
+    if (
+        new.planned is not None
+        and not event.from_fork
+        and may_be_behind(connection, new.plan_id, new.planned)
+    ):
+        new = replace(new, planned=None)
     run_id = connection.execute(
         _NEW_RUN,
         {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -12,7 +13,7 @@ from tailrace.domain.events import Event, EventKind
 from tailrace.domain.slots import Slots
 from tailrace.store import Store
 from tailrace.store.approvals import ApprovalFilter, decide, list_approvals
-from tailrace.store.planning import Resolved, claim_planning, plan_run
+from tailrace.store.planning import PlanningWork, Resolved, claim_planning, plan_run
 from tailrace.store.plans import create_plan
 from tailrace.store.pull_requests import end_questions
 from tailrace.store.reopening import retry_failed
@@ -179,3 +180,27 @@ async def test_what_is_allowed_at_the_same_moment_goes_on(store: Store, what: st
 
     await overlapping(store, lambda connection: allow(connection, older), end)
     assert (await store.read(get_run, older)).jobs[0].state == "pending"
+
+
+@pytest.mark.parametrize("first", ["older", "newer"])
+async def test_commits_that_are_planned_at_the_same_moment_leave_one_question(
+    store: Store, first: str
+) -> None:
+    """About the newer, whichever asks first."""
+
+    def begin(connection: Connection) -> list[PlanningWork]:
+        plan = a_plan(connection)
+        for event in (PULL, NEWER):
+            a_planning_run(connection, plan_id=plan, event=event)
+        return claim_planning(connection, "a", 60_000, Slots(9, 9, 9))
+
+    older, newer = await store.write(begin)
+    found = Resolved("a" * 40, None, None, None, None)
+
+    def plan_it(work: PlanningWork) -> Callable[[Connection], bool]:
+        return lambda connection: plan_run(connection, work, "text", planned(a_job("test")), found)
+
+    works = (older, newer) if first == "older" else (newer, older)
+    assert await overlapping(store, plan_it(works[0]), plan_it(works[1])) == (True, True)
+    assert await store.read(asked) == [newer.run_id]
+    assert (await store.read(get_run, older.run_id)).reason == "superseded_by"

@@ -29,7 +29,7 @@ from tailrace.store.planning import (
     renew_claims,
 )
 from tailrace.store.plans import create_plan
-from tailrace.store.projects import create_project
+from tailrace.store.projects import create_project, remove_project, restore_project
 from tailrace.store.run_secrets import SealedValue, keep_run_secrets, run_secrets
 from tailrace.store.runs import create_run, get_run
 from tailrace.store.tables import run as runs
@@ -285,3 +285,13 @@ def test_who_lost_a_claim_neither_plans_nor_ends_nor_keeps_it(connection: Connec
     assert not plan_run(connection, late, "text", planned(a_job("a")), RESOLVED)
     assert get_run(connection, run).state is RunState.PLANNING
     assert plan_run(connection, work, "text", planned(a_job("a")), RESOLVED)
+
+
+def test_a_run_of_a_removed_project_is_not_planned(connection: Connection) -> None:
+    """As where its event was accepted while the project was removed; it is when the project is restored."""
+    project = a_project(connection)
+    run = a_planning_run(connection, plan_id=a_plan(connection, project))
+    remove_project(connection, project)
+    assert claim_planning(connection, "a", 60_000, Slots(9, 9, 9)) == []
+    restore_project(connection, project)
+    assert [work.run_id for work in claim_planning(connection, "a", 60_000, Slots(9, 9, 9))] == [run]

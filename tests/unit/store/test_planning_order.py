@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from typing import Any
 
 import pytest
 from sqlalchemy import Connection
 
 from tailrace.domain.events import Event
+from tailrace.domain.filters import Filter, On
 from tailrace.domain.outcome import Reason
 from tailrace.domain.plan import Concurrency, Plan
 from tailrace.domain.slots import Slots
+from tailrace.store import Store
+from tailrace.store.jobs import lock_run
 from tailrace.store.planning import (
     PlanningWork,
     Resolved,
@@ -19,11 +24,14 @@ from tailrace.store.planning import (
     next_postponed_in,
     plan_run,
     postpone,
+    renew_claims,
 )
 from tailrace.store.planning_order import OlderFirst, wait_behind
+from tailrace.store.postgres import PostgresStore
 from tailrace.store.run_names import run_names
-from tailrace.store.runs import get_run
-from tests.unit.store.world import PUSH, a_job, a_plan, a_planning_run, planned
+from tailrace.store.runs import create_run, get_run
+from tests.unit.store.conftest import overlapping
+from tests.unit.store.world import PUSH, a_job, a_plan, a_planning_run, new_run, planned
 
 FORK = PUSH.model_copy(update={"from_fork": True})
 OTHER = PUSH.model_copy(update={"ref": "refs/heads/next", "branch": "next"})
@@ -126,3 +134,150 @@ def test_the_older_one_waits_for_no_newer_one(connection: Connection) -> None:
     older, newer = two(connection)
     assert plan_it(connection, claim(connection)[older])
     assert get_run(connection, newer).state == "planning"
+
+
+def at_once(connection: Connection, plan: int, terms: Plan, **of: Any) -> int:
+    return create_run(connection, new_run(connection, None, plan_id=plan, plan=terms, **of))
+
+
+@pytest.mark.parametrize("terms", [{"concurrency": Concurrency(group="deploy")}, {"max_parallel": 1}])
+def test_a_run_that_could_be_planned_at_once_comes_behind_an_older_one_that_is_still_being_planned(
+    connection: Connection, terms: dict[str, Any]
+) -> None:
+    """As of a plan that is kept in the server: the older run lacks its paths or its revision, the newer one nothing."""
+    id, grouped = a_plan(connection), planned(a_job("a"), **terms)
+    older = a_planning_run(connection, plan_id=id)
+    newer = at_once(connection, id, grouped)
+    assert get_run(connection, newer).state == "planning"
+    claimed = claim(connection)
+    assert claimed[newer].event == PUSH, "the plan's `on` is asked about it"
+    with pytest.raises(OlderFirst), connection.begin_nested():
+        plan_it(connection, claimed[newer], grouped)
+    assert plan_it(connection, claimed[older], grouped)
+    assert plan_it(connection, claimed[newer], grouped)
+    assert [get_run(connection, run).jobs[0].state for run in (older, newer)] == ["pending", "waiting"]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "terms"),
+    [
+        (FORK, PUSH, {"max_parallel": 1}),
+        (PUSH, FORK, {"max_parallel": 1}),
+        (PUSH, PUSH, {}),
+        (None, PUSH, {"max_parallel": 1}),
+    ],
+    ids=["a fork's first", "a fork's second", "no group", "another plan"],
+)
+def test_what_has_nobody_before_it_is_planned_at_once(
+    connection: Connection, first: Event | None, second: Event, terms: dict[str, Any]
+) -> None:
+    id = a_plan(connection)
+    a_planning_run(connection, plan_id=None if first is None else id, event=first or PUSH)
+    newer = at_once(connection, id, planned(a_job("a"), **terms), event=second)
+    assert get_run(connection, newer).state == "pending"
+
+
+def test_max_parallel_is_a_group_of_all_runs_of_the_plan(connection: Connection) -> None:
+    older, newer = two(connection, OTHER)
+    claimed, terms = claim(connection), planned(a_job("a"), max_parallel=1)
+    with pytest.raises(OlderFirst) as waits, connection.begin_nested():
+        plan_it(connection, claimed[newer], terms)
+    assert waits.value.older == older
+
+
+@pytest.mark.parametrize("cancel", [True, False])
+def test_an_older_run_that_the_plan_does_not_want_is_left_alone(connection: Connection, cancel: bool) -> None:
+    """Its own end says why there is none; but one whose paths are not known may be wanted."""
+    terms = plan_of(cancel, group="deploy")
+    filters = Filter(branches=("main",), paths=("src",))
+    terms = terms.model_copy(update={"on": On(push=filters)})
+    docs = PUSH.model_copy(update={"changed": ("docs/x",)})
+    for unwanted in (OTHER, docs):
+        older, newer = two(connection, unwanted)
+        assert plan_it(connection, claim(connection)[newer], terms)
+        assert get_run(connection, older).state == "planning"
+    older, newer = two(connection)
+    work = claim(connection)[newer]
+    if cancel:
+        assert plan_it(connection, work, terms)
+        assert get_run(connection, older).reason == "superseded_by"
+    else:
+        with pytest.raises(OlderFirst):
+            plan_it(connection, work, terms)
+
+
+def test_each_run_frees_the_next_one(connection: Connection) -> None:
+    """What waits behind others would be read in vain."""
+    plan = a_plan(connection)
+    runs = [a_planning_run(connection, plan_id=plan) for _ in range(4)]
+    claimed = claim(connection)
+    for run, before in zip(runs[1:], runs, strict=False):
+        with pytest.raises(OlderFirst) as waits, connection.begin_nested():
+            plan_it(connection, claimed[run])
+        assert waits.value.older == before
+        wait_behind(connection, run, "here", before)
+    assert plan_it(connection, claimed[runs[0]])
+    for run in runs[1:]:
+        (work,) = claim(connection).values()
+        assert work.run_id == run
+        assert plan_it(connection, work)
+
+
+def test_who_would_wait_for_one_that_was_planned_meanwhile_is_planned_at_once(connection: Connection) -> None:
+    older, newer = two(connection)
+    claimed = claim(connection)
+    with pytest.raises(OlderFirst), connection.begin_nested():
+        plan_it(connection, claimed[newer])
+    assert plan_it(connection, claimed[older])
+    wait_behind(connection, newer, "here", older)
+    assert get_run(connection, newer).detail is None
+    assert set(claim(connection)) == {newer}
+
+
+async def test_who_begins_to_wait_while_the_older_one_is_planned_is_planned_at_once(store: Store) -> None:
+    """It waits for that to be written, and sees it."""
+    older, newer = await store.write(two)
+    claimed = await store.write(claim)
+    await overlapping(
+        store,
+        lambda connection: plan_it(connection, claimed[older]),
+        lambda connection: wait_behind(connection, newer, "here", older),
+    )
+    assert set(await store.write(claim)) == {newer}
+
+
+def test_only_who_claimed_a_run_gives_it_back(connection: Connection) -> None:
+    older, newer = two(connection)
+    claim(connection)
+    wait_behind(connection, newer, "there", older)
+    assert get_run(connection, newer).detail is None
+    assert claim(connection) == {}
+
+
+async def test_claims_are_renewed_beside_a_run_that_ends_older_ones(store: Store) -> None:
+    """On PostgreSQL whoever renews them waits for nobody: with the older one's row held that would be a deadlock."""
+    older, newer = await store.write(two)
+    claimed = await store.write(claim)
+    tries = {"plan": 0, "renew": 0}
+    held, renewed = threading.Event(), threading.Event()
+
+    def plan(connection: Connection) -> bool:
+        tries["plan"] += 1
+        lock_run(connection, newer)
+        held.set()
+        if isinstance(store, PostgresStore):
+            assert renewed.wait(30), "who renews claims waits for the run that is being planned"
+        return plan_it(connection, claimed[newer], plan_of(cancel=True))
+
+    def renew(connection: Connection) -> None:
+        tries["renew"] += 1
+        assert held.wait(30)
+        renew_claims(connection, "here", 120_000)
+        renewed.set()
+
+    planning = asyncio.create_task(store.write(plan))
+    await asyncio.to_thread(held.wait)
+    await store.write(renew)
+    assert await planning
+    assert tries == {"plan": 1, "renew": 1}
+    assert (await store.read(get_run, older)).reason == "superseded_by"

@@ -322,6 +322,8 @@ def _take_turns(connection: Connection, world: World) -> None:
     assert not job_turns(connection, second)
 
 
+GROUPED = planned(a_job("a"), max_parallel=1)
+
 PER_JOB: dict[str, Callable[[World], Callable[[Connection], Any]]] = {
     "lease_attempts": lambda w: (
         lambda c: lease_attempts(c, [Offer(w.agent, Taker(frozenset({"linux"})), 4)], 1000)
@@ -340,6 +342,9 @@ PER_JOB: dict[str, Callable[[World], Callable[[Connection], Any]]] = {
     "finished": lambda w: lambda c: apply_fact(c, w.agent, RUNNING, FINISHED),
     "abort_run": lambda w: lambda c: abort_run(c, RUNNING, "Ada"),
     "create_run": lambda w: lambda c: create_run(c, new_run(c, [a_job("a"), a_job("b")], plan_id=w.plan)),
+    "create_run behind others": lambda w: (
+        lambda c: create_run(c, new_run(c, None, plan_id=w.plan, plan=GROUPED))
+    ),
     "turns of jobs": lambda w: lambda c: _take_turns(c, w),
     "webhook_plans": lambda w: lambda c: webhook_plans(c, w.project),
     "add_version": lambda w: (

@@ -119,10 +119,10 @@ def test_a_newer_run_supersedes_those_before_it(connection: Connection) -> None:
 def test_an_older_run_that_comes_to_its_group_later_ends_and_not_the_newer_one(
     connection: Connection,
 ) -> None:
-    """As where its commit was found later: what is newest stays, whatever its state."""
-    plan, agent = a_plan(connection), an_agent(connection)
-    older = a_planning_run(connection, plan_id=plan)
-    newer = run_of(connection, plan, concurrency=CANCEL)
+    """As where its commit was found later: what is newest stays, whatever its state. They are of two plans: runs of one wait."""
+    project, agent = a_project(connection), an_agent(connection)
+    older = a_planning_run(connection, plan_id=a_plan(connection, project, "other"))
+    newer = run_of(connection, a_plan(connection, project), concurrency=CANCEL)
     (held,) = lease(connection, agent, free=5)
     assert held.run == newer
     (work,) = claim_planning(connection, "here", 60_000, Slots(1, 1, 1))

@@ -19,6 +19,7 @@ from tailrace.store.plans import create_plan, get_plan
 from tailrace.store.projects import create_project
 from tailrace.store.runs import NewRun, create_run, get_run
 from tailrace.store.schedules import scheduled
+from tailrace.triggers.fire import fire
 from tailrace.triggers.in_force import follow_default_branch
 from tailrace.triggers.manual import start_again, start_manual
 from tests.unit.sources.conftest import Repository
@@ -112,6 +113,26 @@ async def test_runs_of_a_group_are_planned_in_the_order_in_which_they_came(
             await asyncio.sleep(0.01)
     repository.git("fetch", "--quiet", ahead.address, "main:late")
     shown = await soon, await planned(older)
+    assert [one.jobs[0].state for one in shown] == ["waiting", "pending"]
+
+
+async def test_a_plan_that_is_kept_here_keeps_that_order_too(
+    store: Store, planned: Planned, repository: Repository
+) -> None:
+    """The older run lacks its revision; the newer one, which lacks nothing, is planned behind it and asked what its plan wants."""
+    text = "on: {push: {branches: main}}\nmax_parallel: 1\njobs: {job: {steps: [{run: x}]}}\n"
+    tip = repository.commit("first")
+
+    def both(connection: Connection) -> list[int]:
+        project = create_project(connection, secrets.token_hex(8), repository.address).id
+        plan = create_plan(connection, project, "default", definition=text).id
+        older = start_manual(connection, plan, revision="main", variables={}, by="Ada")
+        fired = fire(connection, project, pushed(None, tip), kind="webhook", by="Ada")
+        return [older, *fired.runs]
+
+    older, newer = await store.write(both)
+    assert (await store.read(get_run, newer)).state == "planning"
+    shown = await planned(newer), await planned(older)
     assert [one.jobs[0].state for one in shown] == ["waiting", "pending"]
 
 
