@@ -122,7 +122,7 @@ def _choose(connection: Connection, free: ColumnElement[bool], slots: Slots) -> 
     asking = (
         select(runs.c.id, runs.c.project_id, projects.c.repository)
         .join(projects, projects.c.id == runs.c.project_id)
-        # An event that was accepted while its project was removed: nothing of that begins any more.
+        # Of a removed project nothing begins any more.
         .where(free, projects.c.removed_at.is_(None))
         .order_by(runs.c.id)
         .limit(LOOKED_AT)

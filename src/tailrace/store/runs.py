@@ -60,7 +60,7 @@ _NEXT_NUMBER = (
     update(projects)
     .where(projects.c.id == bindparam("project"))
     .values(run_count=projects.c.run_count + 1)
-    .returning(projects.c.run_count)
+    .returning(projects.c.run_count, projects.c.removed_at)
 )
 _NEW_RUN = insert(runs).values(created_at=now_ms()).returning(runs.c.id)
 _SUMMARIES = (
@@ -87,9 +87,12 @@ _VARIABLES = select(runs.c.variables).where(runs.c.id == bindparam("run"))
 def create_run(connection: Connection, new: NewRun) -> int:
     """The id of the new run; it takes its project's next number.
 
-    What is planned is planned again behind those of its group that came before and are still being planned.
+    What is planned is planned again behind those of its group that came before and are still being planned. Raises NotFound for
+    a project that was removed: its runs end then, and this one would come after.
     """
-    number = connection.execute(_NEXT_NUMBER, {"project": new.project_id}).scalar_one()
+    number, removed_at = connection.execute(_NEXT_NUMBER, {"project": new.project_id}).one()
+    if removed_at is not None:
+        raise NotFound("project", new.project_id)
     event = new.event
     # Asked with the project's row held: none that came before is still to be made.
     if (

@@ -288,7 +288,7 @@ def test_who_lost_a_claim_neither_plans_nor_ends_nor_keeps_it(connection: Connec
 
 
 def test_a_run_of_a_removed_project_is_not_planned(connection: Connection) -> None:
-    """As where its event was accepted while the project was removed; it is when the project is restored."""
+    """It is when the project is restored before somebody ended it."""
     project = a_project(connection)
     run = a_planning_run(connection, plan_id=a_plan(connection, project))
     remove_project(connection, project)

@@ -11,7 +11,9 @@ from tailrace.domain.errors import NotFound
 from tailrace.domain.events import Event, EventKind
 from tailrace.domain.states import AttemptState, RunState
 from tailrace.store import Store
+from tailrace.store.projects import remove_project
 from tailrace.store.runs import (
+    NewRun,
     RunFilter,
     create_run,
     get_run,
@@ -20,6 +22,7 @@ from tailrace.store.runs import (
     runs_under_way,
     summaries,
 )
+from tests.unit.store.conftest import overlapping
 from tests.unit.store.world import (
     PUSH,
     a_job,
@@ -163,3 +166,21 @@ def test_the_runs_of_a_branch_are_not_those_of_pull_requests_of_its_name(connect
     project = get_run(connection, main).project
     assert runs_under_way(connection, project, "main") == [main]
     assert runs_under_way(connection, project, "refs/pull/7/head") == [strange]
+
+
+async def test_no_run_comes_after_its_project_was_removed(store: Store) -> None:
+    """Also where its event was accepted before that: whoever removes a project ends what there is then."""
+
+    def begin(connection: Connection) -> tuple[int, NewRun]:
+        project = a_project(connection)
+        return project, new_run(connection, [a_job("a")], plan_id=a_plan(connection, project))
+
+    project, new = await store.write(begin)
+
+    with pytest.raises(NotFound, match=f"project {project}"):
+        await overlapping(
+            store,
+            lambda connection: remove_project(connection, project),
+            lambda connection: create_run(connection, new),
+        )
+    assert await store.read(runs_under_way, project) == []
