@@ -60,7 +60,8 @@ def test_a_token_opens_it_for_plans_polls_and_jobs(
     project = int(made.stdout)
     assert tailrace(house, "secret", "set", "DEPLOY", "--project", "shop", given=TOKEN).returncode == 0
     again = tailrace(house, "project", "edit", "shop", "--credentials", "DEPLOY", "--json")
-    assert again.stderr == ""
+    shown = f"tailrace: project shop: secret DEPLOY is shown to {web.address('shop')} from now on"
+    assert again.stderr.strip() == shown
     assert json.loads(again.stdout)["credentials"] == {"secret": "DEPLOY", "user": None, "known_hosts": None}
     plan = house.post("/api/plans", {"project": project, "name": "main", "path": ".tailrace.yml"})["id"]
     run = house.run(plan)

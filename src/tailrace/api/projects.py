@@ -21,6 +21,7 @@ from tailrace.live.scopes import RUNS
 from tailrace.store import Store
 from tailrace.store.projects import (
     change_project,
+    check_may_open,
     create_project,
     get_project,
     list_projects,
@@ -80,7 +81,7 @@ def projects_router(store: Store, bus: Bus, key: SealingKey) -> APIRouter:
         if wish.webhook_secret is not None:
             check_secret(request)
         if wish.credentials is not None:
-            check_credentials(request)
+            check_may_open(request.state.caller)
         check_address(keep_password(wish.repository, ""))
         return await store.write(make, wish)
 
@@ -92,23 +93,9 @@ def projects_router(store: Store, bus: Bus, key: SealingKey) -> APIRouter:
     async def change(id: RowId, wish: ProjectChange, request: Request) -> Project:
         if "webhook_secret" in wish.model_fields_set:
             check_secret(request)
-        if "credentials" in wish.model_fields_set:
-            check_credentials(request)
         if wish.repository is not None:
-            shown = await store.read(get_project, id)
-            if shown.credentials is not None and shown.repository != wish.repository:
-                check_credentials(request)
             check_address(wish.repository)
-        project = await store.write(
-            change_project,
-            id,
-            name=wish.name,
-            repository=wish.repository,
-            credentials=wish.credentials if "credentials" in wish.model_fields_set else "keep",
-        )
-        if "webhook_secret" not in wish.model_fields_set:
-            return project
-        return await keep_secret(id, wish.webhook_secret)
+        return await store.write(alter, id, wish, request.state.caller)
 
     @router.delete("/api/projects/{id}", status_code=204)
     async def remove(id: RowId, request: Request) -> None:
@@ -125,11 +112,6 @@ def projects_router(store: Store, bus: Bus, key: SealingKey) -> APIRouter:
         bus.publish(RUNS)
         return restored
 
-    def check_credentials(request: Request) -> None:
-        """Who says where a secret is shown can have it shown to a machine of their own."""
-        caller: Caller = request.state.caller
-        caller.check(Role.ADMIN, "the credentials of a project or the address that they open")
-
     def check_secret(request: Request) -> None:
         caller: Caller = request.state.caller
         caller.check(Role.ADMIN, "the webhook secret of a project")
@@ -138,14 +120,25 @@ def projects_router(store: Store, bus: Bus, key: SealingKey) -> APIRouter:
         project = create_project(connection, wish.name, wish.repository, wish.credentials)
         if wish.webhook_secret is None:
             return project
-        set_webhook_secret(
-            connection, project.id, key.seal(wish.webhook_secret, webhook_secret_row(project.id))
-        )
+        keep_secret(connection, project.id, wish.webhook_secret)
         return get_project(connection, project.id)
 
-    async def keep_secret(project_id: int, secret: str | None) -> Project:
-        sealed = None if secret is None else key.seal(secret, webhook_secret_row(project_id))
-        await store.write(set_webhook_secret, project_id, sealed)
-        return await store.read(get_project, project_id)
+    def alter(connection: Connection, id: int, wish: ProjectChange, caller: Caller) -> Project:
+        project = change_project(
+            connection,
+            id,
+            name=wish.name,
+            repository=wish.repository,
+            credentials=wish.credentials if "credentials" in wish.model_fields_set else "keep",
+            caller=caller,
+        )
+        if "webhook_secret" not in wish.model_fields_set:
+            return project
+        keep_secret(connection, id, wish.webhook_secret)
+        return get_project(connection, id)
+
+    def keep_secret(connection: Connection, id: int, secret: str | None) -> None:
+        sealed = None if secret is None else key.seal(secret, webhook_secret_row(id))
+        set_webhook_secret(connection, id, sealed)
 
     return router

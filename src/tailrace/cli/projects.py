@@ -121,6 +121,12 @@ def edit_project(
     was = find_project(client, project)
     changed = client.call("PATCH", f"/api/projects/{was['id']}", body=body)
     warn_of_login(client, changed)
+    if body.get("credentials") is not None and repository is None:
+        # Whoever may change an address that nothing opened yet could have changed it since one looked.
+        say(
+            f"tailrace: project {changed['name']}: secret {credentials} is shown to {changed['repository']} from now on",
+            to=sys.stderr,
+        )
     if changed["name"] != was["name"]:
         old, id = was["name"], was["id"]
         say(

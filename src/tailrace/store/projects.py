@@ -7,6 +7,7 @@ from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
+from tailrace.domain.access import Caller, Role
 from tailrace.domain.address import keep_password, without_password
 from tailrace.domain.credentials import Credentials, check_credentials
 from tailrace.domain.errors import Conflict, NotFound
@@ -46,18 +47,29 @@ def change_project(
     name: str | None = None,
     repository: str | None = None,
     credentials: Credentials | Literal["keep"] | None = "keep",
+    caller: Caller | None = None,
 ) -> Project:
     """Change what is given; raises NotFound, or Conflict when the name is taken.
+
+    Raises Forbidden for a `caller` who is no admin, and changes the credentials, or the address that some open.
 
     An address as it is shown, its password blotted out, is the one that there is; raises Invalid for another such, and for
     credentials, given or kept, that do not go with the address. `credentials` None takes them away.
     """
+    # Locked: else credentials could come between the look at them and the other address that they would open.
     known = connection.execute(
-        select(projects.c.repository, projects.c.credentials).where(projects.c.id == id)
+        select(projects.c.repository, projects.c.credentials)
+        .where(projects.c.id == id, projects.c.removed_at.is_(None))
+        .with_for_update()
     ).one_or_none()
+    if known is None:
+        raise NotFound("project", id)
     if repository is not None:
-        repository = keep_password(repository, known.repository if known is not None else "")
-    if known is not None and (repository is not None or credentials != "keep"):
+        repository = keep_password(repository, known.repository)
+    moved = known.credentials is not None and repository not in (None, known.repository)
+    if caller is not None and (moved or credentials != "keep"):
+        check_may_open(caller)
+    if repository is not None or credentials != "keep":
         wanted = credentials_of(known.credentials) if credentials == "keep" else credentials
         if wanted is not None:
             check_credentials(repository or known.repository, wanted)
@@ -73,10 +85,13 @@ def change_project(
     if credentials != "keep":
         values["credentials"] = _kept(credentials)
     if values:
-        connection.execute(
-            update(projects).where(projects.c.id == id, projects.c.removed_at.is_(None)).values(values)
-        )
+        connection.execute(update(projects).where(projects.c.id == id).values(values))
     return get_project(connection, id)
+
+
+def check_may_open(caller: Caller) -> None:
+    """Who says where a secret is shown can have it shown to a machine of their own: raises Forbidden unless they are an admin."""
+    caller.check(Role.ADMIN, "the credentials of a project or the address that they open")
 
 
 def set_webhook_secret(connection: Connection, id: int, sealed: bytes | None) -> None:

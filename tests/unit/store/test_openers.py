@@ -5,17 +5,21 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import Connection
 
+from tailrace.domain.access import Caller, Role
 from tailrace.domain.credentials import Credentials
-from tailrace.domain.errors import Invalid
+from tailrace.domain.errors import Forbidden, Invalid
+from tailrace.domain.model import Project
 from tailrace.domain.plan import JobSpec
 from tailrace.domain.slots import Slots
 from tailrace.domain.trust import Taker
+from tailrace.store import Store
 from tailrace.store.leases import Handover, Offer, lease_attempts, read_handovers
 from tailrace.store.openers import find_opener
 from tailrace.store.planning import PlanningWork, claim_planning, postpone
 from tailrace.store.projects import change_project, create_project, get_project
 from tailrace.store.sealing import SealingKey
 from tailrace.store.secrets import secret_row, set_secret
+from tests.unit.store.conftest import overlapping
 from tests.unit.store.world import LEASE_MS, a_job, a_plan, a_planning_run, a_run, an_agent
 
 ADDRESS = "https://example.org/r.git"
@@ -39,6 +43,35 @@ def test_credentials_are_kept_changed_and_taken_away(connection: Connection) -> 
     assert change_project(connection, made.id, credentials=other).credentials == other
     assert change_project(connection, made.id, credentials=None).credentials is None
     assert create_project(connection, "plain", ADDRESS).credentials is None
+
+
+async def test_no_member_moves_what_a_secret_opens(store: Store) -> None:
+    """Nor while an admin names the secret: it would be shown to the member's machine. What nothing opens a member may move."""
+    made = await store.write(create_project, "shop", ADDRESS)
+    evil, ada = "https://evil.example/r.git", Caller(2, "ada", Role.MEMBER)
+
+    def move(connection: Connection, address: str = evil) -> str:
+        return change_project(connection, made.id, repository=address, caller=ada).repository
+
+    assert await store.write(move, "https://example.net/r.git") == "https://example.net/r.git"
+
+    def name_it(connection: Connection) -> Project:
+        admin = Caller(1, "admin", Role.ADMIN)
+        return change_project(connection, made.id, repository=ADDRESS, credentials=NAMED, caller=admin)
+
+    def refused(connection: Connection) -> str:
+        with pytest.raises(Forbidden, match="the address that they open needs the role admin") as why:
+            move(connection)
+        return str(why.value)
+
+    await overlapping(store, name_it, refused)
+    kept = await store.read(get_project, made.id)
+    assert (kept.repository, kept.credentials) == (ADDRESS, NAMED)
+    assert await store.write(move, ADDRESS) == ADDRESS, "it stays as it is"
+    for wish in (None, Credentials(secret="OTHER")):
+        with pytest.raises(Forbidden):
+            await store.write(change_project, made.id, credentials=wish, caller=ada)
+    assert await store.read(get_project, made.id) == kept
 
 
 def test_they_must_go_with_the_address(connection: Connection) -> None:
