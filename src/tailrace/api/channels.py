@@ -91,7 +91,7 @@ def channels_router(store: Store, key: SealingKey, sender: Sender) -> APIRouter:
 
     @router.patch("/api/channels/{id}")
     async def change(id: RowId, wish: ChannelChange, request: Request) -> ChannelView:
-        """Settings that name another host, address or port want the secrets again: they would be sent there."""
+        """Settings that name another host, address, port, repository or chat want the secrets again: they would be used there."""
         if wish.secrets is not None:
             caller: Caller = request.state.caller
             caller.check(Role.ADMIN, f"the secrets of channel {id}")

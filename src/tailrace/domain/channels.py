@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from enum import StrEnum
 from string import Template
 from typing import Annotated, ClassVar, Literal
@@ -57,6 +57,7 @@ FORGES = (ChannelKind.GITHUB, ChannelKind.GITLAB, ChannelKind.GITEA)
 REPEATABLE = (ChannelKind.WEBHOOK, *FORGES)
 """Kinds whose receiver knows a message again by its id, or of which the same word twice changes nothing."""
 
+_DESTINATION = ("api", "url", "host", "port", "security", "repository", "chat")
 _Host = Annotated[str, Field(pattern=r"^[A-Za-z0-9.:_-]{1,253}$")]
 _Address = Annotated[str, Field(pattern=r"^[^\s@<>,;\"]{1,64}@[^\s@<>,;\"]{1,253}$")]
 
@@ -81,8 +82,8 @@ class _Settings(BaseModel):
     OPTIONAL: ClassVar[tuple[str, ...]] = ()
 
     def destination(self) -> tuple[object, ...]:
-        """What decides to whom its secrets are shown."""
-        return tuple(getattr(self, name, None) for name in ("api", "url", "host", "port", "security"))
+        """What decides to whom its secrets are shown, and what is done there in their name."""
+        return tuple(getattr(self, name, None) for name in _DESTINATION)
 
 
 class _Messages(_Settings):
@@ -257,13 +258,21 @@ def check_secrets(settings: MessageSettings | ForgeSettings, secrets: Mapping[st
             raise Invalid(
                 f"secrets: {name} has 1 to {MAX_SECRET_CHARACTERS} characters, and no control characters"
             )
-    missing = [name for name in settings.NEEDED if name not in secrets]
-    if missing:
-        raise Invalid(f"secrets: {', '.join(missing)} is missing; {said}")
+    require_secrets(settings, secrets)
     if "url" in secrets:
         try:
             (_service_address if isinstance(settings, AppriseSettings) else _web_address)(secrets["url"])
         except ValueError as error:
             raise Invalid(f"secrets: url: {error}") from None
-    if isinstance(settings, EmailSettings) and settings.user is not None and "password" not in secrets:
+
+
+def require_secrets(settings: MessageSettings | ForgeSettings, names: Collection[str]) -> None:
+    """Raises Invalid where these are not all secrets without which such settings send nothing."""
+    missing = [name for name in settings.NEEDED if name not in names]
+    if missing:
+        said = ", ".join((*settings.NEEDED, *settings.OPTIONAL))
+        raise Invalid(
+            f"secrets: {', '.join(missing)} is missing; secrets of a {settings.kind} channel are {said}"
+        )
+    if isinstance(settings, EmailSettings) and settings.user is not None and "password" not in names:
         raise Invalid("secrets: password is missing: with a user the channel signs in")

@@ -8,7 +8,13 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, or_, select, update
 from sqlalchemy import insert as insert_into
 
-from tailrace.domain.channels import CHANNEL_SETTINGS, FORGES, ForgeSettings, MessageSettings
+from tailrace.domain.channels import (
+    CHANNEL_SETTINGS,
+    FORGES,
+    ForgeSettings,
+    MessageSettings,
+    require_secrets,
+)
 from tailrace.domain.errors import Conflict, NotFound
 from tailrace.domain.notifications import ChannelView
 from tailrace.store.clock import read_clock
@@ -74,8 +80,11 @@ def change_channel(
 ) -> ChannelView:
     """Change what is given; `secrets` replaces all of them. What waits to be sent by a channel that is disabled fails.
 
-    Raises NotFound, and Conflict when the name is taken or the settings are of another kind.
+    Raises NotFound; Conflict when the name is taken, the settings are of another kind, or the secrets that are kept would go
+    elsewhere by them; Invalid when they want secrets that are not kept.
     """
+    # Locked: else secrets could come between the look at the channel and the other place that they would be sent to.
+    connection.execute(select(channels.c.id).where(channels.c.id == id).with_for_update())
     found = get_channel(connection, id)
     values: dict[str, Any] = {"updated_at": read_clock(connection)}
     if name is not None and name != found.name:
@@ -86,6 +95,8 @@ def change_channel(
             raise Conflict(f"channel {id} is a {found.kind} channel and stays one: add another")
         if found.secrets and secrets is None and settings.destination() != found.settings.destination():
             raise Conflict(f"channel {id}: its secrets would be sent elsewhere: give them again")
+        if secrets is None:
+            require_secrets(settings, found.secrets)
         values["settings"] = settings.model_dump(mode="json")
     if secrets is not None:
         given, seal = secrets
