@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from urllib.request import getproxies, proxy_bypass
 
-from tailrace.domain.address import Host, host_of
+from tailrace.domain.address import Host, host_of, is_subversion
 from tailrace.guard import Guard, TargetUnknown
 from tailrace.proxy import guarded_proxy
 
@@ -37,8 +37,9 @@ class Ways:
     """Ways to repositories, past `guard`; None lets through everything.
 
     Over http and https a program gets a proxy of its own, for as long as it runs, that connects to the very addresses which the
-    guard looked at. Where the environment names a proxy already, git goes by that and follows no redirect. Over ssh, git:// and
-    svn:// the guard is asked before the program starts. What lies on this machine's own disk needs no way.
+    guard looked at. Where the environment names a proxy already, git goes by that and follows no redirect; svn reads no environment
+    for one, and could not be told to follow none. Over ssh, git:// and svn:// the guard is asked before the program starts. What
+    lies on this machine's own disk needs no way.
     """
 
     def __init__(self, guard: Guard | None) -> None:
@@ -51,7 +52,7 @@ class Ways:
         if host is None or self._guard is None:
             yield Way()
             return
-        outer = host.scheme in ("http", "https") and _has_proxy(host)
+        outer = host.scheme in ("http", "https") and not is_subversion(repository) and _has_proxy(host)
         try:
             await self._guard.addresses(host.name, host.port)
         except TargetUnknown:

@@ -197,6 +197,24 @@ async def test_where_the_environment_names_a_proxy_git_goes_by_that(monkeypatch:
         assert way.for_git()["no_proxy"] == ""
 
 
+async def test_svn_is_guarded_also_where_the_environment_names_a_proxy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It reads no environment for one: it would go by itself, wherever a redirect leads it."""
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.setenv(name, "http://proxy.invalid:3128")
+    async with lying("127.0.0.2") as inside, lying() as liar:
+        liar.answer = lambda request: moved(f"http://127.0.0.2:{inside.port}{request.split()[1]}")
+        with pytest.raises(SourceUnreachable):
+            await Subversion(tmp_path, ways=HERE).resolve(f"svn+http://127.0.0.1:{liar.port}/wheels")
+        assert "OPTIONS /wheels" in liar.asked[-1]
+        with pytest.raises(SourceUnreachable, match="loopback"):
+            await Subversion(tmp_path, ways=CLOSED).resolve(f"svn+http://127.0.0.1:{liar.port}/wheels")
+    assert inside.asked == []
+    async with HERE.to("svn+https://127.0.0.1/a") as way:
+        assert way.proxy is not None
+
+
 async def test_many_go_at_a_time(repository: Repository, tmp_path: Path) -> None:
     """Each has a way of its own."""
     tip = repository.commit("One")
