@@ -5,8 +5,10 @@ A pure ASGI middleware, in front of everything, so that no route can forget it.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import secrets
+import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from functools import lru_cache
 from http.cookies import CookieError, SimpleCookie
@@ -15,6 +17,7 @@ from urllib.parse import urlsplit
 
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from tailrace.api.access import Rules
@@ -39,6 +42,12 @@ BADGES = "/api/badges/"
 
 OPEN_BODY_BYTES = 64 * 1024
 """The most that someone who has not said who they are may send, but for webhooks."""
+
+ASK_AGAIN_S = 1.0
+"""A caller whose body took longer is asked for again: meanwhile the token may have been removed."""
+
+BODY_WITHIN_S = 60.0
+"""For so long the body of a request may come."""
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -79,10 +88,20 @@ class Gate:
     `scope["state"]["caller"]` is then the Caller, `scope["state"]["name"]` its name.
     """
 
-    def __init__(self, app: App, store: Store, used: TokensUsed) -> None:
+    def __init__(
+        self,
+        app: App,
+        store: Store,
+        used: TokensUsed,
+        *,
+        ask_again_s: float = ASK_AGAIN_S,
+        body_within_s: float = BODY_WITHIN_S,
+    ) -> None:
         self._app = app
         self._store = store
         self._used = used
+        self._ask_again_s = ask_again_s
+        self._body_within_s = body_within_s
         self._rules = Rules()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -109,7 +128,46 @@ class Gate:
             return
         state = scope.setdefault("state", {})
         state["caller"], state["name"] = caller, caller.name
+        if scope["type"] == "http" and scope["method"] not in _SAFE:
+            receive = self._asking_again(scope, receive, caller)
         await self._app(scope, receive, send)
+
+    def _asking_again(self, scope: Scope, receive: Receive, caller: Caller) -> Receive:
+        """Receives a body, and its end only while `caller` still may; raises HTTPException, which the routes let pass.
+
+        Who holds a body back would else act with a token that was removed meanwhile.
+        """
+        begun = time.monotonic()
+        whole = False
+
+        async def receive_body() -> MutableMapping[str, Any]:
+            nonlocal whole
+            if whole:
+                return await receive()
+            try:
+                async with asyncio.timeout(max(0.0, begun + self._body_within_s - time.monotonic())):
+                    message = await receive()
+            except TimeoutError:
+                why = f"the body did not come within {self._body_within_s:g} s: nothing was done"
+                raise HTTPException(408, why) from None
+            whole = message["type"] != "http.request" or not message.get("more_body", False)
+            if whole and time.monotonic() - begun >= self._ask_again_s:
+                await self._ask_again(scope, caller)
+            return message
+
+        return receive_body
+
+    async def _ask_again(self, scope: Scope, caller: Caller) -> None:
+        try:
+            now = await self._who(scope)
+        except Unauthorised as error:
+            raise HTTPException(401, str(error), headers={"WWW-Authenticate": "Bearer"}) from None
+        except SQLAlchemyError as error:
+            answer = failure(scope["method"], scope["path"], error)
+            why = "the server's database does not answer: nothing was done; try again"
+            raise HTTPException(answer.status_code, why) from None
+        if now != caller:
+            raise HTTPException(401, f"{caller.name} may not call any more: nothing was done; {_SIGN_IN}")
 
     def _guarded(self, scope: Scope) -> bool:
         path = scope["path"]

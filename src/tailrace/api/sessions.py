@@ -78,11 +78,12 @@ def sessions_router(store: Store, url: str) -> APIRouter:
         """A one-time sign-in link for whoever opens it, as the caller or, for an admin, as somebody else."""
         wish = wish or CodeWish()
         caller: Caller = request.state.caller
-        name = caller.name if wish.name is None else wish.name
-        if name != caller.name:
-            caller.check(Role.ADMIN, f"a sign-in link as {name}")
+        whose: int | str = caller.token  # and not who has the caller's name by then
+        if wish.name is not None and wish.name != caller.name:
+            whose = wish.name
+            caller.check(Role.ADMIN, f"a sign-in link as {whose}")
         code = new_secret()
-        expires = await store.write(add_login_code, hash_of(code), name, CODE_LIFE_MS)
+        expires = await store.write(add_login_code, hash_of(code), whose, CODE_LIFE_MS)
         return Code(code=code, url=f"{url}/login#code={code}&next={wish.next}", expires_at=expires)
 
     @router.post("/api/sessions", max_body_size=OPEN_BODY_BYTES)

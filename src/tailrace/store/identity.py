@@ -121,12 +121,13 @@ def known_names(connection: Connection, role: Role = Role.READER) -> frozenset[s
     )
 
 
-def add_login_code(connection: Connection, hash: str, name: str, life_ms: int) -> int:
-    """Keep a one-time code that signs in as the token `name`; returns when it expires (ms). Raises NotFound."""
+def add_login_code(connection: Connection, hash: str, whose: int | str, life_ms: int) -> int:
+    """Keep a one-time code that signs in as a token, of this id or name; returns when it expires (ms). Raises NotFound."""
     now = read_clock(connection)
-    token = connection.execute(select(tokens.c.id).where(tokens.c.name == name, _GOOD)).scalar()
+    meant = tokens.c.id == whose if isinstance(whose, int) else tokens.c.name == whose
+    token = connection.execute(select(tokens.c.id).where(meant, _GOOD)).scalar()
     if token is None:
-        raise NotFound("token", repr(name))
+        raise NotFound("token", repr(whose))
     connection.execute(delete(codes).where(codes.c.expires_at < now))
     connection.execute(
         insert(codes).values(hash=hash, token_id=token, created_at=now, expires_at=now + life_ms)
