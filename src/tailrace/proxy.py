@@ -15,6 +15,13 @@ _BLOCK = 65536  # bytes
 _MINE = ("connection:", "keep-alive:", "proxy-")
 
 
+class Target(NamedTuple):
+    """What listens on a port."""
+
+    host: str
+    port: int
+
+
 class GuardedProxy(NamedTuple):
     """`address` is HOST:PORT. The others grow as it is used: `reached` names the machines that were connected to, `refused` says
     to which nobody was let through or who was not found, and why; those that were not found are `failed` too."""
@@ -26,11 +33,11 @@ class GuardedProxy(NamedTuple):
 
 
 @asynccontextmanager
-async def guarded_proxy(guard: Guard) -> AsyncGenerator[GuardedProxy]:
+async def guarded_proxy(guard: Guard, only: Target | None = None) -> AsyncGenerator[GuardedProxy]:
     """A proxy for HTTP and, through tunnels, HTTPS, while the context lasts.
 
-    It asks the guard what a name resolves to, and connects to that very address. It answers 403 with the guard's words, and 502
-    where no machine answers.
+    It asks the guard what a name resolves to, and connects to that very address; to no machine but `only`, where one is given. It
+    answers 403 with the guard's words, and 502 where no machine answers.
     """
     busy: set[asyncio.Task[None]] = set()
 
@@ -39,7 +46,7 @@ async def guarded_proxy(guard: Guard) -> AsyncGenerator[GuardedProxy]:
         assert task is not None
         busy.add(task)
         try:
-            await _serve(guard, reader, writer, proxy)
+            await _serve(guard, only, reader, writer, proxy)
         except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError):
             pass  # whoever asked sees that nothing more comes
         finally:
@@ -68,10 +75,19 @@ class _Request(NamedTuple):
 
 
 async def _serve(
-    guard: Guard, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, proxy: GuardedProxy
+    guard: Guard,
+    only: Target | None,
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    proxy: GuardedProxy,
 ) -> None:
     request = _read(await reader.readuntil(b"\r\n\r\n"))
     try:
+        if only is not None and (request.host.lower(), request.port) != (only.host.lower(), only.port):
+            raise TargetRefused(
+                f"{request.host}:{request.port} is not {only.host}:{only.port}, and the login is for that alone:"
+                " write the address that the redirect leads to"
+            )
         there, back = await _connect(guard, request.host, request.port)
     except TargetRefused as error:
         proxy.refused.append(str(error))

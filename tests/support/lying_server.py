@@ -43,8 +43,8 @@ def ok(body: bytes, **headers: str) -> bytes:
     return f"{head}\r\n\r\n".encode() + body
 
 
-def moved(to: str) -> bytes:
-    return f"HTTP/1.1 302 Found\r\nLocation: {to}\r\nContent-Length: 0\r\n\r\n".encode()
+def moved(to: str, status: str = "302 Found") -> bytes:
+    return f"HTTP/1.1 {status}\r\nLocation: {to}\r\nContent-Length: 0\r\n\r\n".encode()
 
 
 @asynccontextmanager

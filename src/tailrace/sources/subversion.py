@@ -173,7 +173,8 @@ class Subversion:
     async def _svn(self, remote: Remote, *arguments: str) -> Answer:
         """Raises SourceUnreachable also where the guard does not let svn go."""
         try:
-            async with self._ways.to(remote.address) as way:
+            # svn shows a password to every server that it is redirected to and that asks for one.
+            async with self._ways.to(remote.address, alone=remote.login is not None) as way:
                 answer = await self._run(remote, way.proxy, *arguments)
         except (TargetRefused, TargetUnknown) as error:
             raise SourceUnreachable(remote.shown, str(error)) from None

@@ -9,7 +9,7 @@ from urllib.request import getproxies, proxy_bypass
 
 from tailrace.domain.address import Host, host_of, is_subversion
 from tailrace.guard import Guard, TargetUnknown
-from tailrace.proxy import guarded_proxy
+from tailrace.proxy import Target, guarded_proxy
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,11 @@ class Ways:
         self._guard = guard
 
     @asynccontextmanager
-    async def to(self, repository: str) -> AsyncGenerator[Way]:
-        """Good while the context lasts. Raises TargetRefused, TargetUnknown."""
+    async def to(self, repository: str, *, alone: bool = False) -> AsyncGenerator[Way]:
+        """Good while the context lasts; `alone`: a proxy lets through to no machine and port but those of the address.
+
+        Raises TargetRefused, TargetUnknown.
+        """
         host = host_of(repository)
         if host is None or self._guard is None:
             yield Way()
@@ -62,7 +65,8 @@ class Ways:
         if host.scheme not in ("http", "https") or outer:
             yield Way(follows=not outer)
             return
-        async with guarded_proxy(self._guard) as proxy:
+        only = Target(host.name, host.port) if alone else None
+        async with guarded_proxy(self._guard, only) as proxy:
             yield Way(proxy.address, True, proxy.refused)
 
 

@@ -12,6 +12,7 @@ from threading import Thread
 
 import pytest
 
+from tailrace.domain.credentials import Credentials, Opener, Remote
 from tailrace.domain.errors import SourceUnreachable
 from tailrace.guard import Guard, TargetRefused, TargetUnknown
 from tailrace.sources.mirror import Mirrors
@@ -25,6 +26,8 @@ from .conftest import Repository
 CLOSED = Ways(Guard.allowing("repository_allowed", [], own_networks=True))
 HERE = Ways(Guard.allowing("repository_allowed", ["127.0.0.1"], own_networks=True))
 """127.0.0.1 is allowed; 127.0.0.2 stands for what is not."""
+FOR_GOOD = "301 Moved Permanently"
+"""The redirect that svn follows."""
 
 
 @asynccontextmanager
@@ -90,11 +93,35 @@ async def test_a_redirect_leads_nowhere_that_the_guard_does_not_allow(tmp_path: 
         ):
             await Mirrors(tmp_path, ways=HERE).resolve(f"http://127.0.0.1:{liar.port}/wheel.git")
         assert "/wheel.git/info/refs" in liar.asked[0]
-        with pytest.raises(SourceUnreachable):
+        liar.answer = lambda _request: moved(f"{inside_url}/wheels", FOR_GOOD)
+        with pytest.raises(SourceUnreachable, match=r"127\.0\.0\.2 is a loopback address"):
             await Subversion(tmp_path, ways=HERE).resolve(f"svn+http://127.0.0.1:{liar.port}/wheels")
         assert "OPTIONS /wheels" in liar.asked[-1]
         assert "Proxy-" not in liar.asked[-1]
     assert inside.asked == []
+
+
+@pytest.mark.parametrize("in_address", [True, False])
+async def test_svn_shows_a_password_to_the_address_alone(tmp_path: Path, in_address: bool) -> None:
+    """It would show it to every server that it is redirected to, in the address or in a secret."""
+    async with lying() as thief, lying() as liar:
+        thief.answer = lambda _request: (
+            b'HTTP/1.1 401 No\r\nWWW-Authenticate: Basic realm="x"\r\nContent-Length: 0\r\n\r\n'
+        )
+        there = f"http://127.0.0.1:{thief.port}/wheels"
+        liar.answer = lambda _request: moved(there, FOR_GOOD)
+        login = "kim:hush@" if in_address else ""
+        address = f"svn+http://{login}127.0.0.1:{liar.port}/wheels"
+        named = Opener(Credentials(secret="SVN", user="kim"), "shop", "secret/7/SVN", "hush")
+        with pytest.raises(SourceUnreachable) as refused:
+            await Subversion(tmp_path, ways=HERE).resolve(Remote(address, None if in_address else named))
+        assert "OPTIONS /wheels" in liar.asked[0]
+        assert thief.asked == []
+        told = f"127.0.0.1:{thief.port} is not 127.0.0.1:{liar.port}, and the login is for that alone"
+        assert told in str(refused.value)
+        with pytest.raises(SourceUnreachable):
+            await Subversion(tmp_path, ways=HERE).resolve(f"svn+http://127.0.0.1:{liar.port}/wheels")
+        assert "OPTIONS /wheels" in thief.asked[0], "without a login a redirect is followed"
 
 
 async def test_a_redirect_to_what_is_allowed_is_followed(repository: Repository, tmp_path: Path) -> None:
@@ -204,8 +231,8 @@ async def test_svn_is_guarded_also_where_the_environment_names_a_proxy(
     for name in ("http_proxy", "https_proxy", "all_proxy"):
         monkeypatch.setenv(name, "http://proxy.invalid:3128")
     async with lying("127.0.0.2") as inside, lying() as liar:
-        liar.answer = lambda request: moved(f"http://127.0.0.2:{inside.port}{request.split()[1]}")
-        with pytest.raises(SourceUnreachable):
+        liar.answer = lambda _request: moved(f"http://127.0.0.2:{inside.port}/wheels", FOR_GOOD)
+        with pytest.raises(SourceUnreachable, match=r"127\.0\.0\.2 is a loopback address"):
             await Subversion(tmp_path, ways=HERE).resolve(f"svn+http://127.0.0.1:{liar.port}/wheels")
         assert "OPTIONS /wheels" in liar.asked[-1]
         with pytest.raises(SourceUnreachable, match="loopback"):
