@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 from tailrace.domain.credentials import Opener, Remote
@@ -14,6 +14,7 @@ from tailrace.runner.checkout_svn import check_out_svn
 from tailrace.runner.execute import Executor
 from tailrace.runner.folder import AttemptFolder
 from tailrace.runner.inventory import Inventory
+from tailrace.runner.known_hosts import KnownHosts
 from tailrace.runner.mirrors import Mirror
 from tailrace.runner.mirrors_svn import SvnMirror
 from tailrace.runner.output import Output
@@ -58,19 +59,6 @@ def sources_of(
     return (_Svn if remote.is_subversion else _Git)(folder, lease, remote, place, inventory)
 
 
-class _KnownHosts:
-    """The machines that this agent has believed by ssh, beside its mirrors."""
-
-    def __init__(self, folder: AttemptFolder) -> None:
-        self.path = folder.mirrors / "known_hosts"
-
-    def read(self) -> bytes:
-        """What there is of them."""
-        with suppress(OSError):
-            return self.path.read_bytes()
-        return b""
-
-
 class _Git:
     program = "git"
 
@@ -78,7 +66,7 @@ class _Git:
         self, folder: AttemptFolder, lease: Lease, remote: Remote, place: Place, inventory: Inventory | None
     ) -> None:
         self._mirror = Mirror(folder.mirrors, remote.address, remote.opened_by)
-        self._known_hosts = _KnownHosts(folder)
+        self._known_hosts = KnownHosts(folder.mirrors)
         key = unlock(remote, self._known_hosts.path)
         env = git_environment(os.environ, lease.cookie)
         self._checkout = Checkout.of(lease, place, env, self._mirror.path, key)
@@ -98,7 +86,7 @@ class _Svn:
         self, folder: AttemptFolder, lease: Lease, remote: Remote, place: Place, inventory: Inventory | None
     ) -> None:
         self._mirror = SvnMirror(folder.mirrors, f"{lease.repository}/{lease.ref or ''}", remote.opened_by)
-        self._known_hosts = _KnownHosts(folder)
+        self._known_hosts = KnownHosts(folder.mirrors)
         key = unlock(remote, self._known_hosts.path)
         self._checkout = SvnCheckout.of(lease, remote, place, os.environ, self._mirror.path, folder.svn, key)
         self._inventory = inventory
