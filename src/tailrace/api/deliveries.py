@@ -140,7 +140,8 @@ def deliveries_router(store: Store, replays: Replays) -> APIRouter:
             ids=None if wish.ids is None else tuple(wish.ids),
             limit=MOST_AT_ONCE,
         )
-        through = wish.through or await store.read(newest_delivery)
+        newest = await store.read(newest_delivery)
+        through = min(wish.through or newest, newest)
         # Of those that are named, which are none is told once, and not by each call that goes on.
         known = set(
             await store.read(find_replayable, wanted) if wish.ids and not wish.after else wish.ids or ()
