@@ -203,9 +203,8 @@ def _health_router(desk: Desk, sealer: Sealer) -> APIRouter:
         try:
             await desk.store.read(list_projects, 0, 1)
         except Exception as error:
-            _log.error(
-                "the database does not answer", error=str(error)
-            )  # where it is, is nobody's who may ask this
+            # Everybody may ask this: where the database is, only the log says.
+            _log.error("the database does not answer", error=str(error))
             return problem(503, "the database does not answer: the server's log says why")
         if (trouble := desk.room.trouble) is not None:
             return problem(503, trouble)

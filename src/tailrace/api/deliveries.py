@@ -142,16 +142,15 @@ def deliveries_router(store: Store, replays: Replays) -> APIRouter:
         )
         newest = await store.read(newest_delivery)
         through = min(wish.through or newest, newest)
-        # Of those that are named, which are none is told once, and not by each call that goes on.
-        known = set(
-            await store.read(find_replayable, wanted) if wish.ids and not wish.after else wish.ids or ()
-        )
+        missing: list[int] = []
+        if wish.ids is not None and wish.after is None:  # told once, and not by each call that goes on
+            missing = sorted(set(wish.ids) - set(await store.read(find_replayable, wanted)))
         part = replace(wanted, after=wish.after, before=through + 1, limit=wish.limit + 1)
         ids = await store.read(find_replayable, part)
         more, ids = len(ids) > wish.limit, ids[: wish.limit]
         answer = ReplaysAnswer(dry_run=wish.dry_run, deliveries=ids, replayed=[], failed=[], through=through)
         answer.next = ids[-1] if more else None
-        for id in sorted(set(wish.ids or ()) - known):
+        for id in missing:
             detail = "there is no such delivery that the filters let through and whose body is kept"
             answer.failed.append(ReplayFailure(delivery=id, detail=detail))
         for id in () if wish.dry_run else ids:
@@ -159,15 +158,11 @@ def deliveries_router(store: Store, replays: Replays) -> APIRouter:
                 answer.replayed.append(_answer(id, await replays.replay(id, request.state.name)))
             except TailraceError as error:  # the others are to be acted on all the same
                 answer.failed.append(ReplayFailure(delivery=id, detail=str(error)))
-            except (
-                SQLAlchemyError
-            ) as error:  # the next would fail likewise, and what was done has to be known
+            except SQLAlchemyError as error:
+                # The next would fail likewise, and what was done has to be known.
                 _log.error("replays stopped", delivery=id, error=str(error))
-                before = ids.index(id) - 1
-                answer.next = ids[before] if before >= 0 else ids[0] - 1
-                answer.stopped = (
-                    f"the database does not answer: delivery {id} and those after it were not tried"
-                )
+                what = f"delivery {id} and those after it were not tried"
+                answer.next, answer.stopped = id - 1, f"the database does not answer: {what}"
                 break
         return answer
 

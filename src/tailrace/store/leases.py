@@ -191,11 +191,13 @@ def read_handovers(connection: Connection, ids: Sequence[int]) -> list[Handover]
     """What agents need to carry these attempts, oldest first."""
     rows = connection.execute(_LEASES, {"ids": list(ids)}).all()
     specs = [JobSpec.model_validate(row.spec) for row in rows]
-    openers = {
-        row.id: find_opener(connection, row.project_id)
+    opening = {
+        row.id: row.project_id
         for row, spec in zip(rows, specs, strict=True)
         if row.credentials is not None and spec.checkout
     }
+    of_projects = {project: find_opener(connection, project) for project in set(opening.values())}
+    openers = {id: of_projects[project] for id, project in opening.items()}
     leases = [
         Lease(
             attempt=row.id,
