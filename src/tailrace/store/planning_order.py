@@ -52,7 +52,6 @@ _WAITING = select(runs.c.id, runs.c.detail).where(
     runs.c.id > bindparam("run"),
     runs.c.claimed_by.is_(None),
     runs.c.claimed_until.is_not(None),
-    runs.c.troubled_at.is_(None),  # who waits for the repository goes on waiting
 )
 
 

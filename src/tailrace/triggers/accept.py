@@ -66,10 +66,9 @@ def _tells(connection: Connection, project_id: int, event: Event) -> bool:
     if words is not None:
         if why_nothing_runs(event) is not None:
             return True
-        tells = tell_once(connection, project_id, words)
-        for undone in _UNDOES.get(same_action(event.action or ""), ()) if tells else ():
+        for undone in _UNDOES.get(same_action(event.action or ""), ()):
             forget_told(connection, project_id, _in_words(event.model_copy(update={"action": undone})) or "")
-        return tells
+        return tell_once(connection, project_id, words)
     if event.kind not in (EventKind.PUSH, EventKind.TAG) or event.ref is None:
         return True
     if event.deleted:

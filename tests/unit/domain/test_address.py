@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from tailrace.domain.address import check_address, folder_name, host_of, is_subversion, without_password
+from tailrace.domain.address import (
+    check_address,
+    folder_name,
+    host_of,
+    is_subversion,
+    same_repository,
+    without_password,
+)
 from tailrace.domain.errors import Invalid
 
 
@@ -144,3 +151,25 @@ def test_passwords_and_tokens_are_blotted_out() -> None:
 )
 def test_which_machine_is_asked(address: str, host: tuple[str, str, int] | None) -> None:
     assert host_of(address) == host
+
+
+@pytest.mark.parametrize(
+    ("repository", "same"),
+    [
+        ("https://github.com/mill/wheel", True),
+        ("https://kim:secret@GitHub.com/Mill/Wheel.git/", True),
+        ("git@github.com:mill/wheel.git", True),
+        ("ssh://git@github.com:22/mill/wheel", True),
+        ("https://github.com/mill/wheels", False),
+        ("git@github.com:other/wheel.git", False),
+        ("https://mirror.example.org/mill/wheel", None),
+        ("/srv/wheel.git", None),
+        ("file:///srv/wheel.git", None),
+        ("svn://github.com/mill/wheel", None),
+    ],
+)
+def test_a_repository_is_known_by_any_of_its_addresses(repository: str, same: bool | None) -> None:
+    """Whatever the protocol and who signs in; of another host nobody can say."""
+    for address in ("https://github.com/Mill/wheel.git", "git@github.com:mill/wheel"):
+        assert same_repository(repository, (address, "no address")) is same
+    assert same_repository(repository, ()) is None

@@ -226,13 +226,14 @@ async def test_a_commit_that_cannot_be_had_yet_is_a_change_when_it_can(
     seen = (await _look(poll, repository, settings)).seen
     if new:
         repository.git("branch", "next")
-    mirrors.ahead["refs/heads/next"] = "d" * 40
+    elsewhere = Repository(tmp_path / "elsewhere")
+    elsewhere.git("pull", "--quiet", repository.address, "main")
+    tip = mirrors.ahead["refs/heads/next"] = elsewhere.commit("Next")
     repository.commit("Two")
     found = await _look(poll, repository, settings, seen)
     assert _said(found) == [("all", "Two", MAIN)]
     assert found.detail.endswith(
-        "the commit dddddddddddd of branch next cannot be had yet: it is looked for again"
+        f"the commit {tip[:12]} of branch next cannot be had yet: it is looked for again"
     )
-    mirrors.ahead.clear()
-    repository.git("branch", "--force", "next")
-    assert _said(await _look(poll, repository, settings, found.seen)) == [("all", "Two", "refs/heads/next")]
+    repository.git("fetch", "--quiet", "--update-head-ok", elsewhere.address, "+main:next")
+    assert _said(await _look(poll, repository, settings, found.seen)) == [("all", "Next", "refs/heads/next")]

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Connection
 
 from tailrace.store import Store
-from tailrace.store.heads import Head, find_head, forget_head, list_heads, move_head
+from tailrace.store.heads import MOVES_KEPT, Head, find_head, forget_head, list_heads, move_head
 from tests.unit.store.world import a_project
 
 MAIN = "refs/heads/main"
@@ -238,6 +238,14 @@ def test_a_branch_that_begins_anew_at_an_older_commit_moves_the_head(connection:
     told = Told(connection)
     told.webhook(None, "b", made=5)
     assert told.webhook("0" * 40, "a", made=1)
+    assert told.head == "a"
+
+
+def test_so_does_one_whose_beginning_is_long_forgotten(connection: Connection) -> None:
+    told = Told(connection)
+    for number in range(MOVES_KEPT + 5):
+        told.webhook(f"r{number}", f"r{number + 1}", made=number + 5)
+    assert told.webhook(None, "a", made=1)
     assert told.head == "a"
 
 

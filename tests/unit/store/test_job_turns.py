@@ -24,6 +24,7 @@ from tailrace.store.start_timeouts import find_late, give_up
 from tailrace.store.tables import attempt as attempts
 from tailrace.store.tables import job as jobs
 from tests.unit.store.world import (
+    PUSH,
     a_job,
     a_plan,
     a_project,
@@ -185,8 +186,9 @@ def test_an_older_job_that_could_begin_later_ends_and_not_the_newer_one(
     assert attempts_to_abort(connection, agent) == []
     assert (get_run(connection, older).state, leased(connection, agent)) == ("aborted", {})
     retry_job(connection, ended.id)
+    assert attempts_to_abort(connection, agent) == [], "people want it all the same, and end no newer one"
     if not passed:
-        assert leased(connection, agent) == {}, "people want it all the same, after the newer one"
+        assert leased(connection, agent) == {}
         finish(connection, agent, held[newer, "deploy"])
     assert set(leased(connection, agent)) == {(older, "deploy")}
 
@@ -211,6 +213,20 @@ def test_what_another_job_has_passed_replaces_nothing(connection: Connection) ->
     finish(connection, agent, leased(connection, agent)[newer, "west"])
     finish(connection, agent, tests[older, "test"])
     assert set(leased(connection, agent)) == {(older, "east")}
+
+
+def test_what_another_branch_has_passed_replaces_nothing(connection: Connection) -> None:
+    """Of a tag, a pull request or another branch that deploy in one group."""
+    project, agent = a_project(connection), an_agent(connection)
+    plan = a_plan(connection, project)
+    one = Concurrency(group="prod", cancel_superseded=True)
+    older = run_of(connection, plan, a_job("test"), deploys(one, needs=("test",)))
+    tests = leased(connection, agent)
+    next_ = PUSH.model_copy(update={"ref": "refs/heads/next", "branch": "next"})
+    newer = create_run(connection, new_run(connection, (deploys(one),), plan_id=plan, event=next_))
+    finish(connection, agent, leased(connection, agent)[newer, "deploy"])
+    finish(connection, agent, tests[older, "test"])
+    assert set(leased(connection, agent)) == {(older, "deploy")}
 
 
 def test_a_newer_job_that_failed_supersedes_nobody_any_more(connection: Connection) -> None:

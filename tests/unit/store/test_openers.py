@@ -155,6 +155,19 @@ def test_a_lease_names_it_and_its_secret_comes_along(connection: Connection) -> 
     assert "hush" not in handover.lease.model_dump_json()
 
 
+def test_each_of_several_leases_gets_its_own_projects(connection: Connection) -> None:
+    """Also where an agent takes them in one turn."""
+    projects = [create_project(connection, name, ADDRESS, NAMED).id for name in ("one", "two")]
+    for project in projects:
+        keep(connection, project, f"hush-{project}")
+    plans = {project: a_plan(connection, project) for project in projects}
+    owner = {a_run(connection, a_job("test"), plan_id=plans[one]): one for one in (*projects, *projects)}
+    granted = lease_attempts(connection, [Offer(an_agent(connection), Taker(frozenset()), 4)], LEASE_MS)
+    assert {one.lease.run: one.lease.opened_by for one in granted} == {
+        run: f"secret/{project}/DEPLOY" for run, project in owner.items()
+    }
+
+
 def test_a_job_without_a_checkout_is_given_none(connection: Connection) -> None:
     """Nor one of a project that names none."""
     project = create_project(connection, "shop", ADDRESS, NAMED).id

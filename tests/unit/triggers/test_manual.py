@@ -97,3 +97,5 @@ def test_a_newer_plan_that_asks_for_the_secret_gets_it(connection: Connection) -
     plan, run = a_run(connection)
     change_plan(connection, plan, definition="parameters: {OTP: {type: secret}}\n" + JOBS, author="kim")
     assert set(run_secrets(connection, again(connection, run))) == {"OTP"}
+    change_plan(connection, plan, definition="parameters: {OTP: {default: x}}\n" + JOBS, author="kim")
+    assert run_secrets(connection, again(connection, run)) == {}, "it asks for a text of that name"
